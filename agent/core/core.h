@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The heart of the agent: exact totals, the sampler, stacks, sites and the table of live samples.
+ * Everything lives in fixed tables of one anonymous mapping; a full table drops and counts.
+ * No malloc, no stdio, no lock that waits, no thread, no signal. What is declared here is safe in
+ * any thread at any time, inside malloc() and inside a signal handler, unless it says otherwise.
+ *
+ * Who calls: agent/preload (the hot path), agent/python (samples of the Python domain, types),
+ * agent/link (reads what changed). Nobody else.
+ */
+#ifndef LEAKD_AGENT_CORE_CORE_H
+#define LEAKD_AGENT_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/wire/record.h"
+
+/* ---- the sampler, for allocator hooks other than malloc's --------------------------------- */
+
+/*
+ * Enters the agent's own work on this thread: until core_leave, malloc and free on this thread
+ * are counted but not sampled. False when the thread is already inside (do nothing then).
+ */
+bool core_enter(void);
+void core_leave(void);
+
+/* Mean sampling interval now in force, in bytes. */
+uint64_t core_sample_period_bytes(void);
+
+/* Draws the next distance to a sample: exponential with that mean, from this thread's generator. */
+uint64_t core_next_interval_bytes(void);
+
+/*
+ * Records a live sample at addr under the calling thread's present stack, standing for
+ * weight_bytes of allocations (the period for a hit; times class/requested when the allocator
+ * rounds up). Its free is seen by free() in agent/preload. Call between core_enter and core_leave,
+ * after the real allocation, before addr is handed to the program.
+ */
+void core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes);
+
+/* ---- interning ---------------------------------------------------------------------------- */
+
+/*
+ * The id of a string by content, stored on first use; WIRE_NAME_OTHER when the table is full or
+ * len exceeds WIRE_STRING_BYTES_MAX after cutting. Ids are announced by the link before use.
+ */
+uint32_t core_intern(const char *data, size_t len);
+
+/* ---- a language runtime that knows more than return addresses ------------------------------ */
+
+/* A captured frame before it is made a site of. */
+struct core_frame {
+    uint8_t kind;   /* enum wire_frame_kind */
+    bool entry;     /* python: the interpreter loop was entered from C for this frame, so native
+                       frames follow below it on the C stack */
+    uint32_t line;  /* python; 0 = unknown */
+    uint32_t function_id; /* python; core_intern ids */
+    uint32_t file_id;
+    uintptr_t pc; /* native: return address */
+};
+
+/*
+ * What agent/python hands in. Every function may be NULL. frames and owns_pc are called at a
+ * sample, between core_enter and core_leave, on the sampling thread.
+ */
+struct core_runtime {
+    /* Frames of the calling thread, leaf first, without running code or taking references; 0 when
+     * this thread does not hold the interpreter's lock. */
+    size_t (*frames)(struct core_frame *out, size_t max);
+    /* True for a return address inside the interpreter loop: each run of such native frames
+     * stands for the Python frames up to and including the next one with `entry` set. */
+    bool (*owns_pc)(uintptr_t pc);
+    /* Called on a thread's slow path (a sample, or every 1024 operations), not at a safe point of
+     * the runtime: cheap test whether hooks should go in or out now. */
+    void (*poll)(void);
+    /* Called by the link before it encodes, at most once a second, by the flushing thread. Fills
+     * the domain's totals (method NONE when not known) and may call core_type_* below. */
+    void (*flush)(struct wire_domain_totals *python, struct wire_gc *gc);
+    /* The daemon's order (or the environment's): attribute allocations from now on, or be calm. */
+    void (*attribute)(bool wanted);
+    bool (*attributing)(void);
+};
+
+/* Once, by the runtime that was found. The pointer must stay valid. */
+void core_set_runtime(const struct core_runtime *runtime);
+const struct core_runtime *core_runtime(void); /* NULL while there is none */
+
+/* What the hello says of the runtime: "cpython 3.11.2", and why something is switched off
+ * ("" = nothing). Copies. Empty runtime reads as "native". */
+void core_describe_runtime(const char *runtime, const char *reason);
+
+/* ---- live samples and types ---------------------------------------------------------------- */
+
+/* A copy of a live sample. type_id is 0 until core_live_set_type. */
+struct core_live {
+    uint32_t index; /* place in the table, for core_live_set_type */
+    uint32_t site_id;
+    uint32_t type_id; /* core_intern id of the type's name */
+    uint8_t domain;   /* enum wire_domain */
+    uintptr_t addr;
+    size_t size_bytes;
+    uint64_t weight_bytes;
+    uint64_t birth_ms; /* CLOCK_MONOTONIC */
+};
+
+#define CORE_TYPE_UNKNOWN UINT32_MAX /* looked at, is no object: do not look again */
+
+/*
+ * Calls fn with a copy of every live sample whose type has not been looked at yet, at most `max`
+ * of them, going on where the last call ended. Returns the number of calls. Flushing thread only.
+ * The block may be freed by another thread meanwhile: fn must read it in a way that cannot fault.
+ */
+size_t core_live_each_untyped(enum wire_domain domain, size_t max,
+                              void (*fn)(const struct core_live *live, void *arg), void *arg);
+
+/* Notes the type of a sample if it is still the same one; the totals of TYPES follow by
+ * themselves, also when the sample is freed. */
+void core_live_set_type(const struct core_live *live, uint32_t type_id);
+
+#endif

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int core_is_empty;

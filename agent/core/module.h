@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ELF files of the address space, found from a return address through _dl_find_object and
+ * numbered in order of first use. Lock-free, fixed table, entries are never removed: a library
+ * loaded again at another place gets another id.
+ */
+#ifndef LEAKD_AGENT_CORE_MODULE_H
+#define LEAKD_AGENT_CORE_MODULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/wire/record.h"
+
+/* Module id of pc and its ELF virtual address; WIRE_MODULE_UNKNOWN and pc itself when no file is
+ * there (JIT code) or the table is full. Any thread, inside malloc(). */
+uint32_t module_of(uintptr_t pc, uint64_t *offset);
+
+/* Modules known so far: ids 1..count. */
+uint32_t module_count(void);
+
+/* Describes module id for the wire; strings stay valid for ever. Flushing thread only: reads the
+ * program headers for the build-id. False when it cannot be described (any more). */
+bool module_describe(uint32_t id, struct wire_module *out);
+
+#endif

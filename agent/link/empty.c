@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int link_is_empty;

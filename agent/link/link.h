@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stream to the daemon, driven by the program's own allocations: no thread, one send and one
+ * recv a second at most, both MSG_DONTWAIT. A full socket means: skip, count, try next second.
+ */
+#ifndef LEAKD_AGENT_LINK_LINK_H
+#define LEAKD_AGENT_LINK_LINK_H
+
+#include <stdbool.h>
+
+/* From the constructor: reads the environment (LEAKD_SOCKET, LEAKD_NAME, LEAKD_PROFILE), connects
+ * later, on the first flush that is due. */
+void link_init(void);
+
+/* From a thread's slow path. Flushes if a second has passed and no other thread is at it. */
+void link_poll(void);
+
+/* Last totals and BYE, within a few milliseconds or not at all. From the destructor and before
+ * _exit. */
+void link_exit(void);
+
+/* In the child after fork: forgets the connection without touching the parent's. */
+void link_forked(void);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPython in the process: found by dlsym at run time, never linked. Registers itself with the core
+ * (core_set_runtime) when it finds an interpreter whose layout it knows; says why not otherwise
+ * (core_describe_runtime). Installs no hook in the allocation path until it is told to attribute.
+ */
+#ifndef LEAKD_AGENT_PYTHON_PYTHON_H
+#define LEAKD_AGENT_PYTHON_PYTHON_H
+
+#include <stdbool.h>
+
+/* From the agent's constructor, and again from the slow path while it returns false and the
+ * program may still load libpython (embedding). True once the question is settled. always: be in
+ * the attributing state from the start (LEAKD_PYTHON=always). Any thread, not inside a hook that
+ * holds the loader's lock; may call dlsym. */
+bool python_init(bool always);
+
+#endif

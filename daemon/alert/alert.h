@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Telling people. policy.c decides purely (who gets what, when to try again); outbox.c keeps what is
+ * not delivered yet; body.c and sign.c make the Standard Webhooks 1.0.0 request; fetch sends it.
+ * At least once, the same id over all retries, one in flight a receiver, in order. Loop thread.
+ */
+#ifndef LEAKD_ALERT_ALERT_H
+#define LEAKD_ALERT_ALERT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "daemon/base/conf.h"
+#include "daemon/detect/detect.h"
+
+struct alert;
+struct fetcher;
+
+#define NOTICE_EVENTS(X)                                                                           \
+    X(OPENED, "leak.incident.opened")                                                              \
+    X(ESCALATED, "leak.incident.escalated")                                                        \
+    X(RESOLVED, "leak.incident.resolved")                                                          \
+    X(TEST, "webhook.test")
+
+enum notice_event {
+#define X(name, text) NOTICE_##name,
+    NOTICE_EVENTS(X)
+#undef X
+};
+const char *notice_event_name(enum notice_event event);
+
+struct notice_frame {
+    const char *function; /* NULL = unknown */
+    const char *file;
+    const char *module;
+    uint32_t line;
+    bool python;
+};
+
+#define NOTICE_FRAMES_MAX 16
+
+struct notice_site {
+    struct growth growth;
+    uint64_t live_bytes;
+    size_t frame_count; /* leaf first */
+    struct notice_frame frames[NOTICE_FRAMES_MAX];
+    size_t culprit; /* index of the frame to look at */
+};
+
+struct notice_type {
+    const char *name;
+    struct growth growth;
+    uint64_t live_bytes;
+    uint64_t live_count;
+};
+
+#define NOTICE_SITES_MAX 3
+#define NOTICE_TYPES_MAX 3
+
+/* What is to be told. Borrowed: alert makes its own bodies at once. */
+struct notice {
+    enum notice_event event;
+    enum conf_severity severity;
+    uint64_t event_wall_ms;
+    const char *incident_id;
+    const char *fingerprint;
+    const char *state;   /* "open", "resolved" */
+    const char *verdict; /* "leak", "fragmentation" */
+    const char *summary;
+    uint64_t opened_wall_ms;
+    const char *process_id;
+    const char *process_name;
+    const char *unit; /* NULL = none */
+    const char *exe;
+    int pid;
+    uint64_t live_bytes;
+    uint64_t rss_bytes;
+    struct growth growth;
+    struct forecast time_to_limit;
+    size_t site_count;
+    struct notice_site sites[NOTICE_SITES_MAX];
+    size_t type_count;
+    struct notice_type types[NOTICE_TYPES_MAX];
+};
+
+/* One attempt that ended. */
+struct alert_delivery {
+    const char *incident_id;
+    const char *receiver;
+    const char *event;
+    const char *notice_id;
+    unsigned attempts;
+    long http_status; /* 0: no answer */
+    bool delivered;
+    bool given_up; /* no further attempt will follow */
+    const char *error; /* "" when delivered */
+    uint64_t elapsed_ms;
+};
+
+typedef void (*alert_on_delivery)(void *arg, const struct alert_delivery *delivery);
+
+int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
+              alert_on_delivery on_delivery, void *arg, struct alert **out);
+/* New receivers after a reload; notices to those that are gone are dropped. */
+void alert_reload(struct alert *alert, const struct conf *conf);
+void alert_close(struct alert *alert, void (*on_closed)(void *arg), void *arg);
+
+/* Queues the notice for every receiver that wants it. -ENOSPC when the outbox is full. */
+int alert_notify(struct alert *alert, const struct notice *notice);
+
+struct alert_stats {
+    uint64_t queued;
+    uint64_t delivered;
+    uint64_t failed_attempts;
+    uint64_t given_up;
+};
+void alert_read_stats(const struct alert *alert, struct alert_stats *out);
+
+/* ---- pure parts, tested by themselves ----------------------------------------------------- */
+
+bool alert_wants(const struct conf_receiver *receiver, const struct notice *notice);
+
+/* Delay before attempt number `attempt` (2 = first retry), with jitter from `random` (0..1);
+ * UINT64_MAX: give up. retry_after_ms is honoured when longer. */
+uint64_t alert_retry_delay_ms(unsigned attempt, double random, uint64_t retry_after_ms);
+
+/* "v1,<base64>" over id.timestamp.body. secret is "whsec_<base64>" or bare base64. -EINVAL: not. */
+int alert_sign(const char *secret, const char *id, uint64_t timestamp_s, const void *body,
+               size_t body_len, char *out, size_t out_size);
+
+struct buf;
+/* The JSON body. link: address of the incident's page, NULL = none. */
+void alert_write_body(const struct notice *notice, const char *link, struct buf *out);
+
+#endif

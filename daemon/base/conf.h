@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration as plain data, read from INI files by conf.c (the only door to inih). A row a
+ * key in one table (name, type, unit, range, default, reloadable); unknown sections and keys and
+ * bad values are errors with file and line, and nothing of a bad configuration takes effect.
+ */
+#ifndef LEAKD_BASE_CONF_H
+#define LEAKD_BASE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONF_PATH_MAX      108 /* a Unix socket's path with its NUL */
+#define CONF_RECEIVERS_MAX 32
+#define CONF_SECRET_MAX    128
+
+enum conf_severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
+const char *conf_severity_name(enum conf_severity severity); /* "info" ... */
+
+struct conf_receiver {
+    char name[64];
+    char type[16];     /* "webhook"; other types are refused until they exist */
+    char url[2048];    /* http or https */
+    char secret[64];   /* name of a credential, or the path of a 0600 file; empty: unsigned */
+    char secret_value[CONF_SECRET_MAX]; /* what was read: "whsec_..."; never printed */
+    enum conf_severity min_severity;
+    bool send_resolved;
+};
+
+struct conf {
+    bool user_mode;
+    struct {
+        char socket[CONF_PATH_MAX]; /* agents connect here */
+        unsigned socket_mode;       /* octal, 0666 */
+        unsigned connections_max;
+        unsigned connections_per_user_max;
+    } agents;
+    struct {
+        char listen[64]; /* "127.0.0.1:7373", "[::1]:7373" or "" for none; loopback only */
+        char socket[CONF_PATH_MAX]; /* API socket, "" for none */
+        unsigned connections_max;
+    } http;
+    struct {
+        char profile[16]; /* fast | default | strict */
+    } detect;
+    struct {
+        char directory[256]; /* state */
+        unsigned processes_max;
+        uint64_t exited_retention_ms; /* how long an ended process stays in the API */
+    } store;
+    struct {
+        bool enabled;          /* symbolise native frames */
+        char debug_path[1024]; /* colon-separated, "/usr/lib/debug" */
+    } symbols;
+    struct conf_receiver receivers[CONF_RECEIVERS_MAX];
+    unsigned receiver_count;
+    char external_url[256]; /* how people reach the dashboard; in notices */
+    int log_level;
+};
+
+#define CONF_ERROR_MAX 512
+
+/* Defaults of service mode (user_mode false) or of user mode, whose folders are
+ * runtime_dir/state_dir, or when NULL those of XDG. -ENAMETOOLONG, -ENOENT (no folder known). */
+int conf_init(struct conf *conf, bool user_mode, const char *runtime_dir, const char *state_dir,
+              char error[CONF_ERROR_MAX]);
+
+/* Reads file, then FILE.d/x.conf in order of name, over conf. On failure a negative errno, a
+ * message "FILE:LINE: what; what to do" and conf unchanged. */
+int conf_load(struct conf *conf, const char *path, char error[CONF_ERROR_MAX]);
+
+/* Reads the receivers' secrets from $CREDENTIALS_DIRECTORY or their files. */
+int conf_load_secrets(struct conf *conf, char error[CONF_ERROR_MAX]);
+
+struct buf;
+/* As an INI file, secrets masked. */
+void conf_print(const struct conf *conf, struct buf *out);
+
+#endif

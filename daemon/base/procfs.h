@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Facts about a process from /proc and /sys/fs/cgroup, readable without any capability. Every
+ * function takes the roots, so that tests read a folder of their own. No state; any thread.
+ */
+#ifndef LEAKD_BASE_PROCFS_H
+#define LEAKD_BASE_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct procfs {
+    const char *proc;   /* "/proc" */
+    const char *cgroup; /* "/sys/fs/cgroup" */
+};
+
+extern const struct procfs procfs_host;
+
+struct procfs_stat {
+    char comm[32];
+    char state; /* 'R', 'S', 'Z' ... */
+    pid_t parent_pid;
+    uint64_t start_ticks; /* since boot; with the pid it names the process */
+};
+
+int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out); /* -ESRCH */
+int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);
+
+/* The systemd unit from /proc/PID/cgroup ("myapp.service"), empty when there is none. */
+int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size);
+
+enum procfs_limit { LIMIT_NONE, LIMIT_CGROUP_MAX, LIMIT_CGROUP_HIGH, LIMIT_RLIMIT_AS, LIMIT_HOST };
+const char *procfs_limit_name(enum procfs_limit source); /* "memory_max" ... */
+
+struct procfs_memory_limit {
+    uint64_t bytes;
+    enum procfs_limit source;
+};
+
+/* The nearest memory limit above the process: cgroup v1 and v2 along the hierarchy, RLIMIT_AS,
+ * else the host's memory. */
+int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *out);
+
+/* Wall time at which the process started, milliseconds since 1970. */
+int procfs_start_wall_ms(const struct procfs *fs, uint64_t start_ticks, uint64_t *out);
+
+/* CPU seconds and peak figures of leakd itself are in /proc/self. */
+struct procfs_self {
+    double cpu_seconds;
+    uint64_t rss_bytes;
+    uint64_t start_wall_ms;
+    unsigned open_fds;
+    unsigned max_fds;
+};
+int procfs_read_self(const struct procfs *fs, struct procfs_self *out);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The growth test: a ladder of rolling regressions over lower envelopes, one detector a series.
+ * Pure: values and times in, a verdict out. No clock, I/O, allocation or log; the same samples give
+ * the same verdicts on every machine. `struct detector` is a plain value that may be copied.
+ */
+#ifndef LEAKD_DETECT_DETECT_H
+#define LEAKD_DETECT_DETECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VERDICTS(X)                                                                                \
+    X(LEARNING, "learning")                                                                        \
+    X(OK, "ok")                                                                                    \
+    X(SUSPECT, "suspect")                                                                          \
+    X(LEAK, "leak")                                                                                \
+    X(FRAGMENTATION, "fragmentation")                                                              \
+    X(RESOLVED, "resolved")
+
+enum verdict {
+#define X(name, text) VERDICT_##name,
+    VERDICTS(X)
+#undef X
+};
+
+const char *verdict_name(enum verdict verdict);
+
+/* Bytes per second with its 95 % interval. */
+struct growth {
+    bool known;
+    double estimate;
+    double lower;
+    double upper;
+};
+
+/* A span of time with its 95 % interval; upper is INFINITY when growth may be zero. */
+struct forecast {
+    bool known;
+    double estimate_s;
+    double lower_s;
+    double upper_s;
+};
+
+/* Thresholds; profile.c gives each its reason. */
+struct detect_profile;
+const struct detect_profile *detect_profile_find(const char *name); /* NULL: no such profile */
+const char *detect_profile_name(const struct detect_profile *profile);
+
+#include "daemon/detect/detector.h" /* struct detector and its parts: size known, fields private */
+
+struct detect_sample {
+    uint64_t time_ms;    /* monotonic */
+    double bytes;        /* <= 0 is no sample */
+    double limit_bytes;  /* nearest limit, 0 = none: shortens the waiting */
+    double noise_bytes2; /* variance of one sample that is known beforehand: 0 for exact series,
+                            period * level for a sampled site */
+};
+
+/* step_ms is the sampling interval. extra_z widens the test for multiplicity: for M sites tested
+ * at once z becomes sqrt(z^2 + 2 ln M); pass M, 1 for a process. */
+void detector_init(struct detector *detector, const struct detect_profile *profile,
+                   uint64_t step_ms, unsigned multiplicity);
+
+/* True when the verdict changed. */
+bool detector_push(struct detector *detector, const struct detect_sample *sample);
+
+/* The process behind the series started anew: a standing leak is resolved, history is kept. */
+void detector_restart(struct detector *detector);
+
+/* What the detector knows now. Times are those of the samples. */
+struct detect_result {
+    enum verdict verdict; /* never FRAGMENTATION: that is the watch's to say, of two series */
+    uint64_t changed_ms;  /* when the verdict became this */
+    uint64_t since_ms;    /* start of the growth; valid in suspect, leak and resolved */
+    struct growth growth; /* known once a window is full */
+    double z;             /* of the scale that decides */
+    /* The line through the deciding window: bytes(t) = fit_bytes + growth.estimate * (t - fit_from). */
+    bool has_fit;
+    uint64_t fit_from_ms;
+    uint64_t fit_to_ms;
+    double fit_bytes;
+    unsigned passes; /* consecutive windows that passed at that scale */
+};
+
+void detector_read(const struct detector *detector, struct detect_result *out);
+
+/* One sentence for people: "growing 14.2 MiB/h (12.9 to 15.6) for 5 h 20 min". */
+void detect_explain(const struct detect_result *result, uint64_t now_ms, char *out, size_t size);
+
+/* Time from level to limit at that growth; not known without growth or limit. */
+struct forecast forecast_to_limit(const struct growth *growth, double level_bytes,
+                                  double limit_bytes);
+
+/*
+ * One regression, for series too short-lived to have a detector: n equidistant values (4..64).
+ * The interval is corrected for lag-1 autocorrelation of the residuals (the formulas of the
+ * ladder's test). False when n is out of range.
+ */
+struct trend {
+    double slope_per_step;
+    double se_per_step;
+    double z;         /* standard normal equivalent of slope / se */
+    double t_quantile; /* 97.5 % of Student's t with the effective degrees of freedom */
+    double intercept; /* at the first value */
+};
+
+bool trend_fit(const double *y, size_t n, double noise_variance, struct trend *out);
+
+#endif

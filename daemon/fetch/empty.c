@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int fetch_is_empty;

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int store_is_empty;

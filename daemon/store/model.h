@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What leakd knows, as plain data. The store owns every pointer; readers hold none over a return
+ * to the loop. Strings are never NULL unless it is said. Times end in _mono_ms (CLOCK_BOOTTIME,
+ * decides) or _wall_ms (shown). Loop thread only.
+ */
+#ifndef LEAKD_STORE_MODEL_H
+#define LEAKD_STORE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/wire/record.h"
+#include "daemon/detect/detect.h"
+#include "daemon/store/series.h"
+
+#define PROCESS_STATES(X)                                                                          \
+    X(WATCHING, "watching")     /* its agent is connected */                                       \
+    X(EXITED, "exited")         /* said good-bye, or ended by exit */                              \
+    X(KILLED, "killed")         /* ended without a word: a signal */                               \
+    X(OOM_KILLED, "oom-killed") /* its cgroup counted an OOM kill as it ended */                   \
+    X(LOST, "lost")             /* lives, but its agent is silent */
+
+enum process_state {
+#define X(name, text) PROCESS_##name,
+    PROCESS_STATES(X)
+#undef X
+};
+const char *process_state_name(enum process_state state);
+
+/* Kernel facts of a peer: SO_PEERCRED and /proc/PID/stat. */
+struct process_identity {
+    pid_t pid; /* 0: lives in a pid namespace the daemon cannot see into */
+    uid_t uid;
+    gid_t gid;
+    uint64_t start_ticks;
+    uint64_t instance; /* the agent's word, tells exec from reconnect; nothing else is believed */
+};
+
+/* A frame made readable. */
+struct frame {
+    enum wire_frame_kind kind;
+    bool inlined;
+    const char *function; /* NULL while not known: module and offset are all there is */
+    const char *file;     /* NULL when not known */
+    uint32_t line;        /* 0 when not known */
+    const char *module;   /* file name of the ELF file without folders; NULL for Python */
+    uint64_t offset;      /* native: ELF virtual address */
+};
+
+struct module {
+    uint32_t id;
+    uint64_t start;
+    uint64_t end;
+    uint64_t load_bias;
+    char *path;
+    uint8_t build_id[WIRE_BUILD_ID_MAX];
+    uint8_t build_id_len;
+};
+
+struct site {
+    uint32_t id;         /* the agent's, unique in the process */
+    char fingerprint[17]; /* 16 hex digits: functions and modules, no lines, no addresses; "" until
+                             the frames are symbolised */
+    uint8_t domain;
+    uint8_t flags;
+    uint8_t frame_count;
+    struct wire_stack_frame *frames; /* leaf first, as they came */
+    uint64_t alloc_bytes;
+    uint64_t free_bytes;
+    uint64_t alloc_count;
+    uint64_t free_count;
+    uint32_t live_samples;
+    uint32_t oldest_age_ms;
+    uint64_t updated_mono_ms;
+    struct points *recent; /* live bytes, only while the process is suspect or in profile fast */
+    enum verdict verdict;
+    struct growth growth;
+};
+
+struct type {
+    uint32_t name_id;
+    uint64_t live_bytes;
+    uint64_t live_count;
+    uint32_t live_samples;
+    uint64_t updated_mono_ms;
+    struct points *recent;
+    enum verdict verdict;
+    struct growth growth;
+};
+
+struct process {
+    char id[40]; /* "PID-STARTTICKS", and "-2" ... for a program that took its place by exec */
+    struct process_identity identity;
+    enum process_state state;
+    char *name;    /* LEAKD_NAME, else the file name of exe */
+    char *unit;    /* systemd unit, NULL when none */
+    char *exe;     /* as the agent says */
+    char *argv0;   /* as the agent says */
+    char *runtime; /* "native", "cpython 3.11.2" */
+    char *reason;  /* what the agent has switched off and why, "" */
+    char *agent_version;
+    pid_t parent_pid;
+    uint32_t capabilities; /* WIRE_CAP_* */
+    uint64_t sample_period_bytes;
+    bool attributing; /* Python hooks are in */
+
+    uint64_t started_wall_ms;
+    uint64_t first_seen_mono_ms;
+    uint64_t last_frame_mono_ms;
+    uint64_t ended_mono_ms; /* 0 while it lives */
+    uint64_t ended_wall_ms;
+
+    bool has_totals;
+    uint64_t live_bytes; /* all domains */
+    uint64_t live_count;
+    uint64_t alloc_bytes;
+    uint64_t free_bytes;
+    uint64_t alloc_count;
+    uint64_t free_count;
+    struct wire_domain_totals domains[WIRE_DOMAINS]; /* method NONE: absent */
+    bool has_rss;
+    uint64_t rss_bytes;
+    uint64_t pss_bytes;   /* 0 while not known */
+    uint64_t limit_bytes; /* nearest memory limit, 0 = none */
+    const char *limit_source;
+    struct wire_gc gc;
+    bool has_gc;
+    struct wire_health health;
+
+    const struct detect_profile *profile;
+    struct detector live_detector;
+    struct detector rss_detector;
+    struct series *live_series; /* 1 s and 10 s steps */
+    struct series *rss_series;
+    enum verdict verdict; /* of the two, set by the watch alone */
+    uint64_t verdict_wall_ms; /* since when */
+    uint64_t growth_since_wall_ms; /* start of the growth, 0 = none */
+    struct growth growth;
+    struct forecast time_to_limit;
+    struct detect_result fit; /* of the series the verdict is about */
+    bool fit_is_rss;
+    char summary[512]; /* one sentence */
+
+    struct site *sites; /* in order of id; find by store */
+    size_t site_count;
+    struct type *types;
+    size_t type_count;
+
+    uint64_t revision; /* grows with every change a reader could see */
+};
+
+#define INCIDENT_STATES(X)                                                                         \
+    X(OPEN, "open")                                                                                \
+    X(ACKNOWLEDGED, "acknowledged")                                                                \
+    X(SILENCED, "silenced")                                                                        \
+    X(RESOLVED, "resolved")
+
+enum incident_state {
+#define X(name, text) INCIDENT_##name,
+    INCIDENT_STATES(X)
+#undef X
+};
+const char *incident_state_name(enum incident_state state);
+
+#define INCIDENT_SITES_MAX  5
+#define INCIDENT_TYPES_MAX  5
+#define INCIDENT_FRAMES_MAX 24
+
+/* A site as it was when the evidence was frozen; strings owned by the incident. */
+struct frozen_frame {
+    uint8_t kind;
+    bool inlined;
+    char *function;
+    char *file;
+    char *module;
+    uint32_t line;
+};
+
+struct frozen_site {
+    char id[24];
+    char fingerprint[17];
+    struct growth growth;
+    uint64_t live_bytes;
+    uint64_t live_count;
+    uint32_t oldest_age_ms;
+    size_t frame_count;
+    struct frozen_frame frames[INCIDENT_FRAMES_MAX];
+};
+
+struct frozen_type {
+    char *name;
+    struct growth growth;
+    uint64_t live_bytes;
+    uint64_t live_count;
+};
+
+#define INCIDENT_DELIVERIES_MAX 16
+
+struct delivery {
+    char receiver[64];
+    char event[48]; /* "leak.incident.opened" */
+    char notice_id[40];
+    unsigned attempts;
+    long http_status; /* 0: no answer */
+    bool delivered;
+    uint64_t at_wall_ms;
+    char error[160]; /* "" when delivered */
+};
+
+struct incident {
+    char id[24]; /* short, stable: links carry it */
+    char fingerprint[17];
+    enum incident_state state;
+    const char *severity; /* "info" | "warning" | "critical" */
+    enum verdict verdict; /* LEAK or FRAGMENTATION */
+    uint64_t opened_wall_ms;
+    uint64_t resolved_wall_ms; /* 0 = not */
+    char process_id[40];
+    char *process_name;
+    char *unit; /* NULL = none */
+    char *exe;
+    pid_t pid;
+    char summary[512];
+    char end[160]; /* "killed at ...", "" while the process lives */
+    struct growth growth;
+    struct forecast time_to_limit;
+    uint64_t live_bytes;
+    uint64_t rss_bytes;
+    size_t site_count;
+    struct frozen_site sites[INCIDENT_SITES_MAX];
+    size_t type_count;
+    struct frozen_type types[INCIDENT_TYPES_MAX];
+    size_t delivery_count;
+    struct delivery deliveries[INCIDENT_DELIVERIES_MAX]; /* the last ones */
+    uint64_t revision;
+};
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading the store: for views, metrics and the watch. Nothing here changes anything. */
+#ifndef LEAKD_STORE_QUERY_H
+#define LEAKD_STORE_QUERY_H
+
+#include "daemon/store/model.h"
+
+struct store;
+
+/* In order of first sight; index below query_process_count. */
+size_t query_process_count(const struct store *store);
+const struct process *query_process_at(const struct store *store, size_t index);
+const struct process *query_process(const struct store *store, const char *id); /* NULL: none */
+
+size_t query_incident_count(const struct store *store);
+const struct incident *query_incident_at(const struct store *store, size_t index); /* newest first */
+const struct incident *query_incident(const struct store *store, const char *id);
+
+enum query_order { ORDER_GROWTH, ORDER_LIVE, ORDER_RATE };
+
+/* Up to max sites (types) of the process, best first. Growth: by the lower end of the interval of
+ * those whose growth is known, then live bytes. Rate: bytes allocated since the start. */
+size_t query_sites(const struct process *process, enum query_order order, const struct site **out,
+                   size_t max);
+size_t query_types(const struct process *process, enum query_order order, const struct type **out,
+                   size_t max);
+
+/* Live bytes and count of a site: alloc minus free, never below 0. */
+uint64_t site_live_bytes(const struct site *site);
+uint64_t site_live_count(const struct site *site);
+
+/* The frames of a site with names, leaf first, inlined functions unfolded. Up to max. */
+size_t query_frames(const struct store *store, const struct process *process,
+                    const struct site *site, struct frame *out, size_t max);
+
+/* The frame that people should look at: the first Python frame of the program's own, else the first
+ * native frame that is not the allocator's or the runtime's; NULL when there are none. */
+const struct frame *query_culprit(const struct frame *frames, size_t count);
+
+/* The text of an interned name, "" when it never came. */
+const char *query_name(const struct process *process, uint32_t name_id);
+
+/* "python", "native" or "mixed". */
+const char *query_site_kind(const struct site *site);
+
+struct store_stats {
+    size_t processes_watching;
+    size_t processes;
+    size_t incidents_open;
+    uint64_t sites;
+    uint64_t bytes; /* memory of series, sites, names; an estimate */
+};
+void query_stats(const struct store *store, struct store_stats *out);
+
+#endif

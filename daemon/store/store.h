@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes, sites, types, series and incidents in memory: what changes them. Decodes nothing and
+ * decides nothing. All functions are the loop thread's.
+ */
+#ifndef LEAKD_STORE_STORE_H
+#define LEAKD_STORE_STORE_H
+
+#include "daemon/store/model.h"
+#include "daemon/store/query.h"
+
+struct store_limits {
+    size_t processes_max;         /* ended ones make room, oldest first */
+    uint64_t exited_retention_ms; /* an ended process without incident goes after that */
+};
+
+int store_new(const struct store_limits *limits, struct store **out);
+void store_free(struct store *store);
+
+/* A peer said hello. Finds the process again by pid, start and instance (after a restart of the
+ * connection), else makes one. -ENOSPC when full of living ones. profile: what applies to it. */
+int store_hello(struct store *store, const struct process_identity *identity,
+                const struct wire_hello *hello, const struct detect_profile *profile,
+                uint64_t now_mono_ms, uint64_t now_wall_ms, struct process **out);
+
+int store_put_module(struct store *store, struct process *process,
+                     const struct wire_module *module);
+int store_put_name(struct store *store, struct process *process, const struct wire_name *name);
+int store_put_site(struct store *store, struct process *process, const struct wire_site *site);
+/* Unknown ids are kept as sites without frames, their frames may follow. -EBADMSG: free > alloc. */
+int store_put_site_totals(struct store *store, struct process *process,
+                          const struct wire_site_totals *totals, uint64_t now_mono_ms);
+int store_put_type_totals(struct store *store, struct process *process,
+                          const struct wire_type_totals *totals, uint64_t now_mono_ms);
+int store_put_totals(struct store *store, struct process *process,
+                     const struct wire_totals *totals, uint64_t now_mono_ms, uint64_t now_wall_ms);
+void store_put_rss(struct store *store, struct process *process, uint64_t rss_bytes,
+                   uint64_t now_mono_ms, uint64_t now_wall_ms);
+void store_put_limit(struct store *store, struct process *process, uint64_t limit_bytes,
+                     const char *source);
+void store_put_gc(struct store *store, struct process *process, const struct wire_gc *gc);
+void store_put_health(struct store *store, struct process *process,
+                      const struct wire_health *health);
+void store_put_unit(struct store *store, struct process *process, const char *unit);
+/* Moves the state; an end freezes the figures. */
+void store_set_state(struct store *store, struct process *process, enum process_state state,
+                     uint64_t now_mono_ms, uint64_t now_wall_ms);
+/* Forgets ended processes past their retention. */
+void store_expire(struct store *store, uint64_t now_mono_ms);
+
+/* For the watch, which alone sets verdicts. */
+struct process *store_process(struct store *store, const char *id);
+struct process *store_process_at(struct store *store, size_t index);
+void store_touch(struct process *process); /* a reader could see a change */
+
+/* Incidents. The store takes what incident points to; id and revision are set by it. */
+int store_open_incident(struct store *store, struct incident *take, struct incident **out);
+struct incident *store_incident(struct store *store, const char *id);
+struct incident *store_find_open_incident(struct store *store, const char *process_id);
+void store_touch_incident(struct incident *incident);
+void incident_free(struct incident *incident);
+
+/* ---- symbols ------------------------------------------------------------------------------- */
+
+/* A native frame nobody has named yet. Strings are borrowed. */
+struct store_address {
+    const char *path;
+    const uint8_t *build_id;
+    uint8_t build_id_len;
+    pid_t pid; /* to read the file through /proc/PID/root when path is not ours */
+    uint64_t offset; /* ELF virtual address of the call: return address - 1 */
+    uint64_t key;    /* names module and offset in store_put_symbol */
+};
+
+/* Takes up to max addresses off the queue of unnamed ones; each is handed out once. */
+size_t store_take_unresolved(struct store *store, struct store_address *out, size_t max);
+
+/* What a symboliser found: frame 0 innermost, inlined ones first. Strings are copied. An empty list
+ * means that nothing is known. */
+struct store_symbol_frame {
+    const char *function; /* NULL = unknown */
+    const char *file;
+    uint32_t line;
+    bool inlined;
+};
+int store_put_symbol(struct store *store, uint64_t key, const struct store_symbol_frame *frames,
+                     size_t count);
+
+#endif

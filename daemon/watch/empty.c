@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int watch_is_empty;
