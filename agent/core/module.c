@@ -78,23 +78,24 @@ static void read_sign(const struct image *image, uint8_t sign[SIGN_BYTES])
 }
 
 /*
- * What cannot be told apart: two files without build-id, one loaded after the other was closed, in
- * the same place, described by the same link_map address, with dynamic section and tables of
- * the same place and size.
+ * A file with a build-id is the same when it is loaded again in the same place. Without one the
+ * loader's entry counts too. What is still not told apart: two files without build-id, one loaded
+ * after the other was closed, in the same place, described by the same link_map address, with
+ * dynamic section and tables of the same place and size.
  */
 static bool is_same(const struct module *module, const struct image *image)
 {
     uint8_t sign[SIGN_BYTES];
 
     if (module->image.start != image->start || module->image.end != image->end ||
-        module->image.map != image->map || module->image.eh_frame_hdr != image->eh_frame_hdr ||
+        module->image.eh_frame_hdr != image->eh_frame_hdr ||
         module->load_bias != image->map->l_addr ||
         module->dynamic != (uintptr_t)image->map->l_ld)
         return false;
     if (module->build_id_len > 0)
         return memcmp(module->build_id_at, module->build_id, module->build_id_len) == 0;
     read_sign(image, sign);
-    return memcmp(sign, module->sign, SIGN_BYTES) == 0;
+    return module->image.map == image->map && memcmp(sign, module->sign, SIGN_BYTES) == 0;
 }
 
 static const struct module *module_at(uint32_t id)

@@ -165,22 +165,24 @@ static bool enter_caller(struct walk *walk, const struct unwind_rule *rule, uint
     return cfa > walk->at.sp && cfa <= walk->bounds.high;
 }
 
+/* Word by word: a copy of the whole struct would wait for the single stores before it. */
 static enum step step_by_rule(struct walk *walk, const struct unwind_rule *rule)
 {
-    struct unwind_registers caller = walk->at;
+    uintptr_t pc = 0, fp = walk->at.fp, bx = walk->at.bx;
     uintptr_t cfa;
 
     if (rule->is_end)
         return STEP_END;
-    if (!find_cfa(walk, rule, &cfa) ||
-        !read_place(walk, rule->ra_place, rule->ra_words, cfa, &caller.pc) ||
-        !read_place(walk, rule->fp_place, rule->fp_words, cfa, &caller.fp) ||
-        !read_place(walk, rule->bx_place, rule->bx_words, cfa, &caller.bx) ||
+    if (!find_cfa(walk, rule, &cfa) || !read_place(walk, rule->ra_place, rule->ra_words, cfa, &pc) ||
+        !read_place(walk, rule->fp_place, rule->fp_words, cfa, &fp) ||
+        !read_place(walk, rule->bx_place, rule->bx_words, cfa, &bx) ||
         !enter_caller(walk, rule, cfa))
         return STEP_LOST;
-    caller.sp = cfa;
-    walk->at = caller;
-    return caller.pc == 0 ? STEP_END : STEP_ON;
+    walk->at.pc = pc;
+    walk->at.sp = cfa;
+    walk->at.fp = fp;
+    walk->at.bx = bx;
+    return pc == 0 ? STEP_END : STEP_ON;
 }
 
 /* ---- frames without tables ------------------------------------------------------------------- */

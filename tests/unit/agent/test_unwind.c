@@ -33,14 +33,27 @@ static NOINLINE void capture(void)
     work++;
 }
 
-/* The first entries are two calls in capture() itself and differ. An interrupted pc is one more
- * than glibc's. */
+/* Where glibc's frames go on as ours do behind the first, which are two calls in capture(). A
+ * sanitizer puts a frame of its own before them. */
+static size_t theirs_from(void)
+{
+    for (size_t i = 1; i < seen.theirs_count; i++) {
+        if ((uintptr_t)seen.theirs[i] == seen.ours[1])
+            return i - 1;
+    }
+    ck_abort_msg("no frame in common");
+    return 0;
+}
+
+/* An interrupted pc is one more than glibc's. */
 static void assert_same_frames(void)
 {
+    size_t from = theirs_from();
+
     ck_assert_uint_gt(seen.ours_count, 3);
-    ck_assert_uint_eq(seen.ours_count, seen.theirs_count);
+    ck_assert_uint_eq(seen.ours_count, seen.theirs_count - from);
     for (size_t i = 1; i < seen.ours_count; i++) {
-        uintptr_t theirs = (uintptr_t)seen.theirs[i];
+        uintptr_t theirs = (uintptr_t)seen.theirs[from + i];
 
         ck_assert_msg(seen.ours[i] == theirs || seen.ours[i] == theirs + 1,
                       "frame %zu: %#lx, not %#lx", i, (unsigned long)seen.ours[i],
@@ -176,7 +189,8 @@ START_TEST(alternate_signal_stack_is_left_for_the_stack_interrupted)
     sigaction(SIGUSR1, &action, NULL);
     raise(SIGUSR1);
     ck_assert_uint_gt(seen.ours_count, 0);
-    ck_assert(seen.truncated || seen.ours_count == seen.theirs_count);
+    if (!seen.truncated)
+        assert_same_frames();
 }
 END_TEST
 
@@ -225,7 +239,8 @@ START_TEST(deep_stacks_are_cut_and_said_to_be)
     work += recurse(500);
     ck_assert_uint_eq(seen.ours_count, FRAMES_MAX);
     ck_assert(seen.truncated);
-    ck_assert_uint_eq(seen.ours[FRAMES_MAX - 1], (uintptr_t)seen.theirs[FRAMES_MAX - 1]);
+    ck_assert_uint_eq(seen.ours[FRAMES_MAX - 1 - theirs_from()],
+                      (uintptr_t)seen.theirs[FRAMES_MAX - 1]);
 }
 END_TEST
 
@@ -265,7 +280,7 @@ START_TEST(stacks_of_makecontext_are_left_before_their_end)
     /* capture, three, two, one, on_other_stack fit on one page here. */
     ck_assert_uint_ge(seen.ours_count, 4);
     for (size_t i = 1; i < 4; i++)
-        ck_assert_uint_eq(seen.ours[i], (uintptr_t)seen.theirs[i]);
+        ck_assert_uint_eq(seen.ours[i], (uintptr_t)seen.theirs[theirs_from() + i]);
 }
 END_TEST
 
