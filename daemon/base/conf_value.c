@@ -68,9 +68,10 @@ bool conf_read_duration(const char *text, uint64_t *out_ms)
     return false;
 }
 
+/* In the largest unit that is exact, days from two on: "24h", "7d", "90m". */
 static void print_duration(uint64_t ms, char *out, size_t size)
 {
-    for (size_t i = 0; i < DURATION_UNITS; i++) {
+    for (size_t i = ms < 2 * duration_units[0].ms; i < DURATION_UNITS; i++) {
         if (ms % duration_units[i].ms != 0 || (ms == 0 && duration_units[i].ms != 1000))
             continue;
         snprintf(out, size, "%" PRIu64 "%s", ms / duration_units[i].ms, duration_units[i].suffix);
