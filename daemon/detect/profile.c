@@ -35,7 +35,8 @@ const struct detect_rules detect_rules = {
      * least half the first: no step, no plateau. */
     .gap_ratio = 0.5,
     .gap_fade = 0.5,
-    /* Saturating: a significant bend downwards that already shows in the quarters. */
+    /* Saturating: a bend downwards that also shows in the quarters. One straight window in fourteen
+     * bends so by chance, and then the next one decides. */
     .bend_t = -1.5,
     .bend_fade = 0.95,
     /* Growth worth a word: 1 % of where the window began, and more than an arena or two. */
