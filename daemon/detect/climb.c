@@ -22,21 +22,29 @@ void climb_clear(struct detector *detector)
     detector->climb.base = 0;
 }
 
+static bool has_dropped(const struct detect_climb *climb, float min)
+{
+    double height = climb->peak - climb->base;
+
+    return min < climb->peak - detect_rules.drop_share * height &&
+           height > fmax(detect_rules.gain_share * climb->base, detect_rules.gain_bytes);
+}
+
 void climb_step(struct detector *detector, float min)
 {
     struct detect_climb *climb = &detector->climb;
-    double height = climb->peak - climb->base;
 
-    if (climb->base <= 0 || min < climb->base) {
+    if (climb->base <= 0) {
+        begin(detector, min);
+    } else if (has_dropped(climb, min)) {
+        if (climb->peak_at - climb->from > climb->longest)
+            climb->longest = climb->peak_at - climb->from;
+        begin(detector, min);
+    } else if (min < climb->base) {
         begin(detector, min);
     } else if (min > climb->peak) {
         climb->peak = min;
         climb->peak_at = detector->closed;
-    } else if (min < climb->peak - detect_rules.drop_share * height &&
-               height > fmax(detect_rules.gain_share * climb->base, detect_rules.gain_bytes)) {
-        if (climb->peak_at - climb->from > climb->longest)
-            climb->longest = climb->peak_at - climb->from;
-        begin(detector, min);
     }
 }
 
