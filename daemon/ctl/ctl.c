@@ -9,6 +9,7 @@
 #include "leakd_version.h"
 
 static const struct command *const commands[] = {
+    &command_run,
     &command_replay,
 };
 

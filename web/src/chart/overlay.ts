@@ -1,0 +1,96 @@
+// What uPlot does not draw: the fitted window, its line and band, the dashed way on, the limit.
+
+import type uPlot from 'uplot';
+import type { Fit } from '../api/types';
+import { faded } from './colors';
+import type { Colors } from './colors';
+import { fitAt } from './data';
+
+export interface Overlay {
+  fit: Fit | null;
+  limitBytes: number | null;
+  limitText: string;
+}
+
+type At = (ms: number, bytes: number) => [number, number];
+
+function path(context: CanvasRenderingContext2D, points: readonly [number, number][]): void {
+  context.beginPath();
+  points.forEach(([x, y], index) => (index === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
+}
+
+function drawWindow(plot: uPlot, fit: Fit, at: At, colors: Colors): void {
+  const { ctx, bbox } = plot;
+  const [left] = at(fit.from_ms, 0);
+  const [right] = at(fit.to_ms, 0);
+  ctx.fillStyle = faded(colors.fit, 0.07);
+  ctx.fillRect(left, bbox.top, right - left, bbox.height);
+}
+
+function drawBand(plot: uPlot, fit: Fit, at: At, colors: Colors): void {
+  const middle = (fit.from_ms + fit.to_ms) / 2;
+  const times = [fit.from_ms, middle, fit.to_ms];
+  const high = times.map((ms) => at(ms, fitAt(fit, ms).high));
+  const low = times.map((ms) => at(ms, fitAt(fit, ms).low)).reverse();
+  path(plot.ctx, [...high, ...low]);
+  plot.ctx.closePath();
+  plot.ctx.fillStyle = faded(colors.fit, 0.22);
+  plot.ctx.fill();
+}
+
+function drawLine(plot: uPlot, fit: Fit, at: At, colors: Colors, ratio: number): void {
+  const { ctx } = plot;
+  const endMs = (plot.scales['x']?.max ?? 0) * 1000;
+  ctx.strokeStyle = colors.fit;
+  ctx.lineWidth = 1.75 * ratio;
+  path(ctx, [at(fit.from_ms, fitAt(fit, fit.from_ms).line), at(fit.to_ms, fitAt(fit, fit.to_ms).line)]);
+  ctx.stroke();
+  ctx.setLineDash([6 * ratio, 5 * ratio]);
+  path(ctx, [at(fit.to_ms, fitAt(fit, fit.to_ms).line), at(endMs, fitAt(fit, endMs).line)]);
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
+
+function drawLimit(plot: uPlot, overlay: Overlay, at: At, colors: Colors, ratio: number): void {
+  const { ctx, bbox } = plot;
+  if (overlay.limitBytes === null || overlay.limitBytes > (plot.scales['y']?.max ?? 0)) return;
+  const [, y] = at(0, overlay.limitBytes);
+  ctx.strokeStyle = colors.limit;
+  ctx.lineWidth = 1.5 * ratio;
+  ctx.setLineDash([2 * ratio, 3 * ratio]);
+  path(ctx, [[bbox.left, y], [bbox.left + bbox.width, y]]);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  ctx.fillStyle = colors.limit;
+  ctx.font = `${12 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'bottom';
+  ctx.fillText(overlay.limitText, bbox.left + 6 * ratio, y - 3 * ratio);
+}
+
+function clipped(plot: uPlot, draw: (at: At, ratio: number) => void): void {
+  const { ctx, bbox } = plot;
+  const at: At = (ms, bytes) => [plot.valToPos(ms / 1000, 'x', true), plot.valToPos(bytes, 'y', true)];
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  draw(at, devicePixelRatio || 1);
+  ctx.restore();
+}
+
+export function drawBehind(plot: uPlot, overlay: Overlay, colors: Colors): void {
+  const { fit } = overlay;
+  if (fit) clipped(plot, (at) => drawWindow(plot, fit, at, colors));
+}
+
+export function drawInFront(plot: uPlot, overlay: Overlay, colors: Colors): void {
+  const { fit } = overlay;
+  clipped(plot, (at, ratio) => {
+    if (fit) {
+      drawBand(plot, fit, at, colors);
+      drawLine(plot, fit, at, colors, ratio);
+    }
+    drawLimit(plot, overlay, at, colors, ratio);
+  });
+}

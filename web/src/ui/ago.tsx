@@ -1,0 +1,14 @@
+import { formatAgo, formatMoment } from '../format/time';
+import { useNow } from './now';
+
+/** "5 min ago"; the moment itself on hover, or in words where there is room. */
+export function Ago(props: { ms: number; full?: boolean }) {
+  const now = useNow();
+  const moment = formatMoment(props.ms);
+  return (
+    <time dateTime={new Date(props.ms).toISOString()} title={moment}>
+      {formatAgo(props.ms, now)}
+      {props.full && <span class="faint"> · {moment}</span>}
+    </time>
+  );
+}
