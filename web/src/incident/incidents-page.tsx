@@ -27,7 +27,7 @@ export function IncidentsPage() {
         </Notice>
       )}
       {resolved.length > 0 && (
-        <section>
+        <section class="resolved-incidents">
           <h2>Resolved</h2>
           <IncidentLines incidents={resolved} />
         </section>
