@@ -98,7 +98,7 @@ static uint32_t used_in(uint32_t first)
     return used;
 }
 
-/* The emptier bucket of the two: that fills the table to nine tenths before one overflows. */
+/* The emptier bucket of the two: that fills the table to four fifths and more before one overflows. */
 static int64_t claim(uintptr_t addr)
 {
     uint32_t first = bucket_of(addr, 0);

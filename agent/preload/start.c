@@ -10,10 +10,12 @@
 #include "agent/core/clock.h"
 #include "agent/core/core.h"
 #include "agent/core/hot.h"
+#include "agent/core/module.h"
 #include "agent/core/report.h"
 #include "agent/core/unwind.h"
 #include "agent/link/link.h"
 #include "agent/preload/environment.h"
+#include "agent/preload/slow.h"
 #include "agent/preload/state.h"
 #include "agent/python/python.h"
 
@@ -48,11 +50,13 @@ __attribute__((constructor)) static void start(void)
 {
     if (!preload_attach())
         return;
+    module_init();
     unwind_init();
     pthread_atfork(NULL, NULL, forked);
     link_init();
     python_drive(link_poll);
     python_wish = environment_python();
+    python_drive(slow_poll);
     if (python_wish != ENVIRONMENT_PYTHON_OFF)
         look_for_python();
     core_start_sampling(environment_period_bytes());

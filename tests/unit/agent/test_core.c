@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Sites, types and totals as the flush reads them, fed as the hooks feed them. */
+#include "agent/core/core.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/hot.h"
+#include "agent/core/report.h"
+#include "agent/core/site.h"
+#include "agent/core/type.h"
+
+static uint64_t blocks[64]; /* addresses to speak of; nothing lies there that is looked at */
+
+static void set_up(void)
+{
+    ck_assert(core_start());
+    thread_attach();
+    core_set_native_method(WIRE_METHOD_EXACT);
+    core_start_sampling(1);
+}
+
+static void allocate(unsigned i, size_t size)
+{
+    ck_assert(core_enter());
+    if (hot_alloc(thread_self.slot, size))
+        core_alloc_event(&blocks[2 * i], size);
+    core_leave();
+}
+
+static void release(unsigned i, size_t size)
+{
+    core_forget((uintptr_t)&blocks[2 * i]);
+    hot_free(thread_self.slot, size);
+}
+
+static uint64_t live_bytes_of_sites(uint32_t *samples)
+{
+    uint64_t sum = 0;
+
+    *samples = 0;
+    for (uint32_t id = 0; id <= site_count(); id++) {
+        struct wire_site_totals totals;
+
+        site_read(id, 0, &totals);
+        sum += totals.alloc_bytes - totals.free_bytes;
+        *samples += totals.live_samples;
+    }
+    return sum;
+}
+
+START_TEST(with_period_one_sites_hold_what_lives_to_the_byte)
+{
+    uint32_t samples;
+
+    for (unsigned i = 0; i < 20; i++)
+        allocate(i, 32 + 16 * i);
+    for (unsigned i = 0; i < 20; i += 2)
+        release(i, 32 + 16 * i);
+    ck_assert_uint_eq(live_bytes_of_sites(&samples), 10 * 32 + 16 * (1 + 3 + 5 + 7 + 9 + 11 + 13 +
+                                                                     15 + 17 + 19));
+    ck_assert_uint_eq(samples, 10);
+    for (unsigned i = 1; i < 20; i += 2)
+        release(i, 32 + 16 * i);
+    ck_assert_uint_eq(live_bytes_of_sites(&samples), 0);
+    ck_assert_uint_eq(samples, 0);
+}
+END_TEST
+
+START_TEST(address_that_comes_back_without_a_free_replaces_its_sample)
+{
+    uint32_t samples;
+
+    allocate(1, 100);
+    allocate(1, 300);
+    ck_assert_uint_eq(live_bytes_of_sites(&samples), 300);
+    ck_assert_uint_eq(samples, 1);
+}
+END_TEST
+
+START_TEST(totals_are_exact_and_a_child_starts_with_what_it_inherits)
+{
+    struct wire_domain_totals totals;
+
+    allocate(1, 100);
+    allocate(2, 50);
+    release(1, 100);
+    core_read_native_totals(&totals);
+    ck_assert_uint_eq(totals.alloc_bytes, 150);
+    ck_assert_uint_eq(totals.free_bytes, 100);
+    ck_assert_uint_eq(totals.live_bytes, 50);
+    ck_assert_uint_eq(totals.live_count, 1);
+    core_forked();
+    core_read_native_totals(&totals);
+    ck_assert_uint_eq(totals.alloc_bytes, 50);
+    ck_assert_uint_eq(totals.free_bytes, 0);
+    ck_assert_uint_eq(totals.live_bytes, 50);
+    release(2, 50);
+    core_read_native_totals(&totals);
+    ck_assert_uint_eq(totals.live_bytes, 0);
+    ck_assert_uint_eq(totals.free_count, 1);
+}
+END_TEST
+
+START_TEST(a_childs_sites_start_with_what_it_inherits)
+{
+    uint32_t samples;
+
+    allocate(1, 100);
+    allocate(2, 50);
+    release(1, 100);
+    site_rebase();
+    ck_assert_uint_eq(live_bytes_of_sites(&samples), 50);
+    release(2, 50);
+    ck_assert_uint_eq(live_bytes_of_sites(&samples), 0);
+}
+END_TEST
+
+static void name_type(const struct core_live *live, void *type_id)
+{
+    core_live_set_type(live, *(uint32_t *)type_id);
+}
+
+static struct wire_type_totals type_totals(uint32_t name_id)
+{
+    struct wire_type_totals totals = {0};
+
+    for (uint32_t place = 0; place < type_places(); place++) {
+        type_read(place, &totals);
+        if (totals.name_id == name_id)
+            return totals;
+    }
+    return (struct wire_type_totals){0};
+}
+
+START_TEST(types_follow_their_samples)
+{
+    uint32_t type_id = core_intern("app.Session", 11);
+
+    allocate(1, 100);
+    allocate(2, 200);
+    ck_assert_uint_eq(core_live_each_untyped(WIRE_DOMAIN_PYTHON, 10, name_type, &type_id), 0);
+    ck_assert_uint_eq(core_live_each_untyped(WIRE_DOMAIN_NATIVE, 10, name_type, &type_id), 2);
+    ck_assert_uint_eq(core_live_each_untyped(WIRE_DOMAIN_NATIVE, 10, name_type, &type_id), 0);
+    ck_assert_uint_eq(type_totals(type_id).live_bytes, 300);
+    ck_assert_uint_eq(type_totals(type_id).live_count, 2);
+    release(2, 200);
+    ck_assert_uint_eq(type_totals(type_id).live_bytes, 100);
+    ck_assert_uint_eq(type_totals(type_id).live_samples, 1);
+}
+END_TEST
+
+START_TEST(unknown_types_are_not_asked_again_and_counted_nowhere)
+{
+    uint32_t type_id = CORE_TYPE_UNKNOWN;
+
+    allocate(1, 100);
+    ck_assert_uint_eq(core_live_each_untyped(WIRE_DOMAIN_NATIVE, 10, name_type, &type_id), 1);
+    ck_assert_uint_eq(core_live_each_untyped(WIRE_DOMAIN_NATIVE, 10, name_type, &type_id), 0);
+    release(1, 100);
+    ck_assert_uint_eq(type_totals(0).live_bytes, 0);
+}
+END_TEST
+
+START_TEST(full_table_raises_the_period_and_room_lets_it_fall_back)
+{
+    static uint64_t many[LIVE_SAMPLES_MAX + 2000][2];
+    struct wire_health health;
+
+    for (unsigned i = 0; i < LIVE_SAMPLES_MAX + 2000; i++)
+        core_sample(WIRE_DOMAIN_NATIVE, many[i], 16, 16);
+    core_read_health(&health);
+    ck_assert_uint_gt(health.dropped_samples, 1000);
+    ck_assert_uint_gt(core_sample_period_bytes(), 1);
+    for (unsigned i = 0; i < LIVE_SAMPLES_MAX + 2000; i++)
+        core_forget((uintptr_t)many[i]);
+    for (int i = 0; i < 64; i++)
+        core_relax_period();
+    ck_assert_uint_eq(core_sample_period_bytes(), 1);
+}
+END_TEST
+
+static ATTR_NOINLINE bool enter_deeper(void)
+{
+    volatile bool entered = core_enter(); /* volatile: a call, not a jump */
+
+    return entered;
+}
+
+START_TEST(entering_twice_is_refused_and_a_stale_mark_is_not_for_ever)
+{
+    int tries = 1;
+
+    ck_assert(core_enter());
+    ck_assert(!enter_deeper());
+    while (!enter_deeper()) /* as after a siglongjmp: nobody will leave */
+        ck_assert_int_lt(tries++, 100);
+    core_leave();
+    ck_assert(core_enter());
+}
+END_TEST
+
+START_TEST(names_are_numbered_by_content)
+{
+    struct wire_str name;
+    uint32_t id = core_intern("store", 5);
+
+    ck_assert_uint_eq(core_intern("store", 5), id);
+    core_name(id, &name);
+    ck_assert_uint_eq(name.len, 5);
+    ck_assert_mem_eq(name.data, "store", 5);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("core");
+    TCase *tcase = tcase_create("core");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tcase, set_up, NULL);
+    tcase_add_test(tcase, with_period_one_sites_hold_what_lives_to_the_byte);
+    tcase_add_test(tcase, address_that_comes_back_without_a_free_replaces_its_sample);
+    tcase_add_test(tcase, totals_are_exact_and_a_child_starts_with_what_it_inherits);
+    tcase_add_test(tcase, a_childs_sites_start_with_what_it_inherits);
+    tcase_add_test(tcase, types_follow_their_samples);
+    tcase_add_test(tcase, unknown_types_are_not_asked_again_and_counted_nowhere);
+    tcase_add_test(tcase, full_table_raises_the_period_and_room_lets_it_fall_back);
+    tcase_add_test(tcase, entering_twice_is_refused_and_a_stale_mark_is_not_for_ever);
+    tcase_add_test(tcase, names_are_numbered_by_content);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
