@@ -99,7 +99,8 @@ export function ChartPanel({ process }: { process: Process }) {
   }, [data, range, ahead, process.time_to_limit_s, process.state]);
 
   return (
-    <section class="panel chart-panel" aria-label="Memory over time">
+    <section class="panel">
+      <h2 class="unseen">Memory over time</h2>
       <div class="chart-bar">
         <Tabs name="range" label="Range" choices={RANGES} small />
         {shown?.view.overlay.limitBytes != null && <Tabs name="ahead" label="Reach" choices={AHEAD} small />}
