@@ -19,6 +19,7 @@
 #define DEPTH_MAX        256            /* of nested DIEs */
 #define SCOPES_MAX       32             /* functions inlined into each other at one address */
 #define RANGES_BACK_MAX  16             /* overlapping units looked at */
+#define STRING_SECTIONS_MAX 4           /* .debug_str, .debug_line_str */
 #define VISITS_A_LOOK    64             /* DIEs between two looks at the clock */
 
 /* Addresses of a compilation unit. */
@@ -34,6 +35,8 @@ struct dwarf_file {
     Dwarf *dwarf;
     struct dwarf_file *shared;
     Elf_Scn *line_section;
+    Elf_Scn *string_sections[STRING_SECTIONS_MAX];
+    size_t string_section_count;
     uint64_t debug_bytes; /* unpacked size of the debug sections */
     uint64_t table_bytes; /* of symbol and string tables */
     bool has_debug_info;
@@ -82,6 +85,8 @@ static void note_section(struct dwarf_file *file, Elf_Scn *section, size_t names
     file->debug_bytes += bytes;
     if (strcmp(name, ".debug_info") == 0 || strcmp(name, ".zdebug_info") == 0)
         file->has_debug_info = true;
+    if (strstr(name, "_str") && file->string_section_count < STRING_SECTIONS_MAX)
+        file->string_sections[file->string_section_count++] = section;
     if (strcmp(name, ".debug_line") == 0 || strcmp(name, ".zdebug_line") == 0)
         file->line_section = section;
 }
@@ -259,6 +264,19 @@ static bool find_unit(struct dwarf_file *file, uint64_t address, Dwarf_Die *unit
     return false;
 }
 
+/* elfutils (0.188) takes the length of the last string without looking for its end. */
+static bool has_sane_strings(const struct dwarf_file *file)
+{
+    for (size_t i = 0; i < file->string_section_count; i++) {
+        Elf_Data *data = elf_getdata(file->string_sections[i], NULL);
+
+        if (data && data->d_size > 0 &&
+            (!data->d_buf || ((const char *)data->d_buf)[data->d_size - 1] != 0))
+            return false;
+    }
+    return true;
+}
+
 int dwarf_file_load(struct dwarf_file *file)
 {
     if (file->dwarf)
@@ -266,11 +284,12 @@ int dwarf_file_load(struct dwarf_file *file)
     if (!file->has_debug_info || file->debug_bytes > DWARF_DEBUG_BYTES_MAX)
         return -ENODATA;
     file->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
-    if (!file->dwarf) {
-        file->has_debug_info = false;
-        return -ENODATA;
-    }
-    return 0;
+    if (file->dwarf && has_sane_strings(file))
+        return 0;
+    dwarf_end(file->dwarf);
+    file->dwarf = NULL;
+    file->has_debug_info = false;
+    return -ENODATA;
 }
 
 struct dwarf_id dwarf_file_shared_id(const struct dwarf_file *file)
