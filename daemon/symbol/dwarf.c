@@ -525,9 +525,12 @@ static void put_names(Dwarf_Die *function, struct dwarf_frame *frame)
 static size_t put_frames(Dwarf_Die *unit, const struct scopes *scopes, bool with_lines,
                          uint64_t address, struct dwarf_frame *frames, size_t max)
 {
+    const char *folder = string_of(unit, DW_AT_comp_dir);
     size_t count = 0;
 
     memset(frames, 0, max * sizeof(*frames));
+    for (size_t i = 0; i < max; i++)
+        frames[i].folder = folder;
     if (with_lines)
         put_line(unit, address, &frames[0]);
     if (scopes->count == 0)

@@ -27,7 +27,8 @@ struct dwarf_id {
 struct dwarf_frame {
     const char *name;         /* as written in the source; NULL when unknown */
     const char *linkage_name; /* mangled; NULL when there is none */
-    const char *file;         /* joined with the folder of compilation */
+    const char *file;         /* may be relative to folder */
+    const char *folder;       /* of compilation; NULL when unknown */
     uint32_t line;
     bool inlined;
 };

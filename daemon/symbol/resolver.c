@@ -11,6 +11,7 @@
 #include "daemon/symbol/demangle.h"
 #include "daemon/symbol/dwarf.h"
 #include "daemon/symbol/locate.h"
+#include "daemon/symbol/source_path.h"
 
 #define ENTRIES_MAX      16
 #define KEPT_BYTES_MAX   ((uint64_t)64 << 20) /* of open files between two batches */
@@ -349,6 +350,14 @@ static char *choose_name(const char *linkage_name, const char *name)
     return copy_name(name && name[0] ? name : linkage_name);
 }
 
+static char *join_file(const struct dwarf_frame *frame)
+{
+    if (!frame->file || !frame->file[0] || strlen(frame->file) > NAME_BYTES_MAX ||
+        (frame->folder && strlen(frame->folder) > NAME_BYTES_MAX))
+        return NULL;
+    return source_path_join(frame->folder, frame->file);
+}
+
 static const char *symbol_at(const struct entry *entry, uint64_t address)
 {
     const char *name = entry->debug ? dwarf_file_symbol(entry->debug, address) : NULL;
@@ -385,7 +394,7 @@ static void resolve_in(const struct entry *entry, uint64_t address, struct symbo
     for (size_t i = 0; i < count; i++) {
         answer->frames[i] = (struct symbol_frame){
             .function = choose_name(frames[i].linkage_name, frames[i].name),
-            .file = copy_name(frames[i].file),
+            .file = join_file(&frames[i]),
             .line = frames[i].line,
             .inlined = frames[i].inlined,
         };

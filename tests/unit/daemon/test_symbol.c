@@ -16,6 +16,7 @@
 #include "daemon/symbol/dwarf.h"
 #include "daemon/symbol/locate.h"
 #include "daemon/symbol/resolver.h"
+#include "daemon/symbol/source_path.h"
 
 /* The program that is looked at. It prints the ELF address of the call in inner(). */
 static const char source[] =
@@ -381,6 +382,30 @@ START_TEST(names_are_made_readable)
 }
 END_TEST
 
+static void assert_joined(const char *below, const char *path, const char *expected)
+{
+    char *joined = source_path_join(below, path);
+
+    ck_assert_str_eq(joined, expected);
+    free(joined);
+}
+
+START_TEST(source_paths_have_one_spelling)
+{
+    assert_joined("/build", "a.c", "/build/a.c");
+    assert_joined("/build", "/src/a.c", "/src/a.c");
+    assert_joined("/build/x", "../src/./a.c", "/build/src/a.c");
+    assert_joined("./build-static", "../Python/a.c", "Python/a.c");
+    assert_joined("./sunrpc", "./sunrpc/svc.c", "sunrpc/svc.c");
+    assert_joined("a", "../../b.c", "../b.c");
+    assert_joined(NULL, "../../b.c", "../../b.c");
+    assert_joined(NULL, "/../b//c.c", "/b/c.c");
+    assert_joined("", "", "");
+    assert_joined("/", "..", "/");
+    assert_joined("a", "../..", "..");
+}
+END_TEST
+
 /* ---- on the loop ---------------------------------------------------------------------------- */
 
 struct seen {
@@ -501,6 +526,7 @@ int main(void)
     tcase_add_test(tcase, files_with_wrong_bytes_do_no_harm);
     tcase_add_test(tcase, links_are_followed_inside_another_root);
     tcase_add_test(tcase, names_are_made_readable);
+    tcase_add_test(tcase, source_paths_have_one_spelling);
     tcase_add_test(tcase, every_request_is_answered_once);
     tcase_add_test(tcase, nothing_is_answered_after_close);
     suite_add_tcase(suite, tcase);
