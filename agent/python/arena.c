@@ -3,8 +3,8 @@
 
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "agent/core/clock.h"
 #include "agent/python/interp.h"
 #include "agent/python/pool.h"
 
@@ -191,20 +191,12 @@ static void read_slot(size_t slot)
     }
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 /* Reads the slots of one word; false when the time is over. */
 static bool read_word(uint64_t bits, size_t word, uint64_t until_ns)
 {
     for (; bits != 0; bits &= bits - 1) {
         read_slot(word * WORD_BITS + (size_t)__builtin_ctzll(bits));
-        if (now_ns() >= until_ns)
+        if (clock_fine_ns() >= until_ns)
             return false;
     }
     return true;
@@ -247,7 +239,7 @@ static bool is_ours(void)
 
 void arena_walk(uint64_t budget_ns)
 {
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = clock_fine_ns();
 
     if (atomic_load(&unread_count) > 0)
         budget_ns *= UNREAD_FACTOR;

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
+#include "agent/core/clock.h"
 #include "agent/core/core.h"
 #include "agent/python/arena.h"
 #include "agent/python/frame.h"
@@ -15,8 +15,9 @@
 #include "agent/python/peek.h"
 #include "agent/python/type.h"
 
-#define WALK_BUDGET_NS   60000 /* of a flush's 100 us */
-#define TYPES_A_FLUSH    32    /* a few system calls each */
+#define WALK_BUDGET_NS   50000 /* of a flush */
+#define TYPES_BUDGET_NS  50000
+#define TYPES_A_FLUSH    1024
 #define TYPE_AGE_MIN_MS  100   /* younger objects may still be under construction */
 #define BLOCKED_RETRY_MS 500
 
@@ -28,14 +29,6 @@ static _Atomic int layout_checked;
 static _Atomic uint64_t retry_at_ms;
 static bool found_late;
 static void (*driven)(void);
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static bool layout_is_right(const uint8_t *thread)
 {
@@ -69,7 +62,7 @@ static void runtime_poll(void)
 
     if (!hook_is_due())
         return;
-    now = now_ms();
+    now = clock_coarse_ms();
     if (now < atomic_load_explicit(&retry_at_ms, memory_order_relaxed) || !interp_thread(&interp))
         return;
     hook_toggle();
@@ -126,20 +119,35 @@ static void describe(void)
         core_describe_runtime(interp.name, reason);
 }
 
+/* One round of naming the types of samples. */
+struct naming {
+    uint64_t now_ms;
+    uint64_t until_ns;
+    bool locked; /* we hold the interpreter's lock: no object goes away */
+};
+
 static void name_type(const struct core_live *live, void *arg)
 {
-    const uint64_t *now = arg;
+    const struct naming *naming = arg;
+    bool steady = naming->locked && live->domain == WIRE_DOMAIN_PYTHON;
 
-    if (live->birth_ms + TYPE_AGE_MIN_MS <= *now)
-        core_live_set_type(live, type_of_block(&interp, live->addr, live->size_bytes));
+    if (live->birth_ms + TYPE_AGE_MIN_MS <= naming->now_ms && clock_fine_ns() < naming->until_ns)
+        core_live_set_type(live, type_of_block(&interp, live->addr, live->size_bytes, steady));
 }
 
-static void name_types(void)
+/* Small objects first; the native domain holds large ones, and much that is no object. */
+static void name_types(bool locked)
 {
-    uint64_t now = now_ms();
+    uint64_t start_ns = clock_fine_ns();
+    struct naming naming = {
+        .now_ms = clock_coarse_ms(),
+        .until_ns = start_ns + TYPES_BUDGET_NS * 2 / 3,
+        .locked = locked,
+    };
 
-    core_live_each_untyped(WIRE_DOMAIN_PYTHON, TYPES_A_FLUSH, name_type, &now);
-    core_live_each_untyped(WIRE_DOMAIN_NATIVE, TYPES_A_FLUSH / 2, name_type, &now);
+    core_live_each_untyped(WIRE_DOMAIN_PYTHON, TYPES_A_FLUSH, name_type, &naming);
+    naming.until_ns = start_ns + TYPES_BUDGET_NS;
+    core_live_each_untyped(WIRE_DOMAIN_NATIVE, TYPES_A_FLUSH, name_type, &naming);
 }
 
 static void fill_gc(struct wire_gc *gc)
@@ -182,7 +190,7 @@ static void runtime_flush(struct wire_domain_totals *python, struct wire_gc *gc)
         hook_toggle(); /* also to notice that somebody took them out */
     fill_totals(python);
     fill_gc(gc);
-    name_types();
+    name_types(thread != NULL);
     describe();
 }
 
