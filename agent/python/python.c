@@ -12,14 +12,14 @@
 #include "agent/python/hook.h"
 #include "agent/python/interp.h"
 #include "agent/python/loop.h"
-#include "agent/python/peek.h"
 #include "agent/python/type.h"
 
-#define WALK_BUDGET_NS   50000 /* of a flush */
-#define TYPES_BUDGET_NS  50000
-#define TYPES_A_FLUSH    1024
-#define TYPE_AGE_MIN_MS  100   /* younger objects may still be under construction */
-#define BLOCKED_RETRY_MS 500
+#define WALK_BUDGET_NS     50000 /* of a flush */
+#define TYPES_LOCKED       128   /* a flush: a fraction of a microsecond each */
+#define TYPES_PEEKED       24    /* two or more system calls each */
+#define NATIVE_TYPES_EVERY 4    /* flushes */
+#define TYPE_AGE_MIN_MS    100   /* younger objects may still be under construction */
+#define BLOCKED_RETRY_MS   500
 
 static struct interp interp;
 static struct loop loop;
@@ -122,42 +122,39 @@ static void describe(void)
 /* One round of naming the types of samples. */
 struct naming {
     uint64_t now_ms;
-    uint64_t until_ns;
-    bool locked; /* we hold the interpreter's lock: no object goes away */
+    bool steady; /* the blocks cannot be freed meanwhile */
 };
 
 static void name_type(const struct core_live *live, void *arg)
 {
     const struct naming *naming = arg;
-    bool steady = naming->locked && live->domain == WIRE_DOMAIN_PYTHON;
 
-    if (live->birth_ms + TYPE_AGE_MIN_MS <= naming->now_ms && clock_fine_ns() < naming->until_ns)
-        core_live_set_type(live, type_of_block(&interp, live->addr, live->size_bytes, steady));
+    if (live->birth_ms + TYPE_AGE_MIN_MS <= naming->now_ms)
+        core_live_set_type(live,
+                           type_of_block(&interp, live->addr, live->size_bytes, naming->steady));
 }
 
-/* Small objects first; the native domain holds large ones, and much that is no object. */
+/* Small objects at each flush; those of the native domain, which are large ones or none, more
+ * rarely, since each look goes over the whole table of samples. locked: this thread holds the
+ * interpreter's lock, so no small object goes away. */
 static void name_types(bool locked)
 {
-    uint64_t start_ns = clock_fine_ns();
-    struct naming naming = {
-        .now_ms = clock_coarse_ms(),
-        .until_ns = start_ns + TYPES_BUDGET_NS * 2 / 3,
-        .locked = locked,
-    };
+    static unsigned turn;
+    struct naming naming = {.now_ms = clock_coarse_ms(), .steady = locked};
 
-    core_live_each_untyped(WIRE_DOMAIN_PYTHON, TYPES_A_FLUSH, name_type, &naming);
-    naming.until_ns = start_ns + TYPES_BUDGET_NS;
-    core_live_each_untyped(WIRE_DOMAIN_NATIVE, TYPES_A_FLUSH, name_type, &naming);
+    core_live_each_untyped(WIRE_DOMAIN_PYTHON, locked ? TYPES_LOCKED : TYPES_PEEKED, name_type,
+                           &naming);
+    if (turn++ % NATIVE_TYPES_EVERY == 0) {
+        naming.steady = false;
+        core_live_each_untyped(WIRE_DOMAIN_NATIVE, TYPES_PEEKED, name_type, &naming);
+    }
 }
 
 static void fill_gc(struct wire_gc *gc)
 {
     uint64_t stats[WIRE_GC_GENERATIONS][3]; /* collections, collected, uncollectable */
-    uintptr_t base = (uintptr_t)interp.runtime;
 
-    if (!interp.layout.gc_stats_in_runtime)
-        base = peek_word(base + interp.layout.runtime_interp_main);
-    if (!base || !peek(base + interp.layout.gc_stats, stats, sizeof(stats)))
+    if (!interp_read_gc(&interp, stats, sizeof(stats)))
         return;
     for (size_t i = 0; i < WIRE_GC_GENERATIONS; i++) {
         gc->generations[i].collections = stats[i][0];
