@@ -354,10 +354,20 @@ int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
     return 0;
 }
 
-/* The old channel goes on with new settings: its notices and their order stay. */
+/*
+ * The old channel goes on with new settings: its notices and their order stay, and what waits is
+ * tried at once, for a reload may have mended what was wrong. An attempt in flight with the old
+ * settings is taken back.
+ */
 static void channel_inherit(struct channel *channel, struct channel *old)
 {
+    if (old->outbox.in_flight && old->alert->fetcher)
+        fetcher_cancel(old->alert->fetcher, old);
     channel->outbox = old->outbox;
+    channel->outbox.in_flight = false;
+    channel->outbox.hold_ms = 0;
+    if (channel->outbox.head)
+        channel->outbox.head->due_ms = clock_mono_ms();
     old->outbox = (struct outbox){0};
 }
 
@@ -371,13 +381,8 @@ int alert_reload(struct alert *alert, const struct conf *conf)
         return rc;
     for (struct channel *channel = fresh; channel; channel = channel->next) {
         before = channel_find(old, channel->receiver.name);
-        if (!before)
-            continue;
-        /* An attempt with the old settings is taken back and made again with the new ones. */
-        if (before->outbox.in_flight && alert->fetcher)
-            fetcher_cancel(alert->fetcher, before);
-        before->outbox.in_flight = false;
-        channel_inherit(channel, before);
+        if (before)
+            channel_inherit(channel, before);
     }
     alert->channels = fresh;
     channels_free(old);
