@@ -3,6 +3,7 @@
  * of the test's own. */
 #include "daemon/watch/watch.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static struct process *process;
 static uint64_t second;
 static double python_live; /* what the simulated agent's sites say */
 static double rss_bytes;
+static int statm;
 
 /* What flowed back. */
 static unsigned zooms, calms, opened, updated, resolved;
@@ -104,6 +106,9 @@ static void setup(void)
     ck_assert_int_eq(mkdir(path, 0700), 0);
     write_file("42/cgroup", "0::/\n");
     write_file("meminfo", "MemTotal:       2097152 kB\n");
+    snprintf(path, sizeof(path), "%s/42/statm", folder);
+    statm = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_ge(statm, 0);
     ck_assert_int_eq(store_new(&limits, &store), 0);
     ck_assert_int_eq(watch_new(store, &fs, &hooks, &watch), 0);
 }
@@ -114,6 +119,7 @@ static void teardown(void)
 
     watch_free(watch);
     store_free(store);
+    close(statm);
     snprintf(command, sizeof(command), "rm -rf %s", folder);
     ck_assert_int_eq(system(command), 0);
 }
@@ -234,9 +240,10 @@ static void put_rss(double bytes)
 {
     char text[64];
 
-    snprintf(text, sizeof(text), "99999 %llu 0 0 0 0 0\n",
+    snprintf(text, sizeof(text), "99999 %12llu 0 0 0 0 0\n",
              (unsigned long long)(bytes / (double)sysconf(_SC_PAGESIZE)));
-    write_file("42/statm", text);
+    /* In place: a file that is truncated and written anew every second would wait for the disk. */
+    ck_assert_int_eq(pwrite(statm, text, strlen(text), 0), (ssize_t)strlen(text));
 }
 
 static void tick(void)
@@ -285,18 +292,17 @@ static void leak_on(double level, double rate, unsigned seconds)
 
 /* ---- leaks --------------------------------------------------------------------------------- */
 
-START_TEST(a_leak_becomes_suspect_zoomed_and_an_incident_with_its_line_and_type)
+START_TEST(a_leak_becomes_an_incident_with_its_line_and_type)
 {
     const struct incident *incident;
 
     hello(1, "fast");
     describe_program();
-    leak_until(VERDICT_SUSPECT, LEVEL, RATE, 400);
-    ck_assert_uint_eq(zooms, 1);
+    run_second(LEVEL, LEVEL, 0);
+    ck_assert_uint_eq(zooms, 1); /* the fast profile looks closely from the start */
     ck_assert_uint_eq(zoom_period, 65536);
     ck_assert(zoom_python);
-    ck_assert_uint_eq(opened, 0);
-    leak_until(VERDICT_LEAK, LEVEL, RATE, 400);
+    leak_until(VERDICT_LEAK, LEVEL, RATE, 800);
     leak_on(LEVEL, RATE, 15);
     ck_assert_uint_eq(opened, 1);
     ck_assert_uint_eq(notice_count, 1);
@@ -569,7 +575,7 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, a_leak_becomes_suspect_zoomed_and_an_incident_with_its_line_and_type);
+    tcase_add_test(tcase, a_leak_becomes_an_incident_with_its_line_and_type);
     tcase_add_test(tcase, the_default_profile_zooms_at_suspicion_and_not_before);
     tcase_add_test(tcase, an_end_of_growth_resolves_tells_and_calms_the_agent);
     tcase_add_test(tcase, a_cache_that_fills_and_stops_is_no_incident);
