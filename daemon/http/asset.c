@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ZLIB_CONST /* next_in is only read */
 #include <zlib.h>
 
 const struct http_asset *asset_find(const struct http_source *source, const char *path)
@@ -31,7 +32,7 @@ bool asset_is_page(const char *path)
 
 static int inflate_into(const struct http_asset *asset, struct buf *out)
 {
-    z_stream stream = {.next_in = (z_const Bytef *)asset->data, .avail_in = (uInt)asset->len};
+    z_stream stream = {.next_in = asset->data, .avail_in = (uInt)asset->len};
     unsigned char chunk[16384];
     int rc;
 

@@ -252,6 +252,11 @@ bool events_has_ended(const struct event_client *client)
     return client->ending && !has_something(client);
 }
 
+bool events_is_ending(const struct event_client *client)
+{
+    return client->ending;
+}
+
 void events_greet(struct event_client *client, const char *name, const char *data, size_t len)
 {
     buf_printf(&client->own, "event: %s\ndata: ", name);

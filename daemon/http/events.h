@@ -32,6 +32,8 @@ void events_leave(struct event_client *client, uint64_t now_ms);
 /* Up to max bytes of the stream; 0: nothing now, or ended. */
 size_t events_read(struct event_client *client, char *out, size_t max, uint64_t now_ms);
 bool events_has_ended(const struct event_client *client);
+/* It was let go, but has not read its last words yet. */
+bool events_is_ending(const struct event_client *client);
 
 /* Puts an event into the ring; data is one line of JSON. on_ready waits for events_flush. */
 void events_push(struct events *events, const char *name, const char *data, size_t len);

@@ -67,13 +67,6 @@ export function fitAt(fit: Fit, atMs: number): { line: number; low: number; high
   return { line, low: line - spread, high: line + spread };
 }
 
-/** When the fitted line meets bytes; null when it never does. */
-export function fitMeets(fit: Fit, bytes: number): number | null {
-  const slope = fit.growth_bytes_per_s.estimate ?? 0;
-  if (slope <= 0) return null;
-  return fit.from_ms + ((bytes - fit.bytes_at_from) / slope) * 1000;
-}
-
 export interface TableRow {
   atMs: number;
   live: number | null;

@@ -29,9 +29,10 @@ function axes(colors: Colors): uPlot.Axis[] {
       ...common,
       grid: { show: false },
       space: 70,
+      size: 30,
       values: (_, times, __, ___, step) => times.map((at) => (step < 60 ? formatSecond(at * 1000) : formatClock(at * 1000))),
     },
-    { ...common, size: 72, incrs: BYTE_STEPS, values: (_, values) => values.map((value) => formatBytes(value)) },
+    { ...common, size: 74, incrs: BYTE_STEPS, values: (_, values) => values.map((value) => formatBytes(value)) },
   ];
 }
 

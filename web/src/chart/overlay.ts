@@ -6,8 +6,20 @@ import { faded } from './colors';
 import type { Colors } from './colors';
 import { fitAt } from './data';
 
+/** From the level that the daemon's forecast started at, to the limit; and when that is, at the
+ * earliest and at the latest. */
+export interface Way {
+  fromMs: number;
+  fromBytes: number;
+  toMs: number;
+  toBytes: number;
+  earliestMs: number;
+  latestMs: number | null;
+}
+
 export interface Overlay {
   fit: Fit | null;
+  way: Way | null;
   limitBytes: number | null;
   limitText: string;
 }
@@ -40,15 +52,26 @@ function drawBand(plot: uPlot, fit: Fit, at: At, colors: Colors): void {
 
 function drawLine(plot: uPlot, fit: Fit, at: At, colors: Colors, ratio: number): void {
   const { ctx } = plot;
-  const endMs = (plot.scales['x']?.max ?? 0) * 1000;
   ctx.strokeStyle = colors.fit;
   ctx.lineWidth = 1.75 * ratio;
   path(ctx, [at(fit.from_ms, fitAt(fit, fit.from_ms).line), at(fit.to_ms, fitAt(fit, fit.to_ms).line)]);
   ctx.stroke();
+}
+
+/** The bar on the limit is the interval of the moment at which it is met. */
+function drawWay(plot: uPlot, way: Way, at: At, colors: Colors, ratio: number): void {
+  const { ctx } = plot;
+  ctx.strokeStyle = colors.fit;
+  ctx.lineWidth = 1.75 * ratio;
   ctx.setLineDash([6 * ratio, 5 * ratio]);
-  path(ctx, [at(fit.to_ms, fitAt(fit, fit.to_ms).line), at(endMs, fitAt(fit, endMs).line)]);
+  path(ctx, [at(way.fromMs, way.fromBytes), at(way.toMs, way.toBytes)]);
   ctx.stroke();
   ctx.setLineDash([]);
+  const latestMs = way.latestMs ?? (plot.scales['x']?.max ?? 0) * 1000;
+  ctx.strokeStyle = colors.limit;
+  ctx.lineWidth = 5 * ratio;
+  path(ctx, [at(way.earliestMs, way.toBytes), at(latestMs, way.toBytes)]);
+  ctx.stroke();
 }
 
 function drawLimit(plot: uPlot, overlay: Overlay, at: At, colors: Colors, ratio: number): void {
@@ -85,8 +108,9 @@ export function drawBehind(plot: uPlot, overlay: Overlay, colors: Colors): void 
 }
 
 export function drawInFront(plot: uPlot, overlay: Overlay, colors: Colors): void {
-  const { fit } = overlay;
+  const { fit, way } = overlay;
   clipped(plot, (at, ratio) => {
+    if (way) drawWay(plot, way, at, colors, ratio);
     if (fit) {
       drawBand(plot, fit, at, colors);
       drawLine(plot, fit, at, colors, ratio);

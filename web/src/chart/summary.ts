@@ -1,8 +1,9 @@
 // What the chart shows, in one or two sentences: its text for those who cannot see it.
 
+import type { Process } from '../api/types';
 import { formatBytes, formatGrowth } from '../format/bytes';
-import { formatClock, formatSpan } from '../format/time';
-import { fitMeets } from './data';
+import { formatClock, formatForecast, formatSpan } from '../format/time';
+import { hasEnded } from '../format/words';
 import type { ChartData, Column, Columns } from './data';
 
 function ends(column: Column): [number, number] | null {
@@ -16,12 +17,11 @@ function course(name: string, column: Column): string | null {
   const found = ends(column);
   if (!found) return null;
   const [first, last] = found;
-  const change = last - first;
-  if (Math.abs(change) < 0.01 * Math.max(first, 1)) return `${name} stayed at ${formatBytes(last)}`;
-  return `${name} ${change > 0 ? 'rose' : 'fell'} from ${formatBytes(first)} to ${formatBytes(last)}`;
+  const [from, to] = [formatBytes(first), formatBytes(last)];
+  return from === to ? `${name} stayed at ${to}` : `${name} ${last > first ? 'rose' : 'fell'} from ${from} to ${to}`;
 }
 
-export function chartSummary(data: ChartData, columns: Columns, rangeMs: number): string {
+export function chartSummary(process: Process, data: ChartData, columns: Columns, rangeMs: number): string {
   const parts = [course('live bytes', columns.live), course('resident memory', columns.rss)].filter((part) => part !== null);
   if (parts.length === 0) return `No measurement in the last ${formatSpan(rangeMs / 1000)}.`;
   const sentences = [`In the last ${formatSpan(rangeMs / 1000)} ${parts.join(' and ')}.`];
@@ -32,11 +32,11 @@ export function chartSummary(data: ChartData, columns: Columns, rangeMs: number)
     sentences.push(
       `The line fitted from ${formatClock(fit.from_ms)} to ${formatClock(fit.to_ms)} changes by ${growth.estimate}${range}.`,
     );
-    const limit = data.rss?.limit_bytes ?? data.live?.limit_bytes ?? null;
-    const meets = limit ? fitMeets(fit, limit) : null;
-    if (limit && meets !== null && meets > fit.to_ms) {
-      sentences.push(`Carried on, it meets the limit of ${formatBytes(limit)} in ${formatSpan((meets - fit.to_ms) / 1000)}.`);
-    }
+  }
+  const forecast = formatForecast(process.time_to_limit_s);
+  if (forecast && process.limit_bytes && !hasEnded(process)) {
+    const range = forecast.range ? ` (${forecast.range})` : '';
+    sentences.push(`Carried on, that meets the limit of ${formatBytes(process.limit_bytes)} in ${forecast.estimate}${range}.`);
   }
   return sentences.join(' ');
 }

@@ -49,9 +49,9 @@ export function formatForecast(span: Interval | null | undefined): FormattedInte
   const lower = span.lower == null ? null : inScale(span.lower, scale);
   const upper = span.upper == null ? null : inScale(span.upper, scale);
   const open = lower === null ? null : `${lower} ${scale.name} or more`;
-  if (span.estimate == null) return { estimate: open ?? '', range: null };
+  if (span.estimate == null) return { estimate: open ?? '', range: null, sure: true };
   const range = lower === null || upper === null ? open : `${lower} to ${upper} ${scale.name}`;
-  return { estimate: `${inScale(middle, scale)} ${scale.name}`, range };
+  return { estimate: `${inScale(middle, scale)} ${scale.name}`, range, sure: true };
 }
 
 const absolute = new Intl.DateTimeFormat(undefined, {
@@ -76,10 +76,12 @@ export const formatMoment = (ms: number): string => absolute.format(ms);
 export const formatClock = (ms: number): string => clock.format(ms);
 export const formatSecond = (ms: number): string => clockWithSeconds.format(ms);
 
+/** Whole minutes from the first on: figures that change every second draw the eye for nothing. */
+export const coarse = (seconds: number): number => (seconds < 60 ? Math.floor(seconds) : Math.floor(seconds / 60) * 60);
+
 export function formatAgo(ms: number, nowMs: number): string {
   const seconds = (nowMs - ms) / 1000;
   if (seconds < -1) return `in ${formatSpan(-seconds)}`;
   if (seconds < 2) return 'now';
-  const rounded = seconds < 60 ? Math.floor(seconds) : Math.floor(seconds / 60) * 60;
-  return `${formatSpan(rounded)} ago`;
+  return `${formatSpan(coarse(seconds))} ago`;
 }

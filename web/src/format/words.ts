@@ -47,6 +47,12 @@ export const stateWord = (state: State): string => STATE_WORDS[state] ?? state;
 export const hasEnded = (process: Pick<Process, 'state'>): boolean =>
   process.state === 'exited' || process.state === 'killed' || process.state === 'oom-killed';
 
+export const liveOf = (process: Process): number | null => (process.live_known === false ? null : process.live_bytes);
+export const residentOf = (process: Process): number | null => (process.rss_known === false ? null : process.rss_bytes);
+
+/** Memory now: what counts against the limit, else what the allocators hold. */
+export const memoryOf = (process: Process): number | null => residentOf(process) ?? liveOf(process);
+
 export const isGrowing = (process: Process): boolean =>
   !hasEnded(process) && (process.verdict === 'leak' || process.verdict === 'fragmentation');
 

@@ -10,11 +10,11 @@ const SEVERITY_RANK: Readonly<Record<string, number>> = { critical: 0, warning: 
 const rank = (incident: Incident): number => SEVERITY_RANK[incident.severity] ?? 3;
 
 /** One line each, the gravest first, then the newest. */
-export function IncidentLines(props: { incidents: readonly Incident[] }) {
+export function IncidentLines(props: { label: string; incidents: readonly Incident[] }) {
   if (props.incidents.length === 0) return null;
   const sorted = [...props.incidents].sort((a, b) => rank(a) - rank(b) || b.opened_ms - a.opened_ms);
   return (
-    <section class="incidents" aria-label="Open incidents">
+    <section class="incidents" aria-label={props.label}>
       <ul>
         {sorted.map((incident) => (
           <li key={incident.id}>

@@ -44,7 +44,11 @@ function Body({ incident }: { incident: Incident }) {
       <p class="verdict-line">
         <Severity incident={incident} />
         <span>{capital(incident.state)}</span>
-        <Link href={processHref(incident.process.id)}>{incident.process.name}</Link>
+        {incident.process.forgotten ? (
+          <span>{incident.process.name}</span>
+        ) : (
+          <Link href={processHref(incident.process.id)}>{incident.process.name}</Link>
+        )}
       </p>
       <h1 class="headline">{incident.summary}</h1>
       {incident.end && <p class="aftermath">{incident.end}</p>}

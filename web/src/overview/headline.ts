@@ -4,9 +4,6 @@ import type { Process } from '../api/types';
 import { formatForecast } from '../format/time';
 import { hasEnded, isGrowing } from '../format/words';
 
-const NUMBERS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
-const count = (n: number): string => NUMBERS[n] ?? String(n);
-
 function soonest(growing: readonly Process[]): Process | null {
   const known = growing.filter((process) => process.time_to_limit_s?.estimate != null);
   known.sort((a, b) => (a.time_to_limit_s?.lower ?? 0) - (b.time_to_limit_s?.lower ?? 0));
@@ -27,11 +24,11 @@ export function headline(processes: readonly Process[]): string {
   const whole = living.length === 1 ? '1 process' : `${living.length} processes`;
   const growing = living.filter(isGrowing);
   if (growing.length > 0) {
-    const verb = growing.length === 1 ? 'leaks' : 'leak';
-    return `${count(growing.length)} of ${whole} ${verb} memory${limitClause(growing)}`;
+    const verb = growing.length === 1 ? 'keeps' : 'keep';
+    return `${growing.length} of ${whole} ${verb} growing${limitClause(growing)}`;
   }
   const suspects = living.filter((process) => process.verdict === 'suspect').length;
-  if (suspects > 0) return `Nothing leaks for certain; ${count(suspects).toLowerCase()} of ${whole} ${suspects === 1 ? 'is' : 'are'} suspect.`;
+  if (suspects > 0) return `Nothing leaks for certain; ${suspects} of ${whole} ${suspects === 1 ? 'is' : 'are'} suspect.`;
   if (living.every((process) => process.verdict === 'learning')) return `Learning ${whole}: no verdict yet.`;
   return living.length === 1 ? '1 process is watched; it does not leak.' : `${whole} are watched; none leaks.`;
 }

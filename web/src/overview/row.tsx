@@ -2,15 +2,18 @@ import { Component } from 'preact';
 import type { Process } from '../api/types';
 import { formatBytes, formatGrowth } from '../format/bytes';
 import { formatForecast } from '../format/time';
-import { hasEnded, verdictWord } from '../format/words';
+import { hasEnded, memoryOf, verdictWord } from '../format/words';
 import { navigate, processHref } from '../router';
-import { Ago } from '../ui/ago';
+import { Ago, For } from '../ui/ago';
 import { Estimate } from '../ui/estimate';
 import { LimitBar } from '../ui/limit-bar';
 import { Link } from '../ui/link';
 import { Place } from '../ui/place';
 import { Sparkline } from '../ui/sparkline';
 import { StateBadge } from '../ui/verdict';
+
+/** Cells with nothing in them keep their column, and take no room where rows are stacked. */
+const cell = (name: string, value: unknown): string => (value == null ? `cell-${name} cell-none` : `cell-${name}`);
 
 interface RowProps {
   process: Process;
@@ -26,11 +29,11 @@ function Since({ process }: RowProps) {
     );
   }
   const since = process.since_ms ?? process.verdict_since_ms;
-  return since && process.verdict !== 'learning' ? <span class="sub">since <Ago ms={since} /></span> : null;
+  return since && process.verdict !== 'learning' ? <span class="sub">for <For ms={since} /></span> : null;
 }
 
 function Memory({ process }: RowProps) {
-  const shown = process.rss_bytes ?? process.live_bytes;
+  const shown = memoryOf(process);
   return (
     <>
       <span class="figure">{formatBytes(shown)}</span>
@@ -59,6 +62,8 @@ export class Row extends Component<RowProps> {
 
   override render({ process }: RowProps) {
     const ended = hasEnded(process);
+    const growth = ended ? null : formatGrowth(process.growth_bytes_per_s);
+    const forecast = ended ? null : formatForecast(process.time_to_limit_s);
     return (
       <tr role="row" class={ended ? 'row row-ended' : 'row'} onClick={(event) => openRow(event, process.id)}>
         <td role="cell" class="cell-verdict">
@@ -81,13 +86,13 @@ export class Row extends Component<RowProps> {
         <td role="cell" class="cell-spark">
           <Sparkline values={process.sparkline} />
         </td>
-        <td role="cell" class="cell-growth" data-label="Growth">
-          <Estimate value={ended ? null : formatGrowth(process.growth_bytes_per_s)} />
+        <td role="cell" class={cell('growth', growth)} data-label="Growth">
+          <Estimate value={growth} />
         </td>
-        <td role="cell" class="cell-limit" data-label="Limit in">
-          <Estimate value={ended ? null : formatForecast(process.time_to_limit_s)} />
+        <td role="cell" class={cell('limit', forecast)} data-label="Limit in">
+          <Estimate value={forecast} />
         </td>
-        <td role="cell" class="cell-culprit" data-label="Culprit">
+        <td role="cell" class={cell('culprit', process.culprit)} data-label="Culprit">
           <Place where={process.culprit} />
         </td>
       </tr>

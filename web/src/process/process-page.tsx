@@ -83,7 +83,8 @@ function TypesTab(props: { id: string }) {
 function Evidence({ process }: { process: Process }) {
   const [tab] = useParam('tab', 'sites');
   return (
-    <section class="panel" aria-label="Evidence">
+    <section class="panel">
+      <h2 class="unseen">Evidence</h2>
       <Tabs name="tab" label="Evidence" choices={TABS} />
       {tab === 'about' ? <About process={process} /> : tab === 'types' ? <TypesTab id={process.id} /> : <SitesTab id={process.id} />}
     </section>

@@ -5,7 +5,7 @@ import { NONE } from '../format/bytes';
 export function Estimate(props: { value: FormattedInterval | null; none?: string }) {
   if (props.value === null) return <span class="faint">{props.none ?? NONE}</span>;
   return (
-    <span class="estimate">
+    <span class={props.value.sure ? 'estimate' : 'estimate estimate-unsure'}>
       <span class="estimate-value">{props.value.estimate}</span>
       {props.value.range !== null && (
         <span class="estimate-range" title="95 % interval">
