@@ -7,10 +7,15 @@
 #ifndef LEAKD_AGENT_CORE_MODULE_H
 #define LEAKD_AGENT_CORE_MODULE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "agent/wire/record.h"
+
+/* Outside of any allocator hook, before the others. Notes the program's path and the folder that
+ * relative paths of libraries are taken to mean. */
+void module_init(void);
 
 /* Module id of pc and its ELF virtual address; WIRE_MODULE_UNKNOWN and pc itself when no file is
  * there (JIT code) or the table is full. Any thread, inside malloc(). */
@@ -19,8 +24,8 @@ uint32_t module_of(uintptr_t pc, uint64_t *offset);
 /* Modules known so far: ids 1..count. */
 uint32_t module_count(void);
 
-/* Describes module id for the wire; strings stay valid for ever. Flushing thread only: reads the
- * program headers for the build-id. False when it cannot be described (any more). */
+/* Describes module id for the wire, as it was when it was first met; strings stay valid for ever.
+ * Any thread. False only for an id that was never given. */
 bool module_describe(uint32_t id, struct wire_module *out);
 
 #endif

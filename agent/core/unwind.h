@@ -16,9 +16,11 @@
 bool unwind_init(void);
 
 /*
- * Writes up to max return addresses, leaf first. Frames inside the agent's own image are left out
- * (the walk starts in it). Sets *truncated when the stack went on behind the last one. Any thread,
- * inside malloc(), inside a signal handler.
+ * Writes up to max return addresses, leaf first. Frames inside the agent's own shared object are
+ * left out (the walk starts in it); linked into a program, only unwind_stack itself is. For a frame
+ * that a signal interrupted its pc + 1 is written, so that "one before" is right for every entry.
+ * Sets *truncated when the stack went on behind the last one, or could not be followed to its
+ * end. Any thread, inside malloc(), inside a signal handler.
  */
 size_t unwind_stack(uintptr_t *pcs, size_t max, bool *truncated);
 

@@ -9,6 +9,7 @@
 #include "leakd_version.h"
 
 static const struct command *const commands[] = {
+    &command_run, &command_ps, &command_show, &command_incidents,
     &command_replay,
 };
 

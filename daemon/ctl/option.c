@@ -41,7 +41,7 @@ static unsigned distance(const char *a, const char *b)
 const char *option_nearest(const char *typed, const char *const *names)
 {
     const char *nearest = NULL;
-    unsigned best = strlen(typed) < 4 ? 2 : 3; /* three wrong letters are another word */
+    unsigned best = strlen(typed) < 3 ? 2 : 3; /* three wrong letters are another word */
 
     for (; *names; names++) {
         unsigned far = distance(typed, *names);

@@ -90,6 +90,8 @@ static double need_of(const struct detector *detector, unsigned scale, double ra
     need = fmax(need, fmin(blocks_of(detector, p->wait_age_max_s), p->wait_age_share * age));
     need = fmax(need, fmin(blocks_of(detector, p->wait_gain_max_s),
                            p->wait_gain_share * detector->level / rate));
+    if (window >= blocks_of(detector, detect_rules.slow_window_s))
+        need = fmax(need, blocks_of(detector, detect_rules.slow_wait_s));
     need = need_by_history(detector, window, need);
     return need_near_limit(detector, rate, need);
 }
@@ -108,7 +110,7 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     out->passes = ring->passes;
     out->rate = ring->slope;
     out->window = ladder_window(scale);
-    out->lasted = out->window * (1 + ring->passes / (double)DETECT_BLOCKS);
+    out->lasted = out->window * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS);
     out->need = need_of(detector, scale, out->rate);
     return true;
 }

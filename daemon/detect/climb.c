@@ -22,21 +22,29 @@ void climb_clear(struct detector *detector)
     detector->climb.base = 0;
 }
 
+static bool has_dropped(const struct detect_climb *climb, float min)
+{
+    double height = climb->peak - climb->base;
+
+    return min < climb->peak - detect_rules.drop_share * height &&
+           height > fmax(detect_rules.gain_share * climb->base, detect_rules.gain_bytes);
+}
+
 void climb_step(struct detector *detector, float min)
 {
     struct detect_climb *climb = &detector->climb;
-    double height = climb->peak - climb->base;
 
-    if (climb->base <= 0 || min < climb->base) {
+    if (climb->base <= 0) {
+        begin(detector, min);
+    } else if (has_dropped(climb, min)) {
+        if (climb->peak_at - climb->from > climb->longest)
+            climb->longest = climb->peak_at - climb->from;
+        begin(detector, min);
+    } else if (min < climb->base) {
         begin(detector, min);
     } else if (min > climb->peak) {
         climb->peak = min;
         climb->peak_at = detector->closed;
-    } else if (min < climb->peak - detect_rules.drop_share * height &&
-               height > fmax(detect_rules.gain_share * climb->base, detect_rules.gain_bytes)) {
-        if (climb->peak_at - climb->from > climb->longest)
-            climb->longest = climb->peak_at - climb->from;
-        begin(detector, min);
     }
 }
 
@@ -57,5 +65,6 @@ void climb_check_flat(struct detector *detector, unsigned scale)
     if (ring->passes < detect_rules.leak_passes)
         return;
     if (quarter->slope + 2 * quarter->se < detect_rules.flat_share * ring->slope)
-        climb_end(detector, ladder_window(scale) * (1 + ring->passes / (double)DETECT_BLOCKS));
+        climb_end(detector,
+                  ladder_window(scale) * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS));
 }

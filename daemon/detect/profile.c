@@ -35,9 +35,10 @@ const struct detect_rules detect_rules = {
      * least half the first: no step, no plateau. */
     .gap_ratio = 0.5,
     .gap_fade = 0.5,
-    /* Saturating: a significant bend downwards that already shows in the quarters. */
-    .bend_t = -3,
-    .bend_fade = 0.85,
+    /* Saturating: a bend downwards that also shows in the quarters. One straight window in fourteen
+     * bends so by chance, and then the next one decides. */
+    .bend_t = -1.5,
+    .bend_fade = 0.95,
     /* Growth worth a word: 1 % of where the window began, and more than an arena or two. */
     .gain_share = 0.01,
     .gain_bytes = 256 * 1024,
@@ -52,6 +53,10 @@ const struct detect_rules detect_rules = {
      * does not this time, unless the window shows 6 such lengths. */
     .history_waits = 2,
     .history_windows = 6,
+    /* Growth that only a window of hours shows has the pace of a day, and a day's load rises for
+     * half of it, straight for ten hours at most: it must outlast that. */
+    .slow_window_s = 4 * 3600,
+    .slow_wait_s = 10 * 3600,
     /* When waiting would use up the memory: half of the time that is left, but two minutes. */
     .limit_share = 0.9,
     .limit_wait_s = 120,

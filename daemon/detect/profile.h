@@ -30,6 +30,8 @@ struct detect_rules {
     double slowed_share;
     double history_waits;
     double history_windows;
+    double slow_window_s;
+    double slow_wait_s;
     double limit_share;
     double limit_wait_s;
     unsigned leak_passes;

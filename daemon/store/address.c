@@ -146,7 +146,8 @@ static struct image *image_new(struct addresses *addresses, const struct wire_mo
         return NULL;
     image->path = strndup(module->path.data, module->path.len);
     image->build_id_len = module->build_id_len;
-    memcpy(image->build_id, module->build_id, module->build_id_len);
+    if (module->build_id_len > 0)
+        memcpy(image->build_id, module->build_id, module->build_id_len);
     image->serial = ++addresses->last_serial;
     if (!image->path || !list_image(addresses, image)) {
         free(image->path);

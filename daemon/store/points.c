@@ -21,21 +21,20 @@ static void halve(struct points *points)
     points->step_ms *= 2;
 }
 
-static void push(struct points *points, float value)
-{
-    if (points->count == POINTS_MAX)
-        halve(points);
-    points->values[points->count++] = value;
-}
-
 /* Steps that ended before now; those nobody put a value into repeat the one before. */
 static void close_steps(struct points *points, uint64_t now_mono_ms)
 {
     while (now_mono_ms >= points->first_mono_ms + (uint64_t)(points->count + 1) * points->step_ms) {
+        float last = points->count > 0 ? points->values[points->count - 1] : 0;
+
+        if (points->count == POINTS_MAX) { /* the open step is now half of a longer one */
+            halve(points);
+            continue;
+        }
         if (points->pending_count > 0)
-            push(points, points->pending);
+            points->values[points->count++] = points->pending;
         else if (points->count > 0)
-            push(points, points->values[points->count - 1]);
+            points->values[points->count++] = last;
         else
             points->first_mono_ms = now_mono_ms;
         points->pending_count = 0;

@@ -44,7 +44,8 @@ static int module_init(struct store *store, pid_t pid, const struct wire_module 
     if (!made.module.path)
         return -ENOMEM;
     made.module.build_id_len = wire->build_id_len;
-    memcpy(made.module.build_id, wire->build_id, wire->build_id_len);
+    if (wire->build_id_len > 0)
+        memcpy(made.module.build_id, wire->build_id, wire->build_id_len);
     made.image = image_take(store->addresses, wire, pid);
     if (!made.image) {
         free(made.module.path);
@@ -368,6 +369,15 @@ void store_put_limit(struct store *store, struct process *process, uint64_t limi
         store_touch(process);
     process->limit_bytes = limit_bytes;
     process->limit_source = source;
+}
+
+void store_put_smaps(struct store *store, struct process *process, const struct wire_smaps *smaps,
+                     uint64_t now_mono_ms, uint64_t now_wall_ms)
+{
+    process->pss_bytes = smaps->pss_bytes;
+    if (process->identity.pid == 0)
+        store_put_rss(store, process, smaps->rss_bytes, now_mono_ms, now_wall_ms);
+    store_touch(process);
 }
 
 void store_put_gc(struct store *store, struct process *process, const struct wire_gc *gc)

@@ -220,7 +220,7 @@ static bool set_text(char **text, const char *data, size_t len)
 
 static bool set_str(char **text, struct wire_str str)
 {
-    return set_text(text, str.data, str.len);
+    return set_text(text, str.len > 0 ? str.data : "", str.len);
 }
 
 static bool set_name(struct process *process, const struct wire_hello *hello)

@@ -38,6 +38,9 @@ void store_put_rss(struct store *store, struct process *process, uint64_t rss_by
                    uint64_t now_mono_ms, uint64_t now_wall_ms);
 void store_put_limit(struct store *store, struct process *process, uint64_t limit_bytes,
                      const char *source);
+/* The agent's own reading; its RSS counts where /proc is out of sight. */
+void store_put_smaps(struct store *store, struct process *process, const struct wire_smaps *smaps,
+                     uint64_t now_mono_ms, uint64_t now_wall_ms);
 void store_put_gc(struct store *store, struct process *process, const struct wire_gc *gc);
 void store_put_health(struct store *store, struct process *process,
                       const struct wire_health *health);

@@ -34,7 +34,7 @@ elfutils/ daemon/symbol/dwfl*.c
 libelf.h daemon/symbol/dwfl*.c
 gelf.h daemon/symbol/dwfl*.c
 dwarf.h daemon/symbol/dwfl*.c
-zlib.h daemon/http/assets.c
+zlib.h daemon/http/asset.c
 sqlite3.h daemon/store/journal.c
 uv.h daemon/*
 Python.h none
