@@ -8,8 +8,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Everything on a socket goes by number: libc's functions are cancellation points, and malloc is
+ * none; and another library may stand in front of them. */
+#define call(name, ...) syscall(SYS_##name, __VA_ARGS__)
 
 #define HIGH_FD_MAX 4096 /* the kernel's table grows with the highest number in use */
 
@@ -48,7 +54,7 @@ static bool is_trusted_server(int fd, const char *path)
     struct ucred server;
     socklen_t len = sizeof(server);
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &len) < 0 || len != sizeof(server))
+    if (call(getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &server, &len) < 0 || len != sizeof(server))
         return false;
     return server.uid == 0 || server.uid == geteuid() || owns_folder(path, server.uid);
 }
@@ -62,9 +68,9 @@ static int move_high(int fd)
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         rlim_t lowest = limit.rlim_cur / 2 < HIGH_FD_MAX ? limit.rlim_cur / 2 : HIGH_FD_MAX;
 
-        high = fcntl(fd, F_DUPFD_CLOEXEC, (int)lowest);
+        high = (int)call(fcntl, fd, F_DUPFD_CLOEXEC, lowest);
     }
-    close(fd);
+    call(close, fd);
     return high;
 }
 
@@ -72,7 +78,7 @@ static bool read_cookie(int fd, uint64_t *cookie)
 {
     socklen_t len = sizeof(*cookie);
 
-    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len) == 0 && len == sizeof(*cookie);
+    return call(getsockopt, fd, SOL_SOCKET, SO_COOKIE, cookie, &len) == 0 && len == sizeof(*cookie);
 }
 
 static bool is_ours(const struct stream *stream)
@@ -90,15 +96,15 @@ int stream_open(struct stream *stream, const char *path)
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
-    opened.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    opened.fd = (int)call(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (opened.fd < 0)
         return -errno;
     opened.fd = move_high(opened.fd);
     if (opened.fd < 0)
         return -EMFILE;
-    if (connect(opened.fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+    if (call(connect, opened.fd, &address, sizeof(address)) < 0 ||
         !is_trusted_server(opened.fd, path) || !read_cookie(opened.fd, &opened.cookie)) {
-        close(opened.fd);
+        call(close, opened.fd);
         return -ECONNREFUSED;
     }
     *stream = opened;
@@ -108,11 +114,11 @@ int stream_open(struct stream *stream, const char *path)
 void stream_close(struct stream *stream)
 {
     if (is_ours(stream))
-        close(stream->fd);
+        call(close, stream->fd);
     stream->fd = -1;
 }
 
-static long result_of(ssize_t rc)
+static long result_of(long rc)
 {
     if (rc >= 0)
         return rc;
@@ -124,22 +130,24 @@ long stream_send(const struct stream *stream, const void *data, size_t len)
 {
     if (!is_ours(stream))
         return -EBADF;
-    return result_of(send(stream->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL));
+    return result_of(
+        call(sendto, stream->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0));
 }
 
 long stream_receive(const struct stream *stream, void *data, size_t len)
 {
-    ssize_t rc;
+    long rc;
 
     if (!is_ours(stream))
         return -EBADF;
-    rc = recv(stream->fd, data, len, MSG_DONTWAIT);
+    rc = call(recvfrom, stream->fd, data, len, MSG_DONTWAIT, NULL, NULL);
     return rc == 0 ? -ECONNRESET : result_of(rc);
 }
 
 void stream_wait_writable(const struct stream *stream, int timeout_ms)
 {
     struct pollfd wanted = {.fd = stream->fd, .events = POLLOUT};
+    const struct timespec timeout = {.tv_nsec = timeout_ms * 1000000L};
 
-    poll(&wanted, 1, timeout_ms);
+    call(ppoll, &wanted, 1, &timeout, NULL, 0);
 }

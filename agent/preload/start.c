@@ -51,6 +51,7 @@ __attribute__((constructor)) static void start(void)
     unwind_init();
     pthread_atfork(NULL, NULL, forked);
     link_init();
+    python_drive(link_poll);
     python_wish = environment_python();
     if (python_wish != ENVIRONMENT_PYTHON_OFF)
         look_for_python();

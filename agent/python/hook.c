@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/python/hook.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "agent/core/attr.h"
 #include "agent/core/core.h"
+#include "agent/core/sampler.h"
 #include "agent/python/interp.h"
 #include "agent/python/peek.h"
 #include "agent/python/pool.h"
@@ -20,6 +22,7 @@ static const struct interp *python;
 static struct interp_allocator original[INTERP_DOMAINS];
 static struct interp_allocator hooks[INTERP_DOMAINS];
 
+static void (*on_sample)(void);
 static atomic_bool wanted;
 static atomic_bool installed; /* put in by us and not taken out by us */
 static _Atomic int blocked;   /* enum hook_block */
@@ -28,8 +31,8 @@ static _Atomic int blocked;   /* enum hook_block */
 static ATTR_TLS int64_t left_bytes;
 static ATTR_TLS bool drawn;
 
-/* Away from the samples while the hooks are only passed through. */
-#define INTERVAL_IDLE ((int64_t)1 << 24)
+/* Between two looks at whether samples are wanted, while the hooks are only passed through. */
+#define INTERVAL_IDLE 65536
 
 static bool same(const struct interp_allocator *a, const struct interp_allocator *b)
 {
@@ -61,39 +64,44 @@ static bool draw(size_t size)
     return hit && reaches_libc(); /* what is larger comes from libc and is sampled there */
 }
 
+/*
+ * Makes a sample of a redirected block, then drives the agent: a program that makes nothing but
+ * small objects passes through malloc here only. The block was allocated outside of core_enter,
+ * so that malloc's own slow path had its turn; a native sample of it is replaced by ours.
+ */
 static void record(void *block, size_t size)
 {
-    uint64_t period = core_sample_period_bytes();
+    int saved_errno = errno;
 
-    core_sample(WIRE_DOMAIN_PYTHON, block, size, period * pool_class_bytes(size) / size);
+    if (!block || !core_enter())
+        return;
+    core_sample(WIRE_DOMAIN_PYTHON, block, size,
+                sampler_weight(size, core_sample_period_bytes()) * pool_class_bytes(size) / size);
+    on_sample();
+    core_leave();
+    errno = saved_errno;
 }
 
 static ATTR_COLD void *sample_malloc(int domain, void *ctx, size_t size)
 {
-    const struct interp_allocator *next = &original[domain];
     void *block;
 
-    if (!draw(size) || !core_enter())
-        return next->malloc(ctx, size);
-    block = next->malloc(ctx, REDIRECT);
-    if (block)
-        record(block, size);
-    core_leave();
+    if (!draw(size))
+        return original[domain].malloc(ctx, size);
+    block = original[domain].malloc(ctx, REDIRECT);
+    record(block, size);
     return block;
 }
 
 static ATTR_COLD void *sample_calloc(int domain, void *ctx, size_t count, size_t each)
 {
-    const struct interp_allocator *next = &original[domain];
     size_t size;
     void *block;
 
-    if (__builtin_mul_overflow(count, each, &size) || !draw(size) || !core_enter())
-        return next->calloc(ctx, count, each);
-    block = next->calloc(ctx, 1, REDIRECT);
-    if (block)
-        record(block, size);
-    core_leave();
+    if (__builtin_mul_overflow(count, each, &size) || !draw(size))
+        return original[domain].calloc(ctx, count, each);
+    block = original[domain].calloc(ctx, 1, REDIRECT);
+    record(block, size);
     return block;
 }
 
@@ -101,15 +109,12 @@ static ATTR_COLD void *sample_calloc(int domain, void *ctx, size_t count, size_t
  * old block's sample, if any, goes when libc's realloc or free sees it. */
 static ATTR_COLD void *sample_realloc(int domain, void *ctx, void *old, size_t size)
 {
-    const struct interp_allocator *next = &original[domain];
     void *block;
 
-    if (!draw(size) || !core_enter())
-        return next->realloc(ctx, old, size);
-    block = next->realloc(ctx, old, REDIRECT);
-    if (block)
-        record(block, size);
-    core_leave();
+    if (!draw(size))
+        return original[domain].realloc(ctx, old, size);
+    block = original[domain].realloc(ctx, old, REDIRECT);
+    record(block, size);
     return block;
 }
 
@@ -191,9 +196,10 @@ static void put_in(void)
     atomic_store(&blocked, HOOK_FREE);
 }
 
-void hook_init(const struct interp *interp)
+void hook_init(const struct interp *interp, void (*sampled)(void))
 {
     python = interp;
+    on_sample = sampled;
     for (int domain = INTERP_RAW; domain < INTERP_DOMAINS; domain++) {
         interp->get_allocator(domain, &original[domain]);
         hooks[domain] = original[domain];

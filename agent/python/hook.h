@@ -18,8 +18,9 @@ enum hook_block {
     HOOK_SEVERAL,  /* sub-interpreters that may run at the same time */
 };
 
-/* Notes the allocators that the program was built with. Before anybody replaces them. */
-void hook_init(const struct interp *interp);
+/* Notes the allocators that the program was built with, before anybody replaces them. sampled is
+ * called after each sample, between core_enter and core_leave. */
+void hook_init(const struct interp *interp, void (*sampled)(void));
 
 /* Before the interpreter starts, with one thread: puts the hooks in at once. */
 void hook_install_early(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/python/python.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -26,6 +27,7 @@ static struct loop loop;
 static _Atomic int layout_checked;
 static _Atomic uint64_t retry_at_ms;
 static bool found_late;
+static void (*driven)(void);
 
 static uint64_t now_ms(void)
 {
@@ -73,6 +75,25 @@ static void runtime_poll(void)
     hook_toggle();
     if (hook_is_due())
         atomic_store(&retry_at_ms, now + BLOCKED_RETRY_MS);
+}
+
+static void drive(void)
+{
+    runtime_poll();
+    if (driven)
+        driven();
+}
+
+/* From inside pymalloc, once for each arena. */
+static void on_growth(void)
+{
+    int saved_errno = errno;
+
+    if (core_enter()) {
+        drive();
+        core_leave();
+    }
+    errno = saved_errno;
 }
 
 static void runtime_attribute(bool wanted)
@@ -178,14 +199,19 @@ static void start(bool always)
 {
     found_late = interp.is_initialized() != 0;
     loop_find(interp.eval_loop, &loop);
-    hook_init(&interp);
+    hook_init(&interp, drive);
     if (always && !found_late)
         hook_install_early();
     else
         hook_want(always);
-    arena_init(&interp, runtime_poll);
+    arena_init(&interp, on_growth);
     describe();
     core_set_runtime(&runtime);
+}
+
+void python_drive(void (*tick)(void))
+{
+    driven = tick;
 }
 
 bool python_init(bool always)

@@ -110,7 +110,7 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     out->passes = ring->passes;
     out->rate = ring->slope;
     out->window = ladder_window(scale);
-    out->lasted = out->window * (1 + ring->passes / (double)DETECT_BLOCKS);
+    out->lasted = out->window * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS);
     out->need = need_of(detector, scale, out->rate);
     return true;
 }

@@ -65,5 +65,6 @@ void climb_check_flat(struct detector *detector, unsigned scale)
     if (ring->passes < detect_rules.leak_passes)
         return;
     if (quarter->slope + 2 * quarter->se < detect_rules.flat_share * ring->slope)
-        climb_end(detector, ladder_window(scale) * (1 + ring->passes / (double)DETECT_BLOCKS));
+        climb_end(detector,
+                  ladder_window(scale) * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS));
 }

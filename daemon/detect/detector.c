@@ -150,7 +150,7 @@ static void read_fit(const struct detector *detector, unsigned scale, struct det
     double half_width;
 
     ladder_measure(detector, scale, &shape);
-    half_width = shape.line.t_quantile * shape.line.se_per_step * per_s;
+    half_width = trend_half_width(&shape, DETECT_BLOCKS) * per_s;
     out->growth.known = true;
     out->growth.estimate = shape.line.slope_per_step * per_s;
     out->growth.lower = out->growth.estimate - half_width;
