@@ -1,5 +1,541 @@
 /* SPDX-License-Identifier: MIT */
-int main(void)
+/*
+ * The daemon's main: knows every room, is known by none. Reads the command line and the
+ * configuration, builds the rooms in the order in which the data runs, hands back what must flow
+ * back (symbols, deliveries, orders to agents, page updates), and takes all down again.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "daemon/alert/alert.h"
+#include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/conf.h"
+#include "daemon/base/log.h"
+#include "daemon/base/notify.h"
+#include "daemon/fetch/fetch.h"
+#include "daemon/http/http.h"
+#include "daemon/ingest/ingest.h"
+#include "daemon/store/store.h"
+#include "daemon/symbol/symbol.h"
+#include "daemon/watch/watch.h"
+#include "leakd_version.h"
+#include "web/assets.h"
+
+#define TICK_MS            1000
+#define SHUTDOWN_LIMIT_MS  4000 /* SIGTERM ends within 5 s, whatever a receiver does */
+#define SYMBOL_BATCH_MAX   256
+#define SERVICE_CONFIG     "/etc/leakd/leakd.conf"
+
+enum exit_status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+struct options {
+    const char *config_path;
+    const char *runtime_dir;
+    const char *state_dir;
+    bool user_mode;
+    bool check_config;
+    bool print_config;
+};
+
+struct daemon {
+    uv_loop_t loop;
+    uv_timer_t tick;
+    uv_timer_t watchdog;
+    uv_timer_t shutdown_limit;
+    uv_signal_t signals[3];
+    struct options options;
+    struct conf conf;
+    struct store *store;
+    struct fetcher *fetcher;
+    struct alert *alert;
+    struct watch *watch;
+    struct symbolizer *symbolizer;
+    struct ingest *ingest;
+    struct http *http;
+    unsigned http_port;
+    bool stopping;
+    int status;
+};
+
+/* ---- what flows back ------------------------------------------------------------------------ */
+
+static void on_zoom(void *arg, const struct process *process, uint64_t period_bytes, bool python)
 {
+    struct daemon *daemon = arg;
+    int rc = ingest_order_zoom(daemon->ingest, process, period_bytes, python);
+
+    if (rc < 0 && rc != -ENOTCONN)
+        log_warning("zoom.failed", "process=%s error=%s; attribution stays as it is", process->id,
+                    strerror(-rc));
+}
+
+static void on_verdict(void *arg, const struct process *process)
+{
+    (void)arg;
+    log_info("verdict", "process=%s name=%s verdict=%s summary=\"%s\"", process->id, process->name,
+             verdict_name(process->verdict), process->summary);
+}
+
+static void on_incident(void *arg, const struct incident *incident, enum watch_change change)
+{
+    static const char *const names[] = {"opened", "updated", "resolved"};
+    struct daemon *daemon = arg;
+
+    if (change != WATCH_INCIDENT_UPDATED)
+        log_info("incident", "id=%s %s severity=%s process=%s summary=\"%s\"", incident->id,
+                 names[change], incident->severity, incident->process_id, incident->summary);
+    http_publish_incident(daemon->http, incident);
+}
+
+static int on_notify(void *arg, const struct notice *notice)
+{
+    struct daemon *daemon = arg;
+
+    return alert_notify(daemon->alert, notice);
+}
+
+static void on_delivery(void *arg, const struct alert_delivery *delivery)
+{
+    struct daemon *daemon = arg;
+
+    watch_delivery(daemon->watch, delivery, clock_wall_ms());
+}
+
+static void on_symbol(void *arg, uint64_t key, const struct symbol_frame *frames, size_t count)
+{
+    struct store_symbol_frame named[SYMBOL_FRAMES_MAX];
+    struct daemon *daemon = arg;
+
+    for (size_t i = 0; i < count && i < SYMBOL_FRAMES_MAX; i++)
+        named[i] = (struct store_symbol_frame){.function = frames[i].function,
+                                               .file = frames[i].file,
+                                               .line = frames[i].line,
+                                               .inlined = frames[i].inlined};
+    if (store_put_symbol(daemon->store, key, named, count) < 0)
+        log_warning("symbol.dropped", "error=%s; the frame stays an address", strerror(ENOMEM));
+}
+
+static void read_figures(void *arg, struct http_figures *out)
+{
+    struct daemon *daemon = arg;
+    struct ingest_stats ingest;
+    struct alert_stats alert;
+
+    ingest_read_stats(daemon->ingest, &ingest);
+    alert_read_stats(daemon->alert, &alert);
+    *out = (struct http_figures){
+        .agents_connected = ingest.connected,
+        .frames_total = ingest.frames_total,
+        .bad_frames_total = ingest.bad_frames,
+        .refused_connections_total = ingest.refused_connections,
+        .notices_queued = alert.queued,
+        .notices_delivered_total = alert.delivered,
+        .notices_failed_total = alert.failed_attempts,
+        .notices_given_up_total = alert.given_up,
+    };
+}
+
+/* ---- the tick ------------------------------------------------------------------------------- */
+
+/* Hands the store's unnamed addresses to the symboliser, one batch at a time. */
+static void pump_symbols(struct daemon *daemon)
+{
+    static struct store_address addresses[SYMBOL_BATCH_MAX];
+    static struct symbol_request requests[SYMBOL_BATCH_MAX];
+    size_t count;
+
+    if (!daemon->symbolizer || symbolizer_is_busy(daemon->symbolizer))
+        return;
+    count = store_take_unresolved(daemon->store, addresses, SYMBOL_BATCH_MAX);
+    for (size_t i = 0; i < count; i++)
+        requests[i] = (struct symbol_request){.path = addresses[i].path,
+                                              .build_id = addresses[i].build_id,
+                                              .build_id_len = addresses[i].build_id_len,
+                                              .pid = addresses[i].pid,
+                                              .offset = addresses[i].offset,
+                                              .key = addresses[i].key};
+    if (count > 0 && symbolizer_ask(daemon->symbolizer, requests, count) < 0)
+        log_warning("symbol.failed", "frames=%zu; they stay addresses", count);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct daemon *daemon = timer->data;
+    uint64_t now_mono_ms = clock_mono_ms();
+
+    watch_tick(daemon->watch, now_mono_ms, clock_wall_ms());
+    store_expire(daemon->store, now_mono_ms);
+    pump_symbols(daemon);
+    http_tick(daemon->http);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    notify_send("WATCHDOG=1");
+}
+
+/* ---- configuration -------------------------------------------------------------------------- */
+
+static const char usage[] =
+    "leakd watches running programs for memory that only grows.\n"
+    "\n"
+    "  leakd --user                      for yourself: sockets under $XDG_RUNTIME_DIR/leakd\n"
+    "  leakd --config /etc/leakd/leakd.conf   as a service\n"
+    "  leakd --check-config              read the configuration, say what is wrong, end\n"
+    "\n"
+    "Options:\n"
+    "  --config FILE       configuration; FILE.d/*.conf is read after it\n"
+    "  --user              user mode (the default without root and without --config)\n"
+    "  --runtime-dir DIR   sockets, in user mode\n"
+    "  --state-dir DIR     state, in user mode\n"
+    "  --check-config      0 when the configuration is good, else 1 and the reason\n"
+    "  --print-config      print the configuration in force, secrets masked\n"
+    "  --version, --help\n";
+
+/* Returns -1 to go on, else the exit status. */
+static int read_options(int argc, char **argv, struct options *out)
+{
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'},      {"user", no_argument, NULL, 'u'},
+        {"runtime-dir", required_argument, NULL, 'r'}, {"state-dir", required_argument, NULL, 's'},
+        {"check-config", no_argument, NULL, 'k'},      {"print-config", no_argument, NULL, 'p'},
+        {"version", no_argument, NULL, 'v'},           {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    *out = (struct options){.user_mode = false};
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            out->config_path = optarg;
+            break;
+        case 'u':
+            out->user_mode = true;
+            break;
+        case 'r':
+            out->runtime_dir = optarg;
+            break;
+        case 's':
+            out->state_dir = optarg;
+            break;
+        case 'k':
+            out->check_config = true;
+            break;
+        case 'p':
+            out->print_config = true;
+            break;
+        case 'v':
+            puts("leakd " LEAKD_VERSION);
+            return STATUS_OK;
+        case 'h':
+            fputs(usage, stdout);
+            return STATUS_OK;
+        default:
+            fputs("leakd: see leakd --help\n", stderr);
+            return STATUS_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "leakd: unexpected argument '%s'; see leakd --help\n", argv[optind]);
+        return STATUS_USAGE;
+    }
+    return -1;
+}
+
+/* Without root and without a configuration of one's own, leakd is somebody's own tool. */
+static void choose_mode(struct options *options)
+{
+    bool is_root = geteuid() == 0;
+
+    if (options->runtime_dir || options->state_dir || (!is_root && !options->config_path))
+        options->user_mode = true;
+    if (!options->user_mode && !options->config_path && access(SERVICE_CONFIG, F_OK) == 0)
+        options->config_path = SERVICE_CONFIG;
+}
+
+static int load_conf(const struct options *options, struct conf *out)
+{
+    char error[CONF_ERROR_MAX] = "";
+    int rc = conf_init(out, options->user_mode, options->runtime_dir, options->state_dir, error);
+
+    if (rc == 0 && options->config_path)
+        rc = conf_load(out, options->config_path, error);
+    if (rc == 0)
+        rc = conf_load_secrets(out, error);
+    if (rc < 0)
+        fprintf(stderr, "leakd: %s\n", error[0] ? error : strerror(-rc));
+    return rc;
+}
+
+static int print_conf(const struct conf *conf)
+{
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    conf_print(conf, &text);
+    if (!text.failed)
+        fwrite(text.data, 1, text.len, stdout);
+    buf_done(&text);
+    return STATUS_OK;
+}
+
+/* All or nothing: a bad file changes nothing. Sockets stay as they are until a restart. */
+static void reload(struct daemon *daemon)
+{
+    struct conf fresh;
+
+    notify_send("RELOADING=1");
+    if (load_conf(&daemon->options, &fresh) < 0) {
+        log_error("reload.refused", "%s", "going on with the configuration in force");
+    } else {
+        daemon->conf = fresh;
+        log_set_level((enum log_level)fresh.log_level);
+        alert_reload(daemon->alert, &daemon->conf);
+        log_info("reload.done", "receivers=%u", daemon->conf.receiver_count);
+    }
+    notify_send("READY=1");
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void close_rest(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* The last of the rooms is closed: only main's own handles are left. */
+static void on_fetcher_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->fetcher = NULL;
+    uv_walk(&daemon->loop, close_rest, NULL);
+}
+
+static void on_alert_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->alert = NULL;
+    fetcher_close(daemon->fetcher, on_fetcher_closed, daemon);
+}
+
+static void on_symbolizer_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->symbolizer = NULL;
+    alert_close(daemon->alert, on_alert_closed, daemon);
+}
+
+static void on_http_stopped(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->http = NULL;
+    if (daemon->symbolizer)
+        symbolizer_close(daemon->symbolizer, on_symbolizer_closed, daemon);
+    else
+        on_symbolizer_closed(daemon);
+}
+
+static void on_ingest_stopped(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->ingest = NULL;
+    http_stop(daemon->http, on_http_stopped, daemon);
+}
+
+static void on_shutdown_limit(uv_timer_t *timer)
+{
+    (void)timer;
+    log_error("stop.late", "limit_ms=%d; ending without waiting", SHUTDOWN_LIMIT_MS);
+    _exit(STATUS_FAILED);
+}
+
+/* Takes the rooms down against the data's way, one callback after the other. */
+static void stop(struct daemon *daemon)
+{
+    if (daemon->stopping)
+        return;
+    daemon->stopping = true;
+    notify_send("STOPPING=1");
+    uv_timer_start(&daemon->shutdown_limit, on_shutdown_limit, SHUTDOWN_LIMIT_MS, 0);
+    uv_unref((uv_handle_t *)&daemon->shutdown_limit);
+    uv_timer_stop(&daemon->tick);
+    ingest_stop(daemon->ingest, on_ingest_stopped, daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct daemon *daemon = handle->data;
+
+    if (signum == SIGHUP) {
+        reload(daemon);
+        return;
+    }
+    log_info("stop", "signal=%d", signum);
+    stop(daemon);
+}
+
+/* ---- the beginning -------------------------------------------------------------------------- */
+
+static int start_timers(struct daemon *daemon)
+{
+    static const int signums[3] = {SIGTERM, SIGINT, SIGHUP};
+    uint64_t watchdog_ms = notify_watchdog_ms();
+
+    signal(SIGPIPE, SIG_IGN);
+    uv_timer_init(&daemon->loop, &daemon->tick);
+    uv_timer_init(&daemon->loop, &daemon->watchdog);
+    uv_timer_init(&daemon->loop, &daemon->shutdown_limit);
+    daemon->tick.data = daemon;
+    for (size_t i = 0; i < 3; i++) {
+        uv_signal_init(&daemon->loop, &daemon->signals[i]);
+        daemon->signals[i].data = daemon;
+        uv_signal_start(&daemon->signals[i], on_signal, signums[i]);
+    }
+    if (watchdog_ms > 0)
+        uv_timer_start(&daemon->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+    return uv_timer_start(&daemon->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static int start_store_and_alert(struct daemon *daemon)
+{
+    const struct store_limits limits = {
+        .processes_max = daemon->conf.store.processes_max,
+        .exited_retention_ms = daemon->conf.store.exited_retention_ms,
+    };
+    const struct watch_hooks hooks = {
+        .arg = daemon,
+        .on_zoom = on_zoom,
+        .on_verdict = on_verdict,
+        .on_incident = on_incident,
+        .notify = on_notify,
+    };
+    int rc = store_new(&limits, &daemon->store);
+
+    if (rc == 0)
+        rc = fetcher_new(&daemon->loop, &daemon->fetcher);
+    if (rc == 0)
+        rc = alert_new(&daemon->loop, &daemon->conf, daemon->fetcher, on_delivery, daemon,
+                       &daemon->alert);
+    if (rc == 0)
+        rc = watch_new(daemon->store, &procfs_host, &hooks, &daemon->watch);
+    if (rc == 0 && daemon->conf.symbols.enabled)
+        rc = symbolizer_new(&daemon->loop, daemon->conf.symbols.debug_path, on_symbol, daemon,
+                            &daemon->symbolizer);
+    if (rc < 0)
+        fprintf(stderr, "leakd: cannot start: %s\n", strerror(-rc));
+    return rc;
+}
+
+/* A socket handed over by systemd (LISTEN_FDS), -1 without one. */
+static int inherited_socket(void)
+{
+    const char *pid = getenv("LISTEN_PID");
+    const char *count = getenv("LISTEN_FDS");
+
+    if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) < 1)
+        return -1;
+    return 3; /* SD_LISTEN_FDS_START */
+}
+
+static int start_sockets(struct daemon *daemon)
+{
+    const struct http_source source = {
+        .store = daemon->store,
+        .assets = web_assets,
+        .asset_count = web_asset_count,
+        .arg = daemon,
+        .figures = read_figures,
+        .now_wall_ms = clock_wall_ms,
+        .now_mono_ms = clock_mono_ms,
+    };
+    char error[512] = "";
+    int rc = ingest_start(&daemon->loop, &daemon->conf, daemon->store, inherited_socket(),
+                          &daemon->ingest, error, sizeof(error));
+
+    if (rc == 0)
+        rc = http_start(&daemon->loop, &daemon->conf, &source, &daemon->http, &daemon->http_port,
+                        error, sizeof(error));
+    if (rc < 0)
+        fprintf(stderr, "leakd: %s\n", error[0] ? error : strerror(-rc));
+    return rc;
+}
+
+static void say_ready(const struct daemon *daemon)
+{
+    char state[256];
+
+    snprintf(state, sizeof(state), "READY=1\nSTATUS=Watching %s", daemon->conf.agents.socket);
+    notify_send(state);
+    log_info("ready", "version=%s agents=%s api=%s port=%u profile=%s receivers=%u", LEAKD_VERSION,
+             daemon->conf.agents.socket, daemon->conf.http.socket, daemon->http_port,
+             daemon->conf.detect.profile, daemon->conf.receiver_count);
+}
+
+static void free_rooms(struct daemon *daemon)
+{
+    watch_free(daemon->watch);
+    store_free(daemon->store);
+}
+
+static int run(struct daemon *daemon)
+{
+    int rc = uv_loop_init(&daemon->loop);
+
+    if (rc < 0)
+        return rc;
+    rc = start_store_and_alert(daemon);
+    if (rc == 0)
+        rc = start_sockets(daemon);
+    if (rc == 0)
+        rc = start_timers(daemon);
+    if (rc < 0)
+        return rc; /* the process ends: the kernel closes what is open */
+    say_ready(daemon);
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    free_rooms(daemon);
+    uv_loop_close(&daemon->loop);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon daemon;
+    char error[CONF_ERROR_MAX] = "";
+    int status = read_options(argc, argv, &daemon.options);
+
+    if (status >= 0)
+        return status;
+    choose_mode(&daemon.options);
+    if (load_conf(&daemon.options, &daemon.conf) < 0)
+        return STATUS_FAILED;
+    if (daemon.options.print_config)
+        return print_conf(&daemon.conf);
+    if (daemon.options.check_config) {
+        puts("configuration is good");
+        return STATUS_OK;
+    }
+    log_set_level((enum log_level)daemon.conf.log_level);
+    if (conf_make_folders(&daemon.conf, error) < 0) {
+        fprintf(stderr, "leakd: %s\n", error);
+        return STATUS_FAILED;
+    }
+    return run(&daemon) < 0 ? STATUS_FAILED : STATUS_OK;
 }

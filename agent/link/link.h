@@ -6,10 +6,8 @@
 #ifndef LEAKD_AGENT_LINK_LINK_H
 #define LEAKD_AGENT_LINK_LINK_H
 
-#include <stdbool.h>
-
-/* From the constructor: reads the environment (LEAKD_SOCKET, LEAKD_NAME, LEAKD_PROFILE), connects
- * later, on the first flush that is due. */
+/* From the constructor: reads the environment (LEAKD_SOCKET, LEAKD_NAME, LEAKD_PROFILE,
+ * LEAKD_DELAY_MS), connects later, on the first flush that is due. */
 void link_init(void);
 
 /* From a thread's slow path. Flushes if a second has passed and no other thread is at it. */
@@ -18,6 +16,10 @@ void link_poll(void);
 /* Last totals and BYE, within a few milliseconds or not at all. From the destructor and before
  * _exit. */
 void link_exit(void);
+
+/* Before the program closes a sandbox around itself: last totals, BYE, and not another system call
+ * of the agent in this process image. */
+void link_silence(void);
 
 /* In the child after fork: forgets the connection without touching the parent's. */
 void link_forked(void);

@@ -15,4 +15,12 @@
  * holds the loader's lock; may call dlsym. */
 bool python_init(bool always);
 
+/*
+ * What the interpreter's own allocations drive: a program that makes nothing but small Python
+ * objects hardly ever passes through malloc, so the stream would stand still. tick is called
+ * at each Python sample and each new arena, between core_enter and core_leave, like what malloc's
+ * slow path calls. Before python_init.
+ */
+void python_drive(void (*tick)(void));
+
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Telling people. policy.c decides purely (who gets what, when to try again); outbox.c keeps what is
- * not delivered yet; body.c and sign.c make the Standard Webhooks 1.0.0 request; fetch sends it.
- * At least once, the same id over all retries, one in flight a receiver, in order. Loop thread.
+ * not delivered yet; kind.c has a row for each type of receiver; body.c and sign.c make the Standard
+ * Webhooks 1.0.0 request; fetch sends it. At least once while leakd runs, the same id over all
+ * retries, one in flight a receiver, in order. Loop thread.
  */
 #ifndef LEAKD_ALERT_ALERT_H
 #define LEAKD_ALERT_ALERT_H
@@ -100,16 +101,23 @@ struct alert_delivery {
     uint64_t elapsed_ms;
 };
 
+/* Must not reload or close the alert. */
 typedef void (*alert_on_delivery)(void *arg, const struct alert_delivery *delivery);
 
 int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
-              alert_on_delivery on_delivery, void *arg, struct alert **out);
-/* New receivers after a reload; notices to those that are gone are dropped. */
-void alert_reload(struct alert *alert, const struct conf *conf);
+              alert_on_delivery on_delivery, void *arg, struct alert **out); /* as alert_reload */
+/* New receivers after a reload; notices to those that are gone are dropped, those that said 410 are
+ * tried again. -ENOMEM, or -EINVAL (a type that conf should have refused): the old ones stay. */
+int alert_reload(struct alert *alert, const struct conf *conf);
+/* What is not delivered is given up without a word. Before or after fetcher_close, but not after the
+ * fetcher's on_closed. */
 void alert_close(struct alert *alert, void (*on_closed)(void *arg), void *arg);
 
 /* Queues the notice for every receiver that wants it. -ENOSPC when the outbox is full. */
 int alert_notify(struct alert *alert, const struct notice *notice);
+/* Queues it for one receiver whether it wants it or not: the test button. -ENOENT: no such one;
+ * -EPIPE: it said 410 and is off until a reload. */
+int alert_notify_one(struct alert *alert, const char *receiver, const struct notice *notice);
 
 struct alert_stats {
     uint64_t queued;
@@ -119,9 +127,18 @@ struct alert_stats {
 };
 void alert_read_stats(const struct alert *alert, struct alert_stats *out);
 
+#define ALERT_BODY_MAX 20000
+
 /* ---- pure parts, tested by themselves ----------------------------------------------------- */
 
 bool alert_wants(const struct conf_receiver *receiver, const struct notice *notice);
+
+enum alert_outcome { ALERT_DELIVERED, ALERT_RETRY, ALERT_STOP_RECEIVER };
+/* What an attempt's end means. error: fetch's, 0 when an answer came. Only 2xx is a success. */
+enum alert_outcome alert_judge(int error, long http_status);
+
+/* After this a notice is stale and given up. */
+#define ALERT_AGE_MAX_MS UINT64_C(86400000)
 
 /* Delay before attempt number `attempt` (2 = first retry), with jitter from `random` (0..1);
  * UINT64_MAX: give up. retry_after_ms is honoured when longer. */
@@ -132,7 +149,8 @@ int alert_sign(const char *secret, const char *id, uint64_t timestamp_s, const v
                size_t body_len, char *out, size_t out_size);
 
 struct buf;
-/* The JSON body. link: address of the incident's page, NULL = none. */
+/* The JSON body, at most ALERT_BODY_MAX bytes: long names are cut and frames left out until it fits.
+ * link: address of the incident's page, NULL = none. */
 void alert_write_body(const struct notice *notice, const char *link, struct buf *out);
 
 #endif

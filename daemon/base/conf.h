@@ -21,8 +21,10 @@ const char *conf_severity_name(enum conf_severity severity); /* "info" ... */
 struct conf_receiver {
     char name[64];
     char type[16];     /* "webhook"; other types are refused until they exist */
-    char url[2048];    /* http or https */
-    char secret[64];   /* name of a credential, or the path of a 0600 file; empty: unsigned */
+    char url[2048];    /* http or https; may hold a secret: never logged whole */
+    char socket[CONF_PATH_MAX]; /* connect here instead of to the URL's host; "" for no */
+    bool allow_link_local;      /* 169.254/16 and fe80::/10 are refused else */
+    char secret[256];   /* name of a credential, or the path of a 0600 file; empty: unsigned */
     char secret_value[CONF_SECRET_MAX]; /* what was read: "whsec_..."; never printed */
     enum conf_severity min_severity;
     bool send_resolved;
@@ -61,20 +63,39 @@ struct conf {
 
 #define CONF_ERROR_MAX 512
 
-/* Defaults of service mode (user_mode false) or of user mode, whose folders are
- * runtime_dir/state_dir, or when NULL those of XDG. -ENAMETOOLONG, -ENOENT (no folder known). */
+/* Defaults of service mode (user_mode false) or of user mode, whose folders are those of XDG
+ * (/tmp/leakd-UID without XDG_RUNTIME_DIR). runtime_dir and state_dir win over both where they are
+ * not NULL. -ENAMETOOLONG, -ENOENT (no folder known). */
 int conf_init(struct conf *conf, bool user_mode, const char *runtime_dir, const char *state_dir,
               char error[CONF_ERROR_MAX]);
 
 /* Reads file, then FILE.d/x.conf in order of name, over conf. On failure a negative errno, a
- * message "FILE:LINE: what; what to do" and conf unchanged. */
+ * message "FILE:LINE: what; what to do" and conf unchanged. Not for two threads at once. */
 int conf_load(struct conf *conf, const char *path, char error[CONF_ERROR_MAX]);
 
-/* Reads the receivers' secrets from $CREDENTIALS_DIRECTORY or their files. */
+/* Reads the receivers' secrets from $CREDENTIALS_DIRECTORY or their files. On failure conf keeps
+ * none of the secrets that were read. */
 int conf_load_secrets(struct conf *conf, char error[CONF_ERROR_MAX]);
 
+/* The folders of the sockets and of the state, made with their parents where they are missing. In
+ * user mode those that are made are 0700, and the sockets' folder must be ours and nobody else's to
+ * write. */
+int conf_make_folders(const struct conf *conf, char error[CONF_ERROR_MAX]);
+
+/* Keys that differ and need a restart, as "[http] listen, [store] directory". False: none. */
+bool conf_changed_fixed(const struct conf *before, const struct conf *after, char *out,
+                        size_t size);
+
 struct buf;
-/* As an INI file, secrets masked. */
+/* As an INI file. Secrets are not in it: they are named, and a URL's user and query are masked. */
 void conf_print(const struct conf *conf, struct buf *out);
+
+/* Where a daemon without a configuration listens: the caller's own, started with --user, when its
+ * API socket is there, else the service's. For clients. */
+struct conf_sockets {
+    char agents[CONF_PATH_MAX];
+    char api[CONF_PATH_MAX];
+};
+void conf_default_sockets(struct conf_sockets *out);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP requests to others, by libcurl: the only door to it. Asynchronous on the libuv loop for
- * webhooks, blocking for leakctl. http and https only, redirects are not followed, TLS is verified.
+ * webhooks, blocking for leakctl. http and https only, redirects are not followed, TLS is verified,
+ * proxies of the environment are not used.
  */
 #ifndef LEAKD_FETCH_FETCH_H
 #define LEAKD_FETCH_FETCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,15 +20,18 @@ struct fetch_request {
     const char *const *headers; /* "name: value", NULL-terminated; NULL for none */
     const void *body;           /* copied */
     size_t body_len;
-    uint64_t timeout_ms; /* for the whole */
+    uint64_t timeout_ms;   /* for the whole */
+    size_t response_max;   /* 0: FETCH_BODY_MAX */
+    bool refuse_link_local; /* addresses where clouds keep their metadata, whatever name led there */
 };
 
 struct fetch_response {
-    int error;            /* 0, or a negative errno: no whole answer came */
-    char message[160];    /* what went wrong, "" else */
-    long status;          /* HTTP status, 0 without an answer */
-    const char *body;     /* the first FETCH_BODY_MAX bytes; NUL behind */
+    int error;         /* 0, or a negative errno: no whole answer came */
+    char message[256]; /* what went wrong and what to do, "" else; names the host, no secrets */
+    long status;       /* HTTP status, 0 without an answer */
+    const char *body;  /* the first bytes, up to the limit; NUL behind; never NULL */
     size_t body_len;
+    bool truncated;          /* there was more */
     uint64_t retry_after_ms; /* from Retry-After, 0 = none */
     uint64_t elapsed_ms;
 };
@@ -37,14 +42,21 @@ typedef void (*fetch_on_done)(void *arg, const struct fetch_response *response);
 
 struct fetcher;
 int fetcher_new(uv_loop_t *loop, struct fetcher **out);
-/* on_done comes exactly once, on the loop thread, never from within this call. */
+/* on_done comes exactly once, on the loop thread, never from within this call. -EINVAL: the url is
+ * no http or https address. */
 int fetcher_start(struct fetcher *fetcher, const struct fetch_request *request,
                   fetch_on_done on_done, void *arg);
-/* Ends all requests with -ECANCELED, then on_closed. */
+/* Forgets the requests that were started with arg: their on_done does not come. */
+void fetcher_cancel(struct fetcher *fetcher, const void *arg);
+/* Ends all requests with -ECANCELED before it returns, on_closed comes later. */
 void fetcher_close(struct fetcher *fetcher, void (*on_closed)(void *arg), void *arg);
 
-/* Blocking, without a loop. response->body is freed by fetch_response_done. */
+/* Blocking, without a loop. Returns out->error. out is to be given to fetch_response_done. */
 int fetch_now(const struct fetch_request *request, struct fetch_response *out);
 void fetch_response_done(struct fetch_response *response);
+
+/* True for 169.254/16, fe80::/10, their IPv4-mapped and NAT64 forms and fd00:ec2::254. */
+struct sockaddr;
+bool fetch_is_link_local(const struct sockaddr *address);
 
 #endif

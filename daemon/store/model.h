@@ -67,7 +67,7 @@ struct site {
     uint8_t domain;
     uint8_t flags;
     uint8_t frame_count;
-    struct wire_stack_frame *frames; /* leaf first, as they came */
+    const uint8_t *stack; /* the frames packed by stack.c and shared; read them by query_frames */
     uint64_t alloc_bytes;
     uint64_t free_bytes;
     uint64_t alloc_count;
@@ -144,9 +144,9 @@ struct process {
     bool fit_is_rss;
     char summary[512]; /* one sentence */
 
-    struct site *sites; /* in order of id; find by store */
+    struct site *sites; /* in order of arrival */
     size_t site_count;
-    struct type *types;
+    struct type *types; /* in order of name_id */
     size_t type_count;
 
     uint64_t revision; /* grows with every change a reader could see */

@@ -38,10 +38,18 @@ void store_put_rss(struct store *store, struct process *process, uint64_t rss_by
                    uint64_t now_mono_ms, uint64_t now_wall_ms);
 void store_put_limit(struct store *store, struct process *process, uint64_t limit_bytes,
                      const char *source);
+/* The agent's own reading; its RSS counts where /proc is out of sight. */
+void store_put_smaps(struct store *store, struct process *process, const struct wire_smaps *smaps,
+                     uint64_t now_mono_ms, uint64_t now_wall_ms);
 void store_put_gc(struct store *store, struct process *process, const struct wire_gc *gc);
 void store_put_health(struct store *store, struct process *process,
                       const struct wire_health *health);
 void store_put_unit(struct store *store, struct process *process, const char *unit);
+void store_put_started(struct store *store, struct process *process, uint64_t started_wall_ms);
+/* A process that does not allocate sends nothing and its live bytes stay what they were: puts the
+ * last totals into the series again when none came within the last second. True when it did. */
+bool store_repeat_totals(struct store *store, struct process *process, uint64_t now_mono_ms,
+                         uint64_t now_wall_ms);
 /* Moves the state; an end freezes the figures. */
 void store_set_state(struct store *store, struct process *process, enum process_state state,
                      uint64_t now_mono_ms, uint64_t now_wall_ms);
@@ -52,6 +60,10 @@ void store_expire(struct store *store, uint64_t now_mono_ms);
 struct process *store_process(struct store *store, const char *id);
 struct process *store_process_at(struct store *store, size_t index);
 void store_touch(struct process *process); /* a reader could see a change */
+
+/* Gives fingerprints to sites whose frames have all been named since, a bounded piece of work a
+ * call: once a second. */
+void store_settle(struct store *store);
 
 /* Incidents. The store takes what incident points to; id and revision are set by it. */
 int store_open_incident(struct store *store, struct incident *take, struct incident **out);

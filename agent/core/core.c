@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/core/core.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "agent/core/clock.h"
+#include "agent/core/hot.h"
+#include "agent/core/pool.h"
+#include "agent/core/report.h"
+#include "agent/core/sampler.h"
+#include "agent/core/site.h"
+#include "agent/core/type.h"
+
+#define NAMES_MAX         8192 /* functions, files and types of sampled stacks: thousands at most */
+#define NAME_ARENA_BYTES  (320u * 1024)
+#define PERIOD_BYTES_MAX  (UINT64_C(1) << 30)
+#define POLL_COUNT_MIN    256 /* operations between two readings of the clock */
+#define TIMED_SAMPLES     16  /* one sample of so many is timed */
+#define DROPS_BEFORE_RISE 256 /* samples lost before the period is doubled */
+#define DESCRIPTION_BYTES 128
+
+static struct pool name_pool;
+static enum wire_method native_method;
+static _Atomic bool is_sampling;
+static _Atomic uint64_t period_in_force;
+static _Atomic uint64_t period_ordered;
+static const struct core_runtime *_Atomic the_runtime;
+
+static struct {
+    uint64_t samples;
+    uint64_t dropped_samples;
+    uint64_t reentrant;
+    uint64_t sample_ns;
+} health;
+
+/* What had been freed before the fork: alloc totals of a child start with what is alive. */
+static struct thread_totals inherited;
+
+static struct {
+    char runtime[DESCRIPTION_BYTES];
+    char reason[DESCRIPTION_BYTES];
+    _Atomic unsigned version;
+} description;
+
+/* ---- tables ------------------------------------------------------------------------------- */
+
+static size_t align_up(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+static void name_init(void *memory)
+{
+    pool_init(&name_pool, NAMES_MAX, NAME_ARENA_BYTES, memory);
+}
+
+bool core_start(void)
+{
+    const struct {
+        size_t bytes;
+        void (*init)(void *memory);
+    } tables[] = {
+        {thread_memory_bytes(), thread_init}, {live_memory_bytes(), live_init},
+        {site_memory_bytes(), site_init},     {type_memory_bytes(), type_init},
+        {pool_memory_bytes(NAMES_MAX, NAME_ARENA_BYTES), name_init},
+    };
+    const size_t count = sizeof(tables) / sizeof(tables[0]);
+    size_t total = 0;
+    uint8_t *memory;
+
+    for (size_t i = 0; i < count; i++)
+        total += align_up(tables[i].bytes);
+    memory = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                  -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    madvise(memory, total, MADV_DONTDUMP); /* the program's core dumps stay as small as they were */
+    for (size_t i = 0; i < count; i++) {
+        tables[i].init(memory);
+        memory += align_up(tables[i].bytes);
+    }
+    return true;
+}
+
+/* ---- the sampler -------------------------------------------------------------------------- */
+
+void core_start_sampling(uint64_t period_bytes)
+{
+    core_set_period(period_bytes);
+    atomic_store(&is_sampling, true);
+}
+
+void core_set_period(uint64_t period_bytes)
+{
+    if (period_bytes > PERIOD_BYTES_MAX)
+        period_bytes = PERIOD_BYTES_MAX;
+    atomic_store(&period_ordered, period_bytes);
+    atomic_store(&period_in_force, period_bytes);
+}
+
+uint64_t core_sample_period_bytes(void)
+{
+    return atomic_load_explicit(&period_in_force, memory_order_relaxed);
+}
+
+uint64_t core_next_interval_bytes(void)
+{
+    return sampler_interval(core_sample_period_bytes(), &thread_self.random);
+}
+
+/* The table is full: half the samples, twice the weight of each. */
+static void note_dropped_sample(void)
+{
+    uint64_t dropped = __atomic_add_fetch(&health.dropped_samples, 1, __ATOMIC_RELAXED);
+    uint64_t period = core_sample_period_bytes();
+
+    if (dropped % DROPS_BEFORE_RISE == 0 && period < PERIOD_BYTES_MAX)
+        atomic_compare_exchange_strong(&period_in_force, &period, period * 2 + 1);
+}
+
+void core_relax_period(void)
+{
+    uint64_t period = core_sample_period_bytes();
+    uint64_t ordered = atomic_load(&period_ordered);
+
+    if (period > ordered && live_count() < LIVE_SAMPLES_MAX / 4)
+        atomic_compare_exchange_strong(&period_in_force, &period,
+                                       period / 2 > ordered ? period / 2 : ordered);
+}
+
+bool core_enter(void)
+{
+    return thread_enter();
+}
+
+void core_leave(void)
+{
+    thread_leave();
+}
+
+void core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
+{
+    struct stack stack;
+    struct live_sample sample = {
+        .size_bytes = size_bytes,
+        .weight_bytes = weight_bytes,
+        .birth_ms = clock_coarse_ms(),
+        .domain = (uint8_t)domain,
+    };
+
+    counter_add_shared(&health.samples, 1);
+    core_forget((uintptr_t)addr); /* its free went past us */
+    stack_capture(core_runtime(), &stack);
+    sample.site_id = site_of(domain, &stack);
+    if (live_put((uintptr_t)addr, &sample))
+        site_add(&sample);
+    else
+        note_dropped_sample();
+}
+
+static void sample_native(void *addr, size_t size_bytes, uint64_t period_bytes)
+{
+    uint64_t weight = sampler_weight(size_bytes, period_bytes);
+    bool timed = counter_read(&health.samples) % TIMED_SAMPLES == 0;
+    uint64_t start_ns = timed ? clock_fine_ns() : 0;
+
+    core_sample(WIRE_DOMAIN_NATIVE, addr, size_bytes, weight);
+    if (timed)
+        counter_add_shared(&health.sample_ns, (clock_fine_ns() - start_ns) * TIMED_SAMPLES);
+}
+
+/* Draws the place of the next hit behind `from`. */
+static void draw_next(struct thread *self, uint64_t from, uint64_t period_bytes)
+{
+    self->period_bytes = period_bytes;
+    self->sample_at_bytes = from + sampler_interval(period_bytes, &self->random);
+}
+
+static bool poll_is_due(struct thread *self, const struct thread_slot *slot, bool sampled)
+{
+    uint64_t count = slot->alloc_count + slot->free_count;
+
+    if (!sampled && count - self->polled_count < POLL_COUNT_MIN)
+        return false;
+    self->polled_count = count;
+    return true;
+}
+
+static struct thread_slot *events_of(struct thread *self)
+{
+    return self->slot ? self->slot : &self->own;
+}
+
+bool core_alloc_event(void *addr, size_t size_bytes)
+{
+    struct thread *self = &thread_self;
+    struct thread_slot *slot = events_of(self);
+    uint64_t period_bytes = core_sample_period_bytes();
+    uint64_t poll_at = slot->alloc_bytes + HOT_POLL_BYTES;
+    bool hit = false;
+
+    if (atomic_load_explicit(&is_sampling, memory_order_relaxed)) {
+        if (self->period_bytes != period_bytes) /* drawing anew is no bias: no memory */
+            draw_next(self, slot->alloc_bytes - size_bytes, period_bytes);
+        hit = slot->alloc_bytes >= self->sample_at_bytes;
+        if (hit) {
+            sample_native(addr, size_bytes, period_bytes);
+            draw_next(self, slot->alloc_bytes, period_bytes);
+        }
+        if (self->sample_at_bytes < poll_at)
+            poll_at = self->sample_at_bytes;
+    }
+    slot->alloc_event = poll_at;
+    return poll_is_due(self, slot, hit);
+}
+
+bool core_free_event(void)
+{
+    struct thread_slot *slot = events_of(&thread_self);
+
+    slot->free_event = slot->free_bytes + HOT_POLL_BYTES;
+    return poll_is_due(&thread_self, slot, false);
+}
+
+void core_put_off_events(void)
+{
+    struct thread_slot *slot = events_of(&thread_self);
+
+    counter_add_shared(&health.reentrant, 1);
+    slot->alloc_event = slot->alloc_bytes + 1; /* looked at again at the next chance */
+    slot->free_event = slot->free_bytes + 1;
+}
+
+void core_account_free(const struct live_sample *sample)
+{
+    site_remove(sample);
+    if (sample->type_id != 0 && sample->type_id != CORE_TYPE_UNKNOWN)
+        type_remove(sample->type_id, sample);
+}
+
+void core_forget(uintptr_t addr)
+{
+    struct live_sample sample;
+
+    if (live_maybe(addr) && live_take(addr, &sample))
+        core_account_free(&sample);
+}
+
+/* ---- names, the runtime ------------------------------------------------------------------- */
+
+uint32_t core_intern(const char *data, size_t len)
+{
+    if (len > WIRE_STRING_BYTES_MAX)
+        len = WIRE_STRING_BYTES_MAX;
+    return pool_intern(&name_pool, data, len);
+}
+
+uint32_t core_name_count(void)
+{
+    return pool_count(&name_pool);
+}
+
+void core_name(uint32_t id, struct wire_str *out)
+{
+    out->data = (const char *)pool_bytes(&name_pool, id, &out->len);
+}
+
+void core_set_runtime(const struct core_runtime *runtime)
+{
+    atomic_store(&the_runtime, runtime);
+}
+
+const struct core_runtime *core_runtime(void)
+{
+    return atomic_load_explicit(&the_runtime, memory_order_acquire);
+}
+
+static void copy_text(char *to, const char *from)
+{
+    size_t len = strnlen(from, DESCRIPTION_BYTES - 1);
+
+    memcpy(to, from, len);
+    to[len] = '\0';
+}
+
+void core_describe_runtime(const char *runtime, const char *reason)
+{
+    copy_text(description.runtime, runtime);
+    copy_text(description.reason, reason);
+    atomic_fetch_add(&description.version, 1);
+}
+
+unsigned core_runtime_description(struct wire_str *runtime, struct wire_str *reason)
+{
+    unsigned version = atomic_load(&description.version);
+
+    runtime->data = description.runtime[0] ? description.runtime : "native";
+    runtime->len = strnlen(runtime->data, DESCRIPTION_BYTES - 1);
+    reason->data = description.reason;
+    reason->len = strnlen(reason->data, DESCRIPTION_BYTES - 1);
+    return version;
+}
+
+/* ---- live samples without a type ---------------------------------------------------------- */
+
+size_t core_live_each_untyped(enum wire_domain domain, size_t max,
+                              void (*fn)(const struct core_live *live, void *arg), void *arg)
+{
+    static uint32_t next;
+    size_t calls = 0;
+
+    for (uint32_t looked = 0; looked < LIVE_SAMPLES_MAX && calls < max; looked++) {
+        uint32_t index = next++ % LIVE_SAMPLES_MAX;
+        struct live_sample sample;
+        struct core_live live = {.index = index};
+
+        if (!live_read(index, &live.addr, &sample) || sample.type_id != 0 ||
+            sample.domain != domain)
+            continue;
+        live.site_id = sample.site_id;
+        live.domain = sample.domain;
+        live.size_bytes = sample.size_bytes;
+        live.weight_bytes = sample.weight_bytes;
+        live.birth_ms = sample.birth_ms;
+        fn(&live, arg);
+        calls++;
+    }
+    return calls;
+}
+
+void core_live_set_type(const struct core_live *live, uint32_t type_id)
+{
+    struct live_sample sample = {
+        .size_bytes = live->size_bytes,
+        .weight_bytes = live->weight_bytes,
+    };
+
+    if (live_set_type(live->index, live->addr, live->birth_ms, type_id) &&
+        type_id != CORE_TYPE_UNKNOWN)
+        type_add(type_id, &sample);
+}
+
+/* ---- reports ------------------------------------------------------------------------------ */
+
+void core_set_native_method(enum wire_method method)
+{
+    native_method = method;
+}
+
+enum wire_method core_native_method(void)
+{
+    return native_method;
+}
+
+void core_read_native_totals(struct wire_domain_totals *out)
+{
+    struct thread_totals sum;
+
+    thread_sum(&sum);
+    *out = (struct wire_domain_totals){
+        .domain = WIRE_DOMAIN_NATIVE,
+        .method = (uint8_t)native_method,
+        .alloc_bytes = sum.alloc_bytes - inherited.free_bytes,
+        .free_bytes = sum.free_bytes - inherited.free_bytes,
+        .alloc_count = sum.alloc_count - inherited.free_count,
+        .free_count = sum.free_count - inherited.free_count,
+    };
+    /* More freed than allocated: blocks from before the agent, or from another allocator. */
+    if (sum.alloc_bytes > sum.free_bytes)
+        out->live_bytes = sum.alloc_bytes - sum.free_bytes;
+    if (sum.alloc_count > sum.free_count)
+        out->live_count = sum.alloc_count - sum.free_count;
+}
+
+void core_read_health(struct wire_health *out)
+{
+    const struct core_runtime *runtime = core_runtime();
+
+    *out = (struct wire_health){
+        .samples = counter_read(&health.samples),
+        .dropped_samples = counter_read(&health.dropped_samples),
+        .dropped_sites = site_dropped(),
+        .dropped_names = atomic_load(&name_pool.dropped),
+        .reentrant = counter_read(&health.reentrant),
+        .sample_ns_total = counter_read(&health.sample_ns),
+        .sample_period_bytes = core_sample_period_bytes(),
+        .python_attributing = runtime && runtime->attributing && runtime->attributing(),
+    };
+}
+
+void core_mark_all_changed(void)
+{
+    site_mark_all_changed();
+    type_mark_all_changed();
+}
+
+void core_forked(void)
+{
+    thread_sum(&inherited);
+}

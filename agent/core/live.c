@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/core/live.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+/* Addresses stand in buckets of one cache line; each address has two buckets it may be in. There
+ * are no chains and no tombstones: a look-up reads two lines, always. */
+#define BUCKET_SIZE  8
+#define BUCKET_COUNT (LIVE_SAMPLES_MAX / BUCKET_SIZE)
+#define KEY_FREE     0
+#define KEY_BUSY     1 /* taken by a thread that has not finished writing; no block lies there */
+
+#define FILTER_STUCK UINT8_MAX /* a counter that has once been full is never counted down */
+
+struct entry {
+    _Atomic uint64_t size_bytes;
+    _Atomic uint64_t weight_bytes;
+    _Atomic uint64_t birth_and_site; /* birth_ms << 16 | domain << 13 | site_id */
+    _Atomic uint64_t tag;            /* generation << 32 | type_id */
+};
+
+#define SITE_BITS   13
+#define DOMAIN_BITS 3
+
+uint8_t live_filter[LIVE_FILTER_SIZE];
+
+static _Atomic uintptr_t *live_keys;
+static struct entry *live_entries;
+static _Atomic uint32_t live_used;
+
+size_t live_memory_bytes(void)
+{
+    return LIVE_SAMPLES_MAX * (sizeof(uintptr_t) + sizeof(struct entry));
+}
+
+void live_init(void *memory)
+{
+    live_keys = memory;
+    live_entries = (void *)((uint8_t *)memory + LIVE_SAMPLES_MAX * sizeof(uintptr_t));
+    atomic_store(&live_used, 0);
+}
+
+static void filter_add(uintptr_t addr)
+{
+    uint8_t *cell = &live_filter[live_filter_place(addr)];
+    uint8_t old = __atomic_load_n(cell, __ATOMIC_RELAXED);
+
+    while (old != FILTER_STUCK && !__atomic_compare_exchange_n(cell, &old, (uint8_t)(old + 1), false,
+                                                               __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        continue;
+}
+
+static void filter_remove(uintptr_t addr)
+{
+    uint8_t *cell = &live_filter[live_filter_place(addr)];
+    uint8_t old = __atomic_load_n(cell, __ATOMIC_RELAXED);
+
+    while (old != FILTER_STUCK && old != 0 &&
+           !__atomic_compare_exchange_n(cell, &old, (uint8_t)(old - 1), false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+        continue;
+}
+
+void live_mark_range(uintptr_t start, size_t len)
+{
+    for (uintptr_t addr = start & ~(uintptr_t)15; addr < start + len; addr += 16)
+        __atomic_store_n(&live_filter[live_filter_place(addr)], FILTER_STUCK, __ATOMIC_RELEASE);
+}
+
+/* First place of one of the two buckets of an address. */
+static uint32_t bucket_of(uintptr_t addr, int which)
+{
+    uint64_t hash = ((uint64_t)addr >> 4) * UINT64_C(0xff51afd7ed558ccd);
+
+    hash = which == 0 ? hash >> 48 : hash >> 32;
+    return (uint32_t)(hash & (BUCKET_COUNT - 1)) * BUCKET_SIZE;
+}
+
+static int64_t claim_in(uint32_t first)
+{
+    for (uint32_t i = first; i < first + BUCKET_SIZE; i++) {
+        uintptr_t free_key = KEY_FREE;
+
+        if (atomic_load_explicit(&live_keys[i], memory_order_relaxed) == KEY_FREE &&
+            atomic_compare_exchange_strong(&live_keys[i], &free_key, KEY_BUSY))
+            return i;
+    }
+    return -1;
+}
+
+static uint32_t used_in(uint32_t first)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = first; i < first + BUCKET_SIZE; i++)
+        used += atomic_load_explicit(&live_keys[i], memory_order_relaxed) != KEY_FREE;
+    return used;
+}
+
+/* The emptier bucket of the two: that fills the table to nine tenths before one overflows. */
+static int64_t claim(uintptr_t addr)
+{
+    uint32_t first = bucket_of(addr, 0);
+    uint32_t second = bucket_of(addr, 1);
+    int64_t at;
+
+    if (used_in(second) < used_in(first)) {
+        uint32_t swapped = first;
+
+        first = second;
+        second = swapped;
+    }
+    at = claim_in(first);
+    return at >= 0 ? at : claim_in(second);
+}
+
+static void write_entry(struct entry *entry, const struct live_sample *sample)
+{
+    uint64_t tag = atomic_load_explicit(&entry->tag, memory_order_relaxed);
+
+    /* A reader that sees one of these values also sees that the generation has changed. */
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&entry->size_bytes, sample->size_bytes, memory_order_relaxed);
+    atomic_store_explicit(&entry->weight_bytes, sample->weight_bytes, memory_order_relaxed);
+    atomic_store_explicit(&entry->birth_and_site,
+                          sample->birth_ms << (SITE_BITS + DOMAIN_BITS) |
+                              (uint64_t)sample->domain << SITE_BITS | sample->site_id,
+                          memory_order_relaxed);
+    atomic_store_explicit(&entry->tag, ((tag >> 32) + 1) << 32 | sample->type_id,
+                          memory_order_relaxed);
+}
+
+bool live_put(uintptr_t addr, const struct live_sample *sample)
+{
+    int64_t at = claim(addr);
+
+    if (at < 0)
+        return false;
+    write_entry(&live_entries[at], sample);
+    atomic_fetch_add_explicit(&live_used, 1, memory_order_relaxed);
+    filter_add(addr);
+    atomic_store_explicit(&live_keys[at], addr, memory_order_release);
+    return true;
+}
+
+static int64_t find(uintptr_t addr)
+{
+    for (int which = 0; which < 2; which++) {
+        uint32_t first = bucket_of(addr, which);
+
+        for (uint32_t i = first; i < first + BUCKET_SIZE; i++) {
+            if (atomic_load_explicit(&live_keys[i], memory_order_acquire) == addr)
+                return i;
+        }
+    }
+    return -1;
+}
+
+static void copy_entry(const struct entry *entry, uint64_t tag, struct live_sample *out)
+{
+    uint64_t birth_and_site = atomic_load_explicit(&entry->birth_and_site, memory_order_relaxed);
+
+    out->size_bytes = atomic_load_explicit(&entry->size_bytes, memory_order_relaxed);
+    out->weight_bytes = atomic_load_explicit(&entry->weight_bytes, memory_order_relaxed);
+    out->birth_ms = birth_and_site >> (SITE_BITS + DOMAIN_BITS);
+    out->domain = birth_and_site >> SITE_BITS & ((1u << DOMAIN_BITS) - 1);
+    out->site_id = birth_and_site & ((1u << SITE_BITS) - 1);
+    out->type_id = (uint32_t)tag;
+}
+
+bool live_take(uintptr_t addr, struct live_sample *out)
+{
+    int64_t at = addr > KEY_BUSY ? find(addr) : -1;
+    struct entry *entry;
+    uint64_t tag;
+
+    if (at < 0)
+        return false;
+    entry = &live_entries[at];
+    /* A new generation: who has read this sample can no longer give it a type. */
+    tag = atomic_load_explicit(&entry->tag, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&entry->tag, &tag, ((tag >> 32) + 1) << 32))
+        continue;
+    copy_entry(entry, tag, out);
+    atomic_store_explicit(&live_keys[at], KEY_FREE, memory_order_release);
+    atomic_fetch_sub_explicit(&live_used, 1, memory_order_relaxed);
+    filter_remove(addr);
+    return true;
+}
+
+uint32_t live_count(void)
+{
+    return atomic_load_explicit(&live_used, memory_order_relaxed);
+}
+
+bool live_read(uint32_t index, uintptr_t *addr, struct live_sample *out)
+{
+    const struct entry *entry = &live_entries[index];
+    uintptr_t key = atomic_load_explicit(&live_keys[index], memory_order_acquire);
+    uint64_t tag;
+
+    if (key <= KEY_BUSY)
+        return false;
+    tag = atomic_load_explicit(&entry->tag, memory_order_acquire);
+    copy_entry(entry, tag, out);
+    atomic_thread_fence(memory_order_acquire);
+    if (atomic_load_explicit(&entry->tag, memory_order_relaxed) >> 32 != tag >> 32 ||
+        atomic_load_explicit(&live_keys[index], memory_order_relaxed) != key)
+        return false;
+    *addr = key;
+    return true;
+}
+
+bool live_set_type(uint32_t index, uintptr_t addr, uint64_t birth_ms, uint32_t type_id)
+{
+    struct entry *entry = &live_entries[index];
+    struct live_sample now;
+    uint64_t tag = atomic_load_explicit(&entry->tag, memory_order_acquire);
+    uintptr_t key;
+
+    if ((uint32_t)tag != 0 || !live_read(index, &key, &now) || key != addr ||
+        now.birth_ms != birth_ms)
+        return false;
+    return atomic_compare_exchange_strong(&entry->tag, &tag, (tag & ~(uint64_t)UINT32_MAX) | type_id);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of live samples: by address, fixed size, lock-free. In front of it stands a filter of
+ * one counter a hashed address, so that nearly every free() is one load and one test.
+ * An address is put before the program sees it and taken before the real free: operations on one
+ * address never meet.
+ */
+#ifndef LEAKD_AGENT_CORE_LIVE_H
+#define LEAKD_AGENT_CORE_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIVE_SAMPLES_MAX 16384
+#define LIVE_FILTER_SIZE 65536
+
+struct live_sample {
+    uint64_t size_bytes;
+    uint64_t weight_bytes;
+    uint64_t birth_ms;
+    uint32_t type_id; /* 0 = not looked at */
+    uint16_t site_id;
+    uint8_t domain;
+};
+
+extern uint8_t live_filter[LIVE_FILTER_SIZE];
+
+static inline size_t live_filter_place(uintptr_t addr)
+{
+    return (size_t)((uint64_t)addr * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+}
+
+/* False: the address is certainly not in the table. */
+static inline bool live_maybe(uintptr_t addr)
+{
+    return __atomic_load_n(&live_filter[live_filter_place(addr)], __ATOMIC_RELAXED) != 0;
+}
+
+/* Makes live_maybe true for ever for these addresses: whoever frees one is led to the slow path. */
+void live_mark_range(uintptr_t start, size_t len);
+
+size_t live_memory_bytes(void);
+void live_init(void *memory); /* zeroed, aligned to 64 */
+
+/* False when the table has no room there. */
+bool live_put(uintptr_t addr, const struct live_sample *sample);
+/* Takes the entry out; false when there is none. */
+bool live_take(uintptr_t addr, struct live_sample *out);
+
+uint32_t live_count(void);
+
+/* A copy of the entry at place `index`; false when it is free or changes under the
+ * reader. */
+bool live_read(uint32_t index, uintptr_t *addr, struct live_sample *out);
+
+/* Sets the type of the sample at `index` if its address and birth are still these and no type is
+ * set. */
+bool live_set_type(uint32_t index, uintptr_t addr, uint64_t birth_ms, uint32_t type_id);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/core/stack.h"
+
+#include "agent/core/attr.h"
+#include "agent/core/frame.h"
+#include "agent/core/module.h"
+#include "agent/core/unwind.h"
+
+static void push(struct stack *stack, uint64_t packed)
+{
+    if (stack->count < WIRE_STACK_FRAMES_MAX)
+        stack->frames[stack->count++] = packed;
+    else
+        stack->truncated = true;
+}
+
+static void push_native(struct stack *stack, uintptr_t pc)
+{
+    uint64_t offset;
+    uint32_t module_id = module_of(pc, &offset);
+
+    push(stack, frame_pack_native(module_id, offset));
+}
+
+static void push_runtime(struct stack *stack, const struct core_frame *frame)
+{
+    if (frame->kind == WIRE_FRAME_PYTHON)
+        push(stack, frame_pack_python(frame->function_id, frame->file_id, frame->line));
+    else
+        push_native(stack, frame->pc);
+}
+
+/* Pushes frames[at..] up to and including the next entry; returns the place behind it. */
+static size_t push_until_entry(struct stack *stack, const struct core_frame *frames, size_t count,
+                               size_t at)
+{
+    while (at < count) {
+        push_runtime(stack, &frames[at]);
+        if (frames[at++].entry)
+            break;
+    }
+    return at;
+}
+
+void stack_merge(const uintptr_t *pcs, size_t pc_count, const struct core_frame *frames,
+                 size_t frame_count, const struct core_runtime *runtime, struct stack *out)
+{
+    bool in_loop = false; /* the last native frame was of the interpreter loop */
+    size_t next = 0;
+
+    for (size_t i = 0; i < pc_count; i++) {
+        bool owned = frame_count > 0 && runtime->owns_pc && runtime->owns_pc(pcs[i]);
+
+        /* A run that the runtime has no frames for any more stays native. */
+        if (!owned || (!in_loop && next == frame_count)) {
+            push_native(out, pcs[i]);
+            owned = false;
+        } else if (!in_loop) {
+            next = push_until_entry(out, frames, frame_count, next);
+        }
+        in_loop = owned;
+    }
+    for (; next < frame_count; next++)
+        push_runtime(out, &frames[next]);
+}
+
+/* Apart from stack_capture, so that programs without a runtime do not pay for this on stacks that
+ * may be small. */
+static ATTR_NOINLINE void capture_merged(const uintptr_t *pcs, size_t pc_count,
+                                         const struct core_runtime *runtime, struct stack *out)
+{
+    struct core_frame frames[WIRE_STACK_FRAMES_MAX];
+    size_t count = runtime->frames(frames, WIRE_STACK_FRAMES_MAX);
+
+    stack_merge(pcs, pc_count, frames, count, runtime, out);
+}
+
+void stack_capture(const struct core_runtime *runtime, struct stack *out)
+{
+    uintptr_t pcs[STACK_PCS_MAX];
+    bool truncated = false;
+    size_t count = unwind_stack(pcs, STACK_PCS_MAX, &truncated);
+
+    out->count = 0;
+    out->truncated = truncated;
+    if (runtime && runtime->frames)
+        capture_merged(pcs, count, runtime, out);
+    else
+        stack_merge(pcs, count, NULL, 0, NULL, out);
+}

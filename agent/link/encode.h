@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What changed, as frames. Under the link's lock only. */
+#ifndef LEAKD_AGENT_LINK_ENCODE_H
+#define LEAKD_AGENT_LINK_ENCODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/wire/wire.h"
+
+struct encode_extra {
+    uint64_t skipped_flushes; /* what the link knows of its own health */
+    uint64_t flush_ns_total;
+};
+
+/* A new daemon listens: everything is to be announced and sent again. */
+void encode_start_anew(void);
+
+/* True when more is waiting than has found room. */
+bool encode_changes(struct wire_wr *wr, uint64_t now_ms, const struct encode_extra *extra);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/link/link.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/core/attr.h"
+#include "agent/core/clock.h"
+#include "agent/core/report.h"
+#include "agent/core/site.h"
+#include "agent/link/encode.h"
+#include "agent/link/hello.h"
+#include "agent/link/order.h"
+#include "agent/link/stream.h"
+
+#define SOCKET_PATH_DEFAULT "/run/leakd/agent.sock"
+#define DELAY_MS_DEFAULT    200 /* programs that end sooner are never heard of and cost nothing */
+#define FLUSH_EVERY_MS      1000
+#define FLUSH_MORE_MS       100 /* when one buffer did not hold everything */
+#define RETRY_MS_FIRST      1000
+#define RETRY_MS_MAX        8000
+#define EXIT_WAIT_MS        5
+#define NEVER               UINT64_MAX
+
+enum link_state {
+    LINK_OFF, /* not initialised */
+    LINK_APART,
+    LINK_CONNECTED,
+    LINK_SILENT, /* for good */
+};
+
+static struct {
+    _Atomic uint64_t due_ms;
+    _Atomic bool busy; /* the lock: taken by trying, never waited for on the program's paths */
+    _Atomic enum link_state state;
+    _Atomic pid_t pid;
+    struct stream stream;
+    uint64_t retry_at_ms;
+    uint64_t retry_ms;
+    uint64_t delay_ms;
+    struct encode_extra extra;
+    size_t tail_start; /* what a full socket has left in the buffer */
+    size_t tail_end;
+    char path[128];
+    uint8_t buffer[64 * 1024];
+} link_ = {.stream.fd = -1};
+
+/* A page that the kernel clears in every child that gets a copy of our memory, however it was made:
+ * 0 there means that this process has not been looked after yet. */
+static _Atomic unsigned *born_here;
+
+/* ---- guards ------------------------------------------------------------------------------- */
+
+/* All signals are held back while the lock is held: a handler could siglongjmp out, or allocate and
+ * come back here. 8 bytes: the kernel's set, which knows the two signals that libc keeps. */
+static void block_signals(uint64_t *saved)
+{
+    const uint64_t all = UINT64_MAX;
+
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, saved, sizeof(all));
+}
+
+static void restore_signals(const uint64_t *saved)
+{
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, saved, NULL, sizeof(*saved));
+}
+
+static bool try_lock(uint64_t *signals)
+{
+    block_signals(signals);
+    if (!atomic_exchange_explicit(&link_.busy, true, memory_order_acquire))
+        return true;
+    restore_signals(signals);
+    return false;
+}
+
+static void unlock(const uint64_t *signals)
+{
+    atomic_store_explicit(&link_.busy, false, memory_order_release);
+    restore_signals(signals);
+}
+
+/* For the way out: another thread's flush takes 100 us. */
+static bool lock_briefly(uint64_t *signals)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        if (try_lock(signals))
+            return true;
+        sched_yield();
+    }
+    return false;
+}
+
+/* A vfork child runs in its parent's memory: what it sends would be said for the parent. */
+static bool is_own_process(void)
+{
+    return getpid() == atomic_load(&link_.pid);
+}
+
+/* ---- connection --------------------------------------------------------------------------- */
+
+static void lose_connection(uint64_t now_ms)
+{
+    stream_close(&link_.stream);
+    atomic_store(&link_.state, LINK_APART);
+    link_.tail_start = link_.tail_end = 0;
+    /* A quarter of jitter, so that the agents of a host do not come back in step. */
+    link_.retry_at_ms = now_ms + link_.retry_ms + clock_fine_ns() / 1000 % (link_.retry_ms / 4);
+    if (link_.retry_ms < RETRY_MS_MAX)
+        link_.retry_ms *= 2;
+}
+
+static bool connect_now(uint64_t now_ms)
+{
+    if (now_ms < link_.retry_at_ms)
+        return false;
+    if (stream_open(&link_.stream, link_.path) < 0) {
+        lose_connection(now_ms);
+        return false;
+    }
+    atomic_store(&link_.state, LINK_CONNECTED);
+    order_start_anew();
+    encode_start_anew();
+    return true;
+}
+
+/* Sends what is left in the buffer; true when it is empty. */
+static bool send_tail(uint64_t now_ms)
+{
+    long sent;
+
+    if (link_.tail_start == link_.tail_end)
+        return true;
+    sent = stream_send(&link_.stream, link_.buffer + link_.tail_start,
+                       link_.tail_end - link_.tail_start);
+    if (sent < 0) {
+        lose_connection(now_ms);
+        return false;
+    }
+    link_.retry_ms = RETRY_MS_FIRST;
+    link_.tail_start += (size_t)sent;
+    return link_.tail_start == link_.tail_end;
+}
+
+/* ---- flush -------------------------------------------------------------------------------- */
+
+/* Encodes into the empty buffer. True when more is waiting. */
+static bool encode(uint64_t now_ms, bool greet)
+{
+    struct wire_wr wr;
+    bool more;
+
+    wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
+    if (greet)
+        hello_put(&wr);
+    more = encode_changes(&wr, now_ms, &link_.extra);
+    link_.tail_start = 0;
+    link_.tail_end = wire_wr_len(&wr);
+    return more;
+}
+
+/* One round; true when more is waiting and could be sent at once. */
+static bool flush(uint64_t now_ms)
+{
+    bool connected = atomic_load(&link_.state) == LINK_CONNECTED;
+    bool greet = !connected;
+    bool more;
+
+    if (!connected && !connect_now(now_ms))
+        return false;
+    if (order_receive(&link_.stream, now_ms) < 0) {
+        lose_connection(now_ms);
+        return false;
+    }
+    if (now_ms < order_paused_until_ms() && !greet)
+        return false;
+    if (!send_tail(now_ms)) {
+        link_.extra.skipped_flushes++;
+        return false;
+    }
+    core_relax_period();
+    more = encode(now_ms, greet || hello_is_stale());
+    return send_tail(now_ms) && more;
+}
+
+static void timed_flush(uint64_t now_ms)
+{
+    uint64_t start_ns = clock_fine_ns();
+
+    if (flush(now_ms))
+        atomic_store(&link_.due_ms, now_ms + FLUSH_MORE_MS);
+    link_.extra.flush_ns_total += clock_fine_ns() - start_ns;
+}
+
+static ATTR_COLD void poll_due(uint64_t now_ms)
+{
+    uint64_t signals;
+
+    if (born_here && atomic_load(born_here) == 0) {
+        core_forked(); /* a raw clone: no handler of ours has run */
+        link_forked();
+        return;
+    }
+    if (!is_own_process() || !try_lock(&signals))
+        return;
+    timed_flush(now_ms);
+    unlock(&signals);
+}
+
+void link_poll(void)
+{
+    uint64_t due_ms = atomic_load_explicit(&link_.due_ms, memory_order_relaxed);
+    uint64_t now_ms;
+
+    if (due_ms == NEVER)
+        return;
+    now_ms = clock_coarse_ms();
+    if (now_ms >= due_ms && atomic_load(&link_.state) != LINK_OFF &&
+        atomic_compare_exchange_strong(&link_.due_ms, &due_ms, now_ms + FLUSH_EVERY_MS))
+        poll_due(now_ms);
+}
+
+/* ---- beginning and end -------------------------------------------------------------------- */
+
+static uint64_t delay_wanted(void)
+{
+    const char *text = getenv("LEAKD_DELAY_MS");
+
+    return text && text[0] ? strtoul(text, NULL, 10) : DELAY_MS_DEFAULT;
+}
+
+static void map_born_here(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED)
+        return;
+    if (madvise(page, size, MADV_WIPEONFORK) < 0) {
+        munmap(page, size);
+        return;
+    }
+    born_here = page;
+    atomic_store(born_here, 1);
+}
+
+void link_init(void)
+{
+    const char *path = getenv("LEAKD_SOCKET");
+
+    if (!path || !path[0])
+        path = SOCKET_PATH_DEFAULT;
+    if (strlen(path) >= sizeof(link_.path))
+        return;
+    strcpy(link_.path, path);
+    map_born_here();
+    hello_init();
+    link_.retry_ms = RETRY_MS_FIRST;
+    link_.delay_ms = delay_wanted();
+    atomic_store(&link_.pid, getpid());
+    atomic_store(&link_.due_ms, clock_coarse_ms() + link_.delay_ms);
+    atomic_store(&link_.state, LINK_APART);
+}
+
+void link_forked(void)
+{
+    enum link_state state = atomic_load(&link_.state);
+
+    if (state == LINK_OFF || state == LINK_SILENT)
+        return;
+    stream_close(&link_.stream); /* our copy: the daemon is to see when the parent ends */
+    link_.tail_start = link_.tail_end = 0;
+    link_.retry_at_ms = 0;
+    link_.retry_ms = RETRY_MS_FIRST;
+    memset(&link_.extra, 0, sizeof(link_.extra));
+    hello_renew(true);
+    site_rebase();
+    atomic_store(&link_.pid, getpid());
+    atomic_store(&link_.state, LINK_APART);
+    atomic_store(&link_.due_ms, clock_coarse_ms() + link_.delay_ms);
+    atomic_store(&link_.busy, false);
+    if (born_here)
+        atomic_store(born_here, 1);
+}
+
+/* Everything that is still to be said, and why there will be no more. */
+static void say_last(enum wire_bye_reason reason)
+{
+    uint64_t now_ms = clock_coarse_ms();
+    const uint64_t deadline_ms = now_ms + EXIT_WAIT_MS;
+    struct wire_bye bye = {.time_ms = now_ms, .reason = (uint8_t)reason};
+    struct wire_wr wr;
+    bool more = true;
+
+    while (more && now_ms <= deadline_ms && atomic_load(&link_.state) == LINK_CONNECTED) {
+        if (send_tail(now_ms))
+            more = encode(now_ms, false);
+        if (!send_tail(now_ms) && atomic_load(&link_.state) == LINK_CONNECTED)
+            stream_wait_writable(&link_.stream, EXIT_WAIT_MS);
+        now_ms = clock_coarse_ms();
+    }
+    if (atomic_load(&link_.state) != LINK_CONNECTED || link_.tail_start != link_.tail_end)
+        return;
+    wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
+    wire_put_bye(&wr, &bye);
+    stream_send(&link_.stream, link_.buffer, wire_wr_len(&wr));
+}
+
+static void end(enum wire_bye_reason reason)
+{
+    uint64_t signals;
+    int saved_errno = errno;
+
+    if (atomic_load(&link_.state) != LINK_CONNECTED || (born_here && atomic_load(born_here) == 0) ||
+        !is_own_process() || !lock_briefly(&signals)) {
+        errno = saved_errno;
+        return;
+    }
+    say_last(reason);
+    stream_close(&link_.stream);
+    unlock(&signals);
+    errno = saved_errno;
+}
+
+void link_exit(void)
+{
+    end(WIRE_BYE_EXIT);
+}
+
+void link_silence(void)
+{
+    end(WIRE_BYE_SECCOMP);
+    atomic_store(&link_.state, LINK_SILENT);
+    atomic_store(&link_.due_ms, NEVER);
+}

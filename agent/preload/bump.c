@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/preload/bump.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "agent/core/live.h"
+
+#define BUMP_BYTES (64 * 1024)
+
+static _Alignas(4096) uint8_t arena[BUMP_BYTES];
+static _Atomic size_t used;
+
+void *bump_alloc(size_t alignment, size_t size)
+{
+    size_t start = atomic_load(&used);
+    size_t at;
+
+    if (alignment < 16)
+        alignment = 16;
+    do {
+        at = (start + alignment - 1) & ~(alignment - 1);
+        if (at > BUMP_BYTES || size > BUMP_BYTES - at || alignment > 4096) {
+            errno = ENOMEM;
+            return NULL;
+        }
+    } while (!atomic_compare_exchange_weak(&used, &start, at + size + (size == 0)));
+    live_mark_range((uintptr_t)&arena[at], 1); /* so that free asks bump_owns */
+    return &arena[at];
+}
+
+bool bump_owns(const void *block)
+{
+    return (uintptr_t)block - (uintptr_t)arena < BUMP_BYTES;
+}
+
+size_t bump_readable_bytes(const void *block)
+{
+    return BUMP_BYTES - (size_t)((const uint8_t *)block - arena);
+}

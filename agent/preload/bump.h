@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory for those who allocate before the next allocator is known: dlsym itself, mostly. Blocks are
+ * never given back. Any thread. */
+#ifndef LEAKD_AGENT_PRELOAD_BUMP_H
+#define LEAKD_AGENT_PRELOAD_BUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Zeroed. NULL with errno when the arena is used up. */
+void *bump_alloc(size_t alignment, size_t size);
+
+bool bump_owns(const void *block);
+
+/* Bytes from block that may be read, at least what was asked for. */
+size_t bump_readable_bytes(const void *block);
+
+#endif

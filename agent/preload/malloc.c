@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* The malloc family as the program sees it. An address is remembered before the program has it and
+ * forgotten before the real free: it may be anybody's at once. */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "agent/core/attr.h"
+#include "agent/core/hot.h"
+#include "agent/preload/bump.h"
+#include "agent/preload/next.h"
+#include "agent/preload/slow.h"
+#include "agent/preload/state.h"
+
+#define PAGE_BYTES 4096
+
+/* The parts of glibc's contract that matter to us are in these declarations only. */
+#define X(name, result, parameters) result name parameters;
+NEXT_MALLOC_FAMILY(X)
+#undef X
+void *reallocarray(void *block, size_t count, size_t size);
+
+static inline void count_alloc(void *block)
+{
+    struct thread_slot *slot = thread_self.slot;
+    size_t size_bytes = next_block_bytes(block);
+
+    if (unlikely(!slot))
+        slow_count_alloc(block, size_bytes);
+    else if (hot_alloc(slot, size_bytes))
+        slow_alloc(block, size_bytes);
+}
+
+static inline void count_free(size_t size_bytes)
+{
+    struct thread_slot *slot = thread_self.slot;
+
+    if (unlikely(!slot))
+        slow_count_free(size_bytes);
+    else if (hot_free(slot, size_bytes))
+        slow_free();
+}
+
+/* Whether this operation is passed on without counting. The way of a thread's first operation, and
+ * of every one while the agent is inert. */
+static ATTR_COLD bool passes_uncounted(void)
+{
+    return !preload_attach();
+}
+
+static inline bool is_uncounted(void)
+{
+    return unlikely(!thread_self.slot) && passes_uncounted();
+}
+
+/* Before the next allocator is known there is only the bump arena. */
+static bool is_too_early(void)
+{
+    enum preload_state state = preload_begin();
+
+    return state == PRELOAD_UNKNOWN || state == PRELOAD_RESOLVING;
+}
+
+static inline void *counted(void *block)
+{
+    if (likely(block != NULL))
+        count_alloc(block);
+    return block;
+}
+
+static ATTR_COLD void *early_malloc(size_t size)
+{
+    return is_too_early() ? bump_alloc(16, size) : next.malloc(size);
+}
+
+ATTR_EXPORT void *malloc(size_t size)
+{
+    if (is_uncounted())
+        return early_malloc(size);
+    return counted(next.malloc(size));
+}
+
+static ATTR_COLD void *early_calloc(size_t count, size_t size)
+{
+    size_t total;
+
+    if (!is_too_early())
+        return next.calloc(count, size);
+    if (__builtin_mul_overflow(count, size, &total)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return bump_alloc(16, total);
+}
+
+ATTR_EXPORT void *calloc(size_t count, size_t size)
+{
+    if (is_uncounted())
+        return early_calloc(count, size);
+    return counted(next.calloc(count, size));
+}
+
+static ATTR_COLD void early_free(void *block)
+{
+    if (!bump_owns(block) && !is_too_early()) /* too early: it cannot be ours nor given back */
+        next.free(block);
+}
+
+/* A block that the filter has not ruled out; true when it is the bump arena's. */
+static ATTR_NOINLINE bool forget(void *block)
+{
+    if (bump_owns(block))
+        return true;
+    core_forget((uintptr_t)block);
+    return false;
+}
+
+ATTR_EXPORT void free(void *block)
+{
+    if (unlikely(!block))
+        return;
+    if (is_uncounted()) {
+        early_free(block);
+        return;
+    }
+    if (unlikely(live_maybe((uintptr_t)block)) && forget(block))
+        return;
+    count_free(next_block_bytes(block));
+    next.free(block);
+}
+
+/* Moves a block of the bump arena, whose size is not kept, to the next allocator. */
+static ATTR_COLD void *realloc_from_bump(void *block, size_t size)
+{
+    size_t readable = bump_readable_bytes(block);
+    void *moved = malloc(size);
+
+    if (moved)
+        memcpy(moved, block, size < readable ? size : readable);
+    return moved;
+}
+
+static ATTR_COLD void *early_realloc(void *block, size_t size)
+{
+    if (block && bump_owns(block))
+        return realloc_from_bump(block, size);
+    if (is_too_early())
+        return block ? NULL : bump_alloc(16, size);
+    return next.realloc(block, size);
+}
+
+/* Passes on and counts. The old block is gone when there is a new one, or when the program has
+ * freed it by asking for nothing. */
+static inline void *resize(void *block, size_t size, bool *gone)
+{
+    size_t old_bytes = next_block_bytes(block);
+    void *moved = next.realloc(block, size);
+
+    *gone = moved != NULL || size == 0;
+    if (*gone)
+        count_free(old_bytes);
+    return moved;
+}
+
+static ATTR_NOINLINE void *realloc_sampled(void *block, size_t size)
+{
+    struct live_sample sample;
+    bool tracked, gone;
+    void *moved;
+
+    if (bump_owns(block))
+        return realloc_from_bump(block, size);
+    tracked = live_take((uintptr_t)block, &sample); /* before: the address may be reused at once */
+    moved = resize(block, size, &gone);
+    if (tracked && (gone || !live_put((uintptr_t)block, &sample)))
+        core_account_free(&sample);
+    return counted(moved);
+}
+
+ATTR_EXPORT void *realloc(void *block, size_t size)
+{
+    bool gone;
+
+    if (is_uncounted())
+        return early_realloc(block, size);
+    if (!block)
+        return counted(next.realloc(NULL, size));
+    if (unlikely(live_maybe((uintptr_t)block)))
+        return realloc_sampled(block, size);
+    return counted(resize(block, size, &gone));
+}
+
+/* Not passed on: every allocator's own would come back to us through realloc. */
+ATTR_EXPORT void *reallocarray(void *block, size_t count, size_t size)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(count, size, &total)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(block, total);
+}
+
+static ATTR_COLD void *early_memalign(size_t alignment, size_t size)
+{
+    return is_too_early() ? bump_alloc(alignment, size) : next.memalign(alignment, size);
+}
+
+ATTR_EXPORT void *memalign(size_t alignment, size_t size)
+{
+    if (is_uncounted())
+        return early_memalign(alignment, size);
+    return counted(next.memalign(alignment, size));
+}
+
+static ATTR_COLD void *early_aligned_alloc(size_t alignment, size_t size)
+{
+    return is_too_early() ? bump_alloc(alignment, size) : next.aligned_alloc(alignment, size);
+}
+
+ATTR_EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+    if (is_uncounted())
+        return early_aligned_alloc(alignment, size);
+    return counted(next.aligned_alloc(alignment, size));
+}
+
+static ATTR_COLD int early_posix_memalign(void **out, size_t alignment, size_t size)
+{
+    int saved_errno = errno;
+    void *block;
+
+    if (!is_too_early())
+        return next.posix_memalign(out, alignment, size);
+    block = bump_alloc(alignment, size);
+    errno = saved_errno;
+    if (!block)
+        return ENOMEM;
+    *out = block;
+    return 0;
+}
+
+ATTR_EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
+{
+    int rc;
+
+    if (is_uncounted())
+        return early_posix_memalign(out, alignment, size);
+    rc = next.posix_memalign(out, alignment, size);
+    if (rc == 0 && *out)
+        count_alloc(*out);
+    return rc;
+}
+
+ATTR_EXPORT void *valloc(size_t size)
+{
+    if (is_uncounted())
+        return early_memalign(PAGE_BYTES, size);
+    return counted(next.valloc(size));
+}
+
+ATTR_EXPORT void *pvalloc(size_t size)
+{
+    if (is_uncounted())
+        return early_memalign(PAGE_BYTES, (size + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1));
+    return counted(next.pvalloc(size));
+}
+
+ATTR_EXPORT size_t malloc_usable_size(void *block)
+{
+    if (block && bump_owns(block))
+        return 0; /* nothing of it may be used that was not asked for */
+    return is_too_early() ? 0 : next.malloc_usable_size(block);
+}

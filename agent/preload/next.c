@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/preload/next.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+struct next next;
+
+/* glibc's second names of its functions: they tell whether the next allocator is glibc's own. */
+extern void *__libc_malloc(size_t size) __attribute__((weak));
+extern void *__libc_calloc(size_t count, size_t size) __attribute__((weak));
+extern void *__libc_realloc(void *block, size_t size) __attribute__((weak));
+extern void *__libc_memalign(size_t alignment, size_t size) __attribute__((weak));
+extern void __libc_free(void *block) __attribute__((weak));
+
+static bool resolve(const char *name, void *function)
+{
+    void *address = dlsym(RTLD_NEXT, name);
+
+    memcpy(function, &address, sizeof(address));
+    return address != NULL;
+}
+
+bool next_resolve(void)
+{
+    bool found = true;
+
+#define X(name, result, parameters) found = resolve(#name, &next.name) && found;
+    NEXT_MALLOC_FAMILY(X)
+    NEXT_EXITS(X)
+#undef X
+    return found;
+}
+
+static bool is_glibc(void)
+{
+    return next.malloc == __libc_malloc && next.calloc == __libc_calloc &&
+           next.realloc == __libc_realloc && next.memalign == __libc_memalign &&
+           next.free == __libc_free;
+}
+
+/* In glibc the size of a block, header included, stands in front of it, with flags in the lowest
+ * three bits; of the header's two words the last one belongs to the block before. */
+static bool has_glibc_layout(size_t size)
+{
+    void *block = next.malloc(size);
+    size_t word;
+    bool fits;
+
+    if (!block)
+        return false;
+    word = ((const size_t *)block)[-1];
+    fits = (word & 6) == 0 && (word & ~(size_t)7) == next.malloc_usable_size(block) + sizeof(word);
+    next.free(block);
+    return fits;
+}
+
+void next_probe(void)
+{
+    /* All below the limit from which blocks are mapped: freeing a mapped block raises it. */
+    static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 40000};
+    bool fits = is_glibc();
+
+    for (size_t i = 0; fits && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        fits = has_glibc_layout(sizes[i]);
+    next.is_exact = fits;
+}

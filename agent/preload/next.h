@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The allocator behind the agent: whatever the loader finds next. The agent never allocates for the
+ * program, it always passes on.
+ */
+#ifndef LEAKD_AGENT_PRELOAD_NEXT_H
+#define LEAKD_AGENT_PRELOAD_NEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/core/attr.h"
+
+/* The malloc family: name, result, parameters. Everything about the family comes from here. */
+#define NEXT_MALLOC_FAMILY(X)                                                                      \
+    X(malloc, void *, (size_t size))                                                               \
+    X(calloc, void *, (size_t count, size_t size))                                                 \
+    X(realloc, void *, (void *block, size_t size))                                                 \
+    X(free, void, (void *block))                                                                   \
+    X(memalign, void *, (size_t alignment, size_t size))                                           \
+    X(aligned_alloc, void *, (size_t alignment, size_t size))                                      \
+    X(posix_memalign, int, (void **out, size_t alignment, size_t size))                            \
+    X(valloc, void *, (size_t size))                                                               \
+    X(pvalloc, void *, (size_t size))                                                              \
+    X(malloc_usable_size, size_t, (void *block))
+
+/* Other functions that the agent stands in front of (exit.c), with all their parameters. */
+#define NEXT_EXITS(X)                                                                              \
+    X(_exit, void, (int status))                                                                   \
+    X(syscall, long, (long number, long a, long b, long c, long d, long e, long f))                \
+    X(prctl, int, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
+
+struct next {
+#define X(name, result, parameters) result(*name) parameters;
+    NEXT_MALLOC_FAMILY(X)
+    NEXT_EXITS(X)
+#undef X
+    bool is_exact; /* glibc, with the block's size in the word before it */
+};
+
+extern struct next next;
+
+/* Fills `next`; false when a function is missing. Calls dlsym, which may allocate. */
+bool next_resolve(void);
+
+/* Decides is_exact by trying: allocates and frees a few blocks. */
+void next_probe(void);
+
+/* What the allocator takes for a block, its header included when that is known. */
+static inline size_t next_block_bytes(void *block)
+{
+    if (likely(next.is_exact))
+        return ((const size_t *)block)[-1] & ~(size_t)7;
+    return next.malloc_usable_size(block);
+}
+
+#endif

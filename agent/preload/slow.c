@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/preload/slow.h"
+
+#include <errno.h>
+
+#include "agent/core/attr.h"
+#include "agent/core/core.h"
+#include "agent/core/hot.h"
+#include "agent/link/link.h"
+#include "agent/preload/start.h"
+
+static void poll(void)
+{
+    const struct core_runtime *runtime = core_runtime();
+
+    if (runtime && runtime->poll)
+        runtime->poll();
+    else if (!runtime)
+        start_look_for_python();
+    link_poll();
+}
+
+ATTR_COLD void slow_alloc(void *block, size_t size_bytes)
+{
+    int saved_errno = errno;
+
+    if (!core_enter()) {
+        core_put_off_events();
+        return;
+    }
+    if (core_alloc_event(block, size_bytes))
+        poll();
+    core_leave();
+    errno = saved_errno;
+}
+
+ATTR_COLD void slow_free(void)
+{
+    int saved_errno = errno;
+
+    if (!core_enter()) {
+        core_put_off_events();
+        return;
+    }
+    if (core_free_event())
+        poll();
+    core_leave();
+    errno = saved_errno;
+}
+
+ATTR_COLD void slow_count_alloc(void *block, size_t size_bytes)
+{
+    thread_count_shared(&(struct thread_totals){.alloc_bytes = size_bytes, .alloc_count = 1});
+    if (hot_alloc(&thread_self.own, size_bytes))
+        slow_alloc(block, size_bytes);
+}
+
+ATTR_COLD void slow_count_free(size_t size_bytes)
+{
+    thread_count_shared(&(struct thread_totals){.free_bytes = size_bytes, .free_count = 1});
+    if (hot_free(&thread_self.own, size_bytes))
+        slow_free();
+}

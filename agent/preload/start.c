@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/preload/start.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/single_threaded.h>
+
+#include "agent/core/clock.h"
+#include "agent/core/core.h"
+#include "agent/core/hot.h"
+#include "agent/core/report.h"
+#include "agent/core/unwind.h"
+#include "agent/link/link.h"
+#include "agent/preload/environment.h"
+#include "agent/preload/state.h"
+#include "agent/python/python.h"
+
+#define LOOK_AGAIN_MS 1000
+
+static enum environment_python python_wish;
+static _Atomic bool python_settled = true; /* until the constructor has asked */
+static _Atomic uint64_t look_at_ms;
+
+static void forked(void)
+{
+    core_forked();
+    link_forked();
+}
+
+static void look_for_python(void)
+{
+    atomic_store(&look_at_ms, clock_coarse_ms() + LOOK_AGAIN_MS);
+    atomic_store(&python_settled, python_init(python_wish == ENVIRONMENT_PYTHON_ALWAYS));
+}
+
+/* dlsym takes the loader's lock, which a thread inside dlopen may hold while it waits for us. A
+ * process of one thread cannot deadlock with itself: that lock is recursive. */
+void start_look_for_python(void)
+{
+    if (!atomic_load_explicit(&python_settled, memory_order_relaxed) && __libc_single_threaded &&
+        clock_coarse_ms() >= atomic_load(&look_at_ms))
+        look_for_python();
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    if (!preload_attach())
+        return;
+    unwind_init();
+    pthread_atfork(NULL, NULL, forked);
+    link_init();
+    python_drive(link_poll);
+    python_wish = environment_python();
+    if (python_wish != ENVIRONMENT_PYTHON_OFF)
+        look_for_python();
+    core_start_sampling(environment_period_bytes());
+    environment_spare_children();
+    link_poll(); /* with LEAKD_DELAY_MS=0 */
+}
+
+__attribute__((destructor)) static void end(void)
+{
+    link_exit();
+}

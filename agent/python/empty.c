@@ -1,2 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-typedef int python_is_empty;

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/python/frame.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "agent/core/core.h"
+#include "agent/python/interp.h"
+#include "agent/python/line.h"
+#include "agent/python/text.h"
+
+#define OB_TYPE_AT    8
+#define BYTES_SIZE_AT 16 /* PyBytesObject */
+#define BYTES_DATA_AT 32
+#define UNIT_BYTES    2  /* a code unit: opcode and argument */
+
+/* Owners of a frame, from 3.11 (CSTACK from 3.12). */
+#define OWNER_GENERATOR 1
+#define OWNER_CSTACK    3
+
+/* Frames looked at for one sample, also those left out. */
+#define WALK_MAX 1024
+
+static const uint8_t *pointer(const uint8_t *object, size_t offset)
+{
+    const uint8_t *value;
+
+    memcpy(&value, object + offset, sizeof(value));
+    return value;
+}
+
+static int32_t integer(const uint8_t *object, size_t offset)
+{
+    int32_t value;
+
+    memcpy(&value, object + offset, sizeof(value));
+    return value;
+}
+
+static uint8_t owner_of(const struct layout *layout, const uint8_t *frame)
+{
+    return layout->frame_owner == LAYOUT_NONE ? 0 : frame[layout->frame_owner];
+}
+
+/* The frame's code object, NULL for what is none. */
+static const uint8_t *code_of(const struct interp *interp, const uint8_t *frame)
+{
+    const uint8_t *code = pointer(frame, interp->layout.frame_code);
+
+    if (!code || (uintptr_t)pointer(code, OB_TYPE_AT) != interp->code_type)
+        return NULL;
+    return code;
+}
+
+/* Code units from the start of the code to the instruction that runs; -1: none yet. */
+static int64_t units_at(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
+{
+    const uint8_t *at = pointer(frame, layout->frame_at);
+
+    return (at - (code + layout->code_units)) / UNIT_BYTES;
+}
+
+static uint32_t line_of(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
+{
+    int first_line = integer(code, layout->code_first_line);
+    const uint8_t *lines = pointer(code, layout->code_lines);
+    const uint8_t *data;
+    size_t len;
+
+    if (!lines)
+        return 0;
+    data = lines + BYTES_DATA_AT;
+    len = (size_t)pointer(lines, BYTES_SIZE_AT);
+    switch (layout->lines) {
+    case LAYOUT_LINES_LNOTAB:
+        return line_by_lnotab(data, len, first_line, integer(frame, layout->frame_at));
+    case LAYOUT_LINES_LINETABLE:
+        return line_by_linetable(data, len, first_line,
+                                 (int64_t)integer(frame, layout->frame_at) * UNIT_BYTES);
+    default:
+        return line_by_locations(data, len, first_line, units_at(layout, frame, code));
+    }
+}
+
+/* Its function's arguments are still being sorted: CPython shows the caller instead. */
+static bool has_begun(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
+{
+    if (layout->code_first_traceable == LAYOUT_NONE ||
+        owner_of(layout, frame) == OWNER_GENERATOR)
+        return true;
+    return units_at(layout, frame, code) >= integer(code, layout->code_first_traceable);
+}
+
+static struct core_frame describe(const struct layout *layout, const uint8_t *frame,
+                                  const uint8_t *code)
+{
+    return (struct core_frame){
+        .kind = WIRE_FRAME_PYTHON,
+        .line = line_of(layout, frame, code),
+        .function_id = text_intern(layout, pointer(code, layout->code_name)),
+        .file_id = text_intern(layout, pointer(code, layout->code_file)),
+    };
+}
+
+/* What is known of the present run of the interpreter loop while its frames go by. */
+struct run {
+    struct core_frame *last;  /* outermost frame written, NULL before the first */
+    const uint8_t *left_out;  /* outermost frame left out, when none was written */
+};
+
+static bool ends_run(const struct layout *layout, const uint8_t *frame)
+{
+    if (layout->frame_owner == LAYOUT_NONE)
+        return true; /* up to 3.10 every frame has a loop of its own */
+    if (layout->frame_entry != LAYOUT_NONE)
+        return frame[layout->frame_entry] != 0;
+    return owner_of(layout, frame) == OWNER_CSTACK;
+}
+
+static void put(const struct interp *interp, const uint8_t *frame, struct run *run,
+                struct core_frame *out, size_t *used)
+{
+    const uint8_t *code = code_of(interp, frame);
+
+    if (!code)
+        return;
+    out[*used] = describe(&interp->layout, frame, code);
+    run->last = &out[(*used)++];
+}
+
+static void end_run(const struct interp *interp, struct run *run, struct core_frame *out,
+                    size_t *used)
+{
+    if (!run->last && run->left_out)
+        put(interp, run->left_out, run, out, used);
+    if (run->last)
+        run->last->entry = true;
+    *run = (struct run){0};
+}
+
+size_t frame_walk(const struct interp *interp, const uint8_t *thread, struct core_frame *out,
+                  size_t max)
+{
+    const struct layout *layout = &interp->layout;
+    const uint8_t *frame = interp_top_frame(interp, thread);
+    struct run run = {0};
+    size_t used = 0;
+
+    for (size_t i = 0; frame && used < max && i < WALK_MAX; i++) {
+        const uint8_t *code = NULL;
+
+        if (owner_of(layout, frame) != OWNER_CSTACK) {
+            code = code_of(interp, frame);
+            if (!code)
+                break; /* not a frame as we know it: what is below is not to be trusted */
+        }
+        if (code && has_begun(layout, frame, code))
+            put(interp, frame, &run, out, &used);
+        else if (code && !run.last)
+            run.left_out = frame;
+        if (ends_run(layout, frame))
+            end_run(interp, &run, out, &used);
+        frame = pointer(frame, layout->frame_back);
+    }
+    return used;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/python/hook.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/core/attr.h"
+#include "agent/core/core.h"
+#include "agent/core/sampler.h"
+#include "agent/python/interp.h"
+#include "agent/python/peek.h"
+#include "agent/python/pool.h"
+
+#define REQUEST_MAX 512 /* of pymalloc */
+#define REDIRECT    513 /* the smallest request that pymalloc passes on to libc */
+
+static const struct interp *python;
+/* pymalloc, as the program was built. Constant from hook_init on: the hooks must find it even when
+ * somebody calls them long after they were taken out. */
+static struct interp_allocator original[INTERP_DOMAINS];
+static struct interp_allocator hooks[INTERP_DOMAINS];
+
+static void (*on_sample)(void);
+static atomic_bool wanted;
+static atomic_bool installed; /* put in by us and not taken out by us */
+static _Atomic int blocked;   /* enum hook_block */
+
+/* Bytes until the next sample on this thread; a thread begins with a draw, not with a sample. */
+static ATTR_TLS int64_t left_bytes;
+static ATTR_TLS bool drawn;
+
+/* Between two looks at whether samples are wanted, while the hooks are only passed through. */
+#define INTERVAL_IDLE 65536
+
+static bool same(const struct interp_allocator *a, const struct interp_allocator *b)
+{
+    return a->ctx == b->ctx && a->malloc == b->malloc && a->calloc == b->calloc &&
+           a->realloc == b->realloc && a->free == b->free;
+}
+
+/* A sample must sit at the very address that libc's free will see: not so below somebody's hooks
+ * on the RAW domain, which may put a header in front. */
+static bool reaches_libc(void)
+{
+    struct interp_allocator raw;
+
+    python->get_allocator(INTERP_RAW, &raw);
+    return same(&raw, &original[INTERP_RAW]);
+}
+
+/* Renews the countdown; true when this very allocation is to be sampled. */
+static bool draw(size_t size)
+{
+    bool hit = drawn && size > 0 && size <= REQUEST_MAX;
+
+    drawn = true;
+    if (!atomic_load_explicit(&wanted, memory_order_relaxed)) {
+        left_bytes = INTERVAL_IDLE;
+        return false;
+    }
+    left_bytes = (int64_t)core_next_interval_bytes();
+    return hit && reaches_libc(); /* what is larger comes from libc and is sampled there */
+}
+
+/*
+ * Makes a sample of a redirected block, then drives the agent: a program that makes nothing but
+ * small objects passes through malloc here only. The block was allocated outside of core_enter,
+ * so that malloc's own slow path had its turn; a native sample of it is replaced by ours.
+ */
+static void record(void *block, size_t size)
+{
+    int saved_errno = errno;
+
+    if (!block || !core_enter())
+        return;
+    core_sample(WIRE_DOMAIN_PYTHON, block, size,
+                sampler_weight(size, core_sample_period_bytes()) * pool_class_bytes(size) / size);
+    on_sample();
+    core_leave();
+    errno = saved_errno;
+}
+
+static ATTR_COLD void *sample_malloc(int domain, void *ctx, size_t size)
+{
+    void *block;
+
+    if (!draw(size))
+        return original[domain].malloc(ctx, size);
+    block = original[domain].malloc(ctx, REDIRECT);
+    record(block, size);
+    return block;
+}
+
+static ATTR_COLD void *sample_calloc(int domain, void *ctx, size_t count, size_t each)
+{
+    size_t size;
+    void *block;
+
+    if (__builtin_mul_overflow(count, each, &size) || !draw(size))
+        return original[domain].calloc(ctx, count, each);
+    block = original[domain].calloc(ctx, 1, REDIRECT);
+    record(block, size);
+    return block;
+}
+
+/* Grown blocks live by realloc: a list would be missed if only its first allocation counted. The
+ * old block's sample, if any, goes when libc's realloc or free sees it. */
+static ATTR_COLD void *sample_realloc(int domain, void *ctx, void *old, size_t size)
+{
+    void *block;
+
+    if (!draw(size))
+        return original[domain].realloc(ctx, old, size);
+    block = original[domain].realloc(ctx, old, REDIRECT);
+    record(block, size);
+    return block;
+}
+
+#define DEFINE_HOOKS(name, domain)                                                                 \
+    static void *name##_malloc(void *ctx, size_t size)                                             \
+    {                                                                                              \
+        left_bytes -= (int64_t)size;                                                               \
+        if (likely(left_bytes >= 0))                                                               \
+            return original[domain].malloc(ctx, size);                                             \
+        return sample_malloc(domain, ctx, size);                                                   \
+    }                                                                                              \
+    static void *name##_calloc(void *ctx, size_t count, size_t each)                               \
+    {                                                                                              \
+        left_bytes -= (int64_t)(count * each);                                                     \
+        if (likely(left_bytes >= 0))                                                               \
+            return original[domain].calloc(ctx, count, each);                                      \
+        return sample_calloc(domain, ctx, count, each);                                            \
+    }                                                                                              \
+    static void *name##_realloc(void *ctx, void *old, size_t size)                                 \
+    {                                                                                              \
+        left_bytes -= (int64_t)size;                                                               \
+        if (likely(left_bytes >= 0))                                                               \
+            return original[domain].realloc(ctx, old, size);                                       \
+        return sample_realloc(domain, ctx, old, size);                                             \
+    }
+
+DEFINE_HOOKS(obj, INTERP_OBJ)
+DEFINE_HOOKS(mem, INTERP_MEM)
+
+enum present {
+    PRESENT_ORIGINAL,
+    PRESENT_OURS,
+    PRESENT_ABOVE,   /* somebody's hooks that call ours */
+    PRESENT_FOREIGN, /* somebody's that do not */
+};
+
+#define CONTEXT_WORDS 8
+
+/* A hook of CPython's own making (tracemalloc, the debug hooks) keeps the allocator below it at
+ * the head of its context. */
+static bool calls_ours(const struct interp_allocator *allocator)
+{
+    for (size_t i = 0; i < CONTEXT_WORDS && allocator->ctx; i++) {
+        uintptr_t word = peek_word((uintptr_t)allocator->ctx + i * sizeof(word));
+
+        if (word == (uintptr_t)obj_malloc)
+            return true;
+    }
+    return false;
+}
+
+/* Whose allocators the program uses now; the two domains and RAW are looked at together. */
+static enum present look(void)
+{
+    struct interp_allocator now[INTERP_DOMAINS];
+    bool raw_same;
+
+    for (int domain = INTERP_RAW; domain < INTERP_DOMAINS; domain++)
+        python->get_allocator(domain, &now[domain]);
+    raw_same = same(&now[INTERP_RAW], &original[INTERP_RAW]);
+    if (raw_same && same(&now[INTERP_MEM], &original[INTERP_MEM]) &&
+        same(&now[INTERP_OBJ], &original[INTERP_OBJ]))
+        return PRESENT_ORIGINAL;
+    if (same(&now[INTERP_MEM], &hooks[INTERP_MEM]) && same(&now[INTERP_OBJ], &hooks[INTERP_OBJ]))
+        return PRESENT_OURS;
+    return calls_ours(&now[INTERP_OBJ]) ? PRESENT_ABOVE : PRESENT_FOREIGN;
+}
+
+static void put(struct interp_allocator *set)
+{
+    python->set_allocator(INTERP_MEM, &set[INTERP_MEM]);
+    python->set_allocator(INTERP_OBJ, &set[INTERP_OBJ]);
+}
+
+static void put_in(void)
+{
+    put(hooks);
+    atomic_store(&installed, true);
+    atomic_store(&blocked, HOOK_FREE);
+}
+
+void hook_init(const struct interp *interp, void (*sampled)(void))
+{
+    python = interp;
+    on_sample = sampled;
+    for (int domain = INTERP_RAW; domain < INTERP_DOMAINS; domain++) {
+        interp->get_allocator(domain, &original[domain]);
+        hooks[domain] = original[domain];
+    }
+    hooks[INTERP_OBJ].malloc = obj_malloc;
+    hooks[INTERP_OBJ].calloc = obj_calloc;
+    hooks[INTERP_OBJ].realloc = obj_realloc;
+    hooks[INTERP_MEM].malloc = mem_malloc;
+    hooks[INTERP_MEM].calloc = mem_calloc;
+    hooks[INTERP_MEM].realloc = mem_realloc;
+}
+
+void hook_install_early(void)
+{
+    atomic_store(&wanted, true);
+    put_in();
+}
+
+void hook_want(bool want)
+{
+    atomic_store(&wanted, want);
+}
+
+bool hook_is_due(void)
+{
+    return atomic_load_explicit(&wanted, memory_order_relaxed) !=
+           atomic_load_explicit(&installed, memory_order_relaxed);
+}
+
+bool hook_is_in(void)
+{
+    return atomic_load(&installed) && atomic_load(&wanted);
+}
+
+enum hook_block hook_blocked(void)
+{
+    return (enum hook_block)atomic_load(&blocked);
+}
+
+/* Allocators are copied field by field: only one interpreter may run while they change. */
+static bool may_swap(void)
+{
+    return interp_is_single(python) && !interp_is_ending(python);
+}
+
+void hook_toggle(void)
+{
+    bool want = atomic_load(&wanted);
+
+    switch (look()) {
+    case PRESENT_ORIGINAL: /* perhaps because somebody put back what he had found before us */
+        atomic_store(&installed, false);
+        atomic_store(&blocked, interp_is_single(python) ? HOOK_FREE : HOOK_SEVERAL);
+        if (want && may_swap())
+            put_in();
+        break;
+    case PRESENT_OURS:
+        atomic_store(&blocked, HOOK_FREE);
+        if (!want && may_swap()) {
+            put(original);
+            atomic_store(&installed, false);
+        }
+        break;
+    case PRESENT_ABOVE: /* nothing to swap; they will put ours back when they go */
+        atomic_store(&blocked, HOOK_FOREIGN);
+        break;
+    case PRESENT_FOREIGN:
+        atomic_store(&installed, false);
+        atomic_store(&blocked, HOOK_FOREIGN);
+        break;
+    }
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/python/python.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "agent/core/clock.h"
+#include "agent/core/core.h"
+#include "agent/python/arena.h"
+#include "agent/python/frame.h"
+#include "agent/python/hook.h"
+#include "agent/python/interp.h"
+#include "agent/python/loop.h"
+#include "agent/python/type.h"
+
+#define WALK_BUDGET_NS     50000 /* of a flush */
+#define TYPES_LOCKED       128   /* a flush: a fraction of a microsecond each */
+#define TYPES_PEEKED       24    /* two or more system calls each */
+#define NATIVE_TYPES_EVERY 4    /* flushes */
+#define TYPE_AGE_MIN_MS    100   /* younger objects may still be under construction */
+#define BLOCKED_RETRY_MS   500
+
+static struct interp interp;
+static struct loop loop;
+
+/* Whether the layout reads right in the running interpreter: 0 not known yet, 1 or -1. */
+static _Atomic int layout_checked;
+static _Atomic uint64_t retry_at_ms;
+static bool found_late;
+static void (*driven)(void);
+
+static bool layout_is_right(const uint8_t *thread)
+{
+    int checked = atomic_load_explicit(&layout_checked, memory_order_relaxed);
+
+    if (checked == 0) {
+        checked = interp_check(&interp, thread);
+        atomic_store(&layout_checked, checked);
+    }
+    return checked > 0;
+}
+
+static size_t runtime_frames(struct core_frame *out, size_t max)
+{
+    const uint8_t *thread = interp_thread(&interp);
+
+    if (!thread || !layout_is_right(thread))
+        return 0;
+    return frame_walk(&interp, thread, out, max);
+}
+
+static bool runtime_owns_pc(uintptr_t pc)
+{
+    return loop_owns(&loop, pc);
+}
+
+/* Toggles if this thread may, and takes a rest after a refusal. */
+static void runtime_poll(void)
+{
+    uint64_t now;
+
+    if (!hook_is_due())
+        return;
+    now = clock_coarse_ms();
+    if (now < atomic_load_explicit(&retry_at_ms, memory_order_relaxed) || !interp_thread(&interp))
+        return;
+    hook_toggle();
+    if (hook_is_due())
+        atomic_store(&retry_at_ms, now + BLOCKED_RETRY_MS);
+}
+
+static void drive(void)
+{
+    runtime_poll();
+    if (driven)
+        driven();
+}
+
+/* From inside pymalloc, once for each arena. */
+static void on_growth(void)
+{
+    int saved_errno = errno;
+
+    if (core_enter()) {
+        drive();
+        core_leave();
+    }
+    errno = saved_errno;
+}
+
+static void runtime_attribute(bool wanted)
+{
+    hook_want(wanted);
+    atomic_store(&retry_at_ms, 0);
+    runtime_poll();
+}
+
+/* What the daemon should know; a constant string, so that a change is seen by its address. */
+static const char *reason_now(void)
+{
+    if (atomic_load(&layout_checked) < 0)
+        return "python: layout does not read back, native only";
+    if (hook_blocked() == HOOK_FOREIGN)
+        return "python: another allocator is in place (PYTHONMALLOC, tracemalloc), no attribution";
+    if (hook_blocked() == HOOK_SEVERAL)
+        return "python: several interpreters, no attribution";
+    if (found_late)
+        return "python: found late, size of its heap not known";
+    return "";
+}
+
+static void describe(void)
+{
+    static _Atomic(const char *) described;
+    const char *reason = reason_now();
+
+    if (atomic_exchange(&described, reason) != reason)
+        core_describe_runtime(interp.name, reason);
+}
+
+/* One round of naming the types of samples. */
+struct naming {
+    uint64_t now_ms;
+    bool steady; /* the blocks cannot be freed meanwhile */
+};
+
+static void name_type(const struct core_live *live, void *arg)
+{
+    const struct naming *naming = arg;
+
+    if (live->birth_ms + TYPE_AGE_MIN_MS <= naming->now_ms)
+        core_live_set_type(live,
+                           type_of_block(&interp, live->addr, live->size_bytes, naming->steady));
+}
+
+/* Small objects at each flush; those of the native domain, which are large ones or none, more
+ * rarely, since each look goes over the whole table of samples. locked: this thread holds the
+ * interpreter's lock, so no small object goes away. */
+static void name_types(bool locked)
+{
+    static unsigned turn;
+    struct naming naming = {.now_ms = clock_coarse_ms(), .steady = locked};
+
+    core_live_each_untyped(WIRE_DOMAIN_PYTHON, locked ? TYPES_LOCKED : TYPES_PEEKED, name_type,
+                           &naming);
+    if (turn++ % NATIVE_TYPES_EVERY == 0) {
+        naming.steady = false;
+        core_live_each_untyped(WIRE_DOMAIN_NATIVE, TYPES_PEEKED, name_type, &naming);
+    }
+}
+
+static void fill_gc(struct wire_gc *gc)
+{
+    uint64_t stats[WIRE_GC_GENERATIONS][3]; /* collections, collected, uncollectable */
+
+    if (!interp_read_gc(&interp, stats, sizeof(stats)))
+        return;
+    for (size_t i = 0; i < WIRE_GC_GENERATIONS; i++) {
+        gc->generations[i].collections = stats[i][0];
+        gc->generations[i].collected = stats[i][1];
+        gc->generations[i].uncollectable = stats[i][2];
+    }
+}
+
+static void fill_totals(struct wire_domain_totals *totals)
+{
+    struct arena_totals sums;
+
+    memset(totals, 0, sizeof(*totals));
+    totals->domain = WIRE_DOMAIN_PYTHON;
+    totals->method = WIRE_METHOD_NONE;
+    arena_walk(WALK_BUDGET_NS);
+    if (!arena_totals(&sums) || !sums.complete)
+        return;
+    totals->method = WIRE_METHOD_EXACT;
+    totals->live_bytes = sums.live_bytes;
+    totals->live_count = sums.live_count;
+    totals->mapped_bytes = sums.mapped_bytes;
+}
+
+static void runtime_flush(struct wire_domain_totals *python, struct wire_gc *gc)
+{
+    const uint8_t *thread = interp_thread(&interp);
+
+    if (thread && layout_is_right(thread))
+        hook_toggle(); /* also to notice that somebody took them out */
+    fill_totals(python);
+    fill_gc(gc);
+    name_types(thread != NULL);
+    describe();
+}
+
+static const struct core_runtime runtime = {
+    .frames = runtime_frames,
+    .owns_pc = runtime_owns_pc,
+    .poll = runtime_poll,
+    .flush = runtime_flush,
+    .attribute = runtime_attribute,
+    .attributing = hook_is_in,
+};
+
+static void start(bool always)
+{
+    found_late = interp.is_initialized() != 0;
+    loop_find(interp.eval_loop, &loop);
+    hook_init(&interp, drive);
+    if (always && !found_late)
+        hook_install_early();
+    else
+        hook_want(always);
+    arena_init(&interp, on_growth);
+    describe();
+    core_set_runtime(&runtime);
+}
+
+void python_drive(void (*tick)(void))
+{
+    driven = tick;
+}
+
+bool python_init(bool always)
+{
+    static atomic_flag busy = ATOMIC_FLAG_INIT;
+    static atomic_bool settled;
+    const char *reason = "";
+
+    if (atomic_load(&settled))
+        return true;
+    if (atomic_flag_test_and_set(&busy))
+        return false;
+    switch (interp_find(&interp, &reason)) {
+    case INTERP_ABSENT:
+        break;
+    case INTERP_REFUSED:
+        core_describe_runtime(interp.name, reason);
+        atomic_store(&settled, true);
+        break;
+    case INTERP_KNOWN:
+        start(always);
+        atomic_store(&settled, true);
+        break;
+    }
+    atomic_flag_clear(&busy);
+    return atomic_load(&settled);
+}

@@ -1,2 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-typedef int alert_is_empty;

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* What the control groups say of a process: its unit and its memory limit. */
+#include "daemon/base/procfs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- which group --------------------------------------------------------------------------- */
+
+/* True when the comma list of controllers has the name. */
+static bool has_controller(const char *list, size_t len, const char *name)
+{
+    size_t name_len = strlen(name);
+
+    for (const char *end = list + len; list < end;) {
+        const char *comma = memchr(list, ',', (size_t)(end - list));
+        size_t item_len = comma ? (size_t)(comma - list) : (size_t)(end - list);
+
+        if (item_len == name_len && !memcmp(list, name, name_len))
+            return true;
+        list += item_len + 1;
+    }
+    return false;
+}
+
+/*
+ * Finds the path of a controller's group in /proc/PID/cgroup, whose lines are
+ * "number:controllers:path"; the one hierarchy of cgroup v2 has no controllers there. False: no
+ * such line. A path that leads out of this namespace ("/../..") is taken as its root.
+ */
+static bool find_path(FILE *file, const char *controller, char *out, size_t size)
+{
+    char line[PATH_MAX + 64];
+
+    rewind(file);
+    while (fgets(line, sizeof(line), file)) {
+        char *list = strchr(line, ':');
+        char *path = list ? strchr(list + 1, ':') : NULL;
+        size_t list_len = path ? (size_t)(path - list - 1) : 0;
+
+        if (!path || (*controller ? !has_controller(list + 1, list_len, controller) : list_len > 0))
+            continue;
+        path[1 + strcspn(path + 1, "\n")] = '\0';
+        snprintf(out, size, "%s", strstr(path, "/..") ? "/" : path + 1);
+        return out[0] == '/';
+    }
+    return false;
+}
+
+static int open_cgroup(const struct procfs *fs, pid_t pid, FILE **out)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/%d/cgroup", fs->proc, (int)pid);
+    *out = fopen(path, "re");
+    if (!*out)
+        return errno == ENOENT ? -ESRCH : -errno;
+    return 0;
+}
+
+/* ---- unit ---------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, size_t len, const char *suffix)
+{
+    size_t suffix_len = strlen(suffix);
+
+    return len > suffix_len && !memcmp(text + len - suffix_len, suffix, suffix_len);
+}
+
+static bool is_unit(const char *name, size_t len)
+{
+    static const char *const kinds[] = {".service", ".scope", ".socket", ".mount", ".swap"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (ends_with(name, len, kinds[i]))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The first component that is no slice, when it is a unit. Groups below it are the service's own
+ * business. systemd puts "_" in front of names that would look like kernel files.
+ */
+static const char *take_unit(const char **path, size_t *len)
+{
+    const char *at = *path;
+
+    for (;;) {
+        at += strspn(at, "/");
+        *len = strcspn(at, "/");
+        if (*len == 0)
+            return NULL;
+        if (!ends_with(at, *len, ".slice"))
+            break;
+        at += *len;
+    }
+    *path = at + *len;
+    if (at[0] == '_') {
+        at++;
+        (*len)--;
+    }
+    return is_unit(at, *len) ? at : NULL;
+}
+
+static void unit_of_path(const char *path, char *out, size_t size)
+{
+    size_t len, inner_len;
+    const char *unit = take_unit(&path, &len);
+    const char *inner;
+
+    out[0] = '\0';
+    if (!unit)
+        return;
+    /* Below a user's manager the slices begin again; its own process sits in init.scope. */
+    if (len > 5 && !memcmp(unit, "user@", 5)) {
+        inner = take_unit(&path, &inner_len);
+        if (inner && !(inner_len == 10 && !memcmp(inner, "init.scope", 10))) {
+            unit = inner;
+            len = inner_len;
+        }
+    }
+    if (len < size) {
+        memcpy(out, unit, len);
+        out[len] = '\0';
+    }
+}
+
+int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size)
+{
+    char path[PATH_MAX] = "";
+    FILE *file;
+    int rc = open_cgroup(fs, pid, &file);
+
+    if (rc < 0)
+        return rc;
+    if (!find_path(file, "name=systemd", path, sizeof(path)))
+        find_path(file, "", path, sizeof(path));
+    fclose(file);
+    unit_of_path(path, out, size);
+    return 0;
+}
+
+/* ---- limits -------------------------------------------------------------------------------- */
+
+const char *procfs_limit_name(enum procfs_limit source)
+{
+    static const char *const names[] = {"none", "memory_max", "memory_high", "rlimit_as", "host"};
+
+    return names[source];
+}
+
+/* The number a file starts with; false when it is missing or says "max". */
+static bool read_number(const char *path, uint64_t *out)
+{
+    FILE *file = fopen(path, "re");
+    bool found;
+
+    if (!file)
+        return false;
+    found = fscanf(file, "%" SCNu64, out) == 1;
+    fclose(file);
+    return found;
+}
+
+static void take_lower(struct procfs_memory_limit *limit, uint64_t bytes, enum procfs_limit source)
+{
+    if (limit->source == LIMIT_NONE || bytes < limit->bytes)
+        *limit = (struct procfs_memory_limit){.bytes = bytes, .source = source};
+}
+
+static void take_file(struct procfs_memory_limit *limit, const char *root, const char *group,
+                      const char *name, enum procfs_limit source)
+{
+    char path[2 * PATH_MAX];
+    uint64_t bytes;
+
+    snprintf(path, sizeof(path), "%s%s/%s", root, group, name);
+    if (read_number(path, &bytes))
+        take_lower(limit, bytes, source);
+}
+
+/* From the group up to the root: a limit anywhere above binds. Cuts group. */
+static void take_hierarchy(struct procfs_memory_limit *limit, const char *root, char *group,
+                           bool unified)
+{
+    char *slash = group + strlen(group);
+
+    do {
+        *slash = '\0';
+        if (unified) {
+            take_file(limit, root, group, "memory.max", LIMIT_CGROUP_MAX);
+            take_file(limit, root, group, "memory.high", LIMIT_CGROUP_HIGH);
+        } else {
+            take_file(limit, root, group, "memory.limit_in_bytes", LIMIT_CGROUP_MAX);
+        }
+        slash = strrchr(group, '/');
+    } while (slash);
+}
+
+static int take_cgroup(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *limit)
+{
+    char group[PATH_MAX], root[PATH_MAX];
+    FILE *file;
+    int rc = open_cgroup(fs, pid, &file);
+
+    if (rc < 0)
+        return rc;
+    if (find_path(file, "memory", group, sizeof(group))) {
+        snprintf(root, sizeof(root), "%s/memory", fs->cgroup);
+        take_hierarchy(limit, root, group, false);
+    }
+    if (find_path(file, "", group, sizeof(group)))
+        take_hierarchy(limit, fs->cgroup, group, true);
+    fclose(file);
+    return 0;
+}
+
+/* The number behind name in a file of lines; false when there is none (or "unlimited"). */
+static bool read_field(const char *path, const char *name, uint64_t *out)
+{
+    FILE *file = fopen(path, "re");
+    char line[512];
+    bool found = false;
+
+    if (!file)
+        return false;
+    while (!found && fgets(line, sizeof(line), file))
+        found = !strncmp(line, name, strlen(name)) &&
+                sscanf(line + strlen(name), "%" SCNu64, out) == 1;
+    fclose(file);
+    return found;
+}
+
+int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *out)
+{
+    struct procfs_memory_limit limit = {0};
+    char path[PATH_MAX];
+    uint64_t value;
+    int rc = take_cgroup(fs, pid, &limit);
+
+    if (rc < 0)
+        return rc;
+    snprintf(path, sizeof(path), "%s/%d/limits", fs->proc, (int)pid);
+    if (read_field(path, "Max address space", &value))
+        take_lower(&limit, value, LIMIT_RLIMIT_AS);
+    snprintf(path, sizeof(path), "%s/meminfo", fs->proc);
+    if (read_field(path, "MemTotal:", &value))
+        take_lower(&limit, value * 1024, LIMIT_HOST);
+    *out = limit;
+    return 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/base/buf.h"
+#include "daemon/base/conf.h"
+#include "daemon/base/json.h"
+#include "daemon/ctl/command.h"
+#include "daemon/ctl/ctl.h"
+#include "daemon/ctl/text.h"
+#include "daemon/fetch/fetch.h"
+
+#define TIMEOUT_MS 10000
+#define URL_MAX    1024
+/* Behind a socket the host is only a word in the Host field; the daemon accepts this one. */
+#define SOCKET_URL "http://localhost"
+
+void client_rows(struct client *client, struct option_row rows[CLIENT_ROWS])
+{
+    const struct option_row all[CLIENT_ROWS] = {
+        {"url", &client->url, NULL},      {"socket", &client->socket, NULL},
+        {"json", NULL, &client->json},    {"plain", NULL, &client->plain},
+        {"bytes", NULL, &client->bytes},  {"no-color", NULL, &client->no_colour},
+        {NULL, NULL, NULL}};
+
+    memcpy(rows, all, sizeof(all));
+}
+
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+
+    return value && *value;
+}
+
+bool client_colour(const struct client *client)
+{
+    const char *terminal = getenv("TERM");
+
+    if (client->no_colour || client->plain || is_set("NO_COLOR"))
+        return false;
+    if (is_set("CLICOLOR_FORCE"))
+        return true;
+    return isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+/* Text of the other side may hold anything. where may be empty. */
+static void say(const struct client *client, const char *where, const char *what)
+{
+    struct buf line;
+
+    buf_init(&line, 4096);
+    text_put_safe(&line, what);
+    fprintf(stderr, "leakctl %s: %s%s%s\n", client->command->name, where, *where ? ": " : "",
+            line.data ? line.data : "");
+    buf_done(&line);
+}
+
+static int code_of_error(int error)
+{
+    return error == -EACCES || error == -EPERM ? CTL_DENIED : CTL_UNREACHABLE;
+}
+
+static int code_of_status(long status)
+{
+    if (status == 401 || status == 403)
+        return CTL_DENIED;
+    if (status == 404 || status == 410)
+        return CTL_NOT_FOUND;
+    return status >= 400 && status < 500 ? CTL_USAGE : CTL_UNREACHABLE;
+}
+
+/* problem+json says it in words. */
+static int refuse(const struct client *client, const char *where,
+                  const struct fetch_response *response)
+{
+    char error[128];
+    struct json_tree *tree = json_parse(response->body, response->body_len, error, sizeof(error));
+    const char *title = json_get_str(tree, "title", "refused");
+    char status[160];
+
+    snprintf(status, sizeof(status), "HTTP %ld %.120s", response->status, title);
+    say(client, where, json_get_str(tree, "detail", status));
+    json_tree_free(tree);
+    return code_of_status(response->status);
+}
+
+static int take(const struct client *client, const char *where,
+                const struct fetch_response *response, struct answer *out)
+{
+    char error[128];
+
+    if (response->status != 200)
+        return refuse(client, where, response);
+    out->tree = json_parse(response->body, response->body_len, error, sizeof(error));
+    if (!out->tree) {
+        say(client, where, error);
+        return CTL_UNREACHABLE;
+    }
+    out->text = malloc(response->body_len + 1);
+    if (!out->text) {
+        answer_done(out);
+        say(client, where, strerror(ENOMEM));
+        return CTL_UNREACHABLE;
+    }
+    memcpy(out->text, response->body, response->body_len);
+    out->len = response->body_len;
+    while (out->len > 0 && out->text[out->len - 1] == '\n')
+        out->len--;
+    out->text[out->len] = '\0';
+    return 0;
+}
+
+void answer_done(struct answer *answer)
+{
+    free(answer->text);
+    json_tree_free(answer->tree);
+    *answer = (struct answer){0};
+}
+
+int client_get(const struct client *client, const char *path, struct answer *out)
+{
+    static const char *const headers[] = {"Accept: application/json", NULL};
+    struct conf_sockets sockets;
+    struct fetch_request request = {
+        .method = "GET", .headers = headers, .timeout_ms = TIMEOUT_MS};
+    struct fetch_response response = {0};
+    char url[URL_MAX];
+    const char *where = client->url;
+    int rc;
+
+    *out = (struct answer){0};
+    if (!client->url) {
+        conf_default_sockets(&sockets);
+        where = client->socket ? client->socket : sockets.api;
+        request.unix_socket = where;
+    }
+    if (snprintf(url, sizeof(url), "%s%s", client->url ? client->url : SOCKET_URL, path) >=
+        (int)sizeof(url)) {
+        say(client, where, "the address is too long");
+        return CTL_USAGE;
+    }
+    request.url = url;
+    rc = fetch_now(&request, &response);
+    if (rc == 0)
+        rc = response.error;
+    if (rc < 0) {
+        if (response.message[0])
+            say(client, "", response.message);
+        else
+            say(client, where, strerror(-rc));
+        rc = code_of_error(rc);
+    } else {
+        rc = take(client, where, &response, out);
+    }
+    fetch_response_done(&response);
+    return rc;
+}
+
+int client_print(const struct client *client, const struct buf *out)
+{
+    if (out->failed) {
+        say(client, "answer", strerror(ENOMEM));
+        return CTL_UNREACHABLE;
+    }
+    if (out->len > 0)
+        fwrite(out->data, 1, out->len, stdout);
+    if (fflush(stdout) == 0)
+        return CTL_OK;
+    say(client, "standard output", strerror(errno));
+    return CTL_USAGE;
+}

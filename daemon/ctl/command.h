@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of subcommands: a row each, in the file of its noun. */
+#ifndef LEAKD_CTL_COMMAND_H
+#define LEAKD_CTL_COMMAND_H
+
+struct command {
+    const char *name;
+    const char *summary; /* one line, for `leakctl --help` */
+    const char *help;    /* examples first */
+    /* argv[0] is the subcommand's name. Returns the exit code. */
+    int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command command_run;
+extern const struct command command_ps;
+extern const struct command command_show;
+extern const struct command command_incidents;
+extern const struct command command_replay;
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/csv.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void csv_init(struct csv *csv, csv_on_sample on_sample, void *arg)
+{
+    memset(csv, 0, sizeof(*csv));
+    csv->on_sample = on_sample;
+    csv->arg = arg;
+}
+
+__attribute__((format(printf, 2, 3))) static bool fail(struct csv *csv, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(csv->error, sizeof(csv->error), format, args);
+    va_end(args);
+    return false;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* What the short way cannot do exactly. The text ends with a byte that is part of no number. */
+static const char *number_slowly(const char *p, double *out)
+{
+    char *end;
+
+    if (!is_digit(*p) && *p != '.' && !((*p == '-' || *p == '+') && (is_digit(p[1]) || p[1] == '.')))
+        return NULL; /* strtod would take spaces, "inf", "nan" */
+    if (p[0] == '0' && (p[1] | 0x20) == 'x')
+        return NULL;
+    *out = strtod(p, &end);
+    return end == p || !isfinite(*out) ? NULL : end;
+}
+
+/* Digits with a point, exact when the digits fit 2^53 and the power of ten is exact too: then one
+ * division rounds once, as strtod does. NULL when there is no number. */
+static const char *number(const char *p, double *out)
+{
+    static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+    const char *start = p;
+    uint64_t digits = 0;
+    const char *point = NULL;
+
+    for (; is_digit(*p) || (*p == '.' && !point); p++) {
+        if (*p == '.')
+            point = p;
+        else
+            digits = digits * 10 + (uint64_t)(*p - '0');
+    }
+    if (p == start || p - start > 15 || (point && p - point > 10) || p - start == (point != NULL) ||
+        *p == 'e' || *p == 'E')
+        return number_slowly(start, out);
+    *out = point ? (double)digits / powers[p - point - 1] : (double)digits;
+    return p;
+}
+
+static bool is_end(char c)
+{
+    return c == ',' || c == '\n' || c == '\r';
+}
+
+static const char *skip_column(const char *p)
+{
+    while (!is_end(*p))
+        p++;
+    return p;
+}
+
+/* The line ends with '\n', which no loop here passes. */
+static bool read_sample(struct csv *csv, const char *p)
+{
+    double t = 0;
+    double bytes = 0;
+
+    for (unsigned column = 0;; column++) {
+        const char *start = p;
+
+        if (column == csv->time_column)
+            p = number(p, &t);
+        else if (column == csv->bytes_column)
+            p = number(p, &bytes);
+        else
+            p = skip_column(p);
+        if (!p || !is_end(*p))
+            return fail(csv, "\"%.*s\" is no number",
+                        (int)(skip_column(start) - start < 40 ? skip_column(start) - start : 40),
+                        start);
+        if (column == csv->last_column)
+            break;
+        if (*p++ != ',')
+            return fail(csv, "%u columns, the header has %u", column + 1, csv->columns);
+    }
+    if (t < 0 || t > CSV_TIME_MAX_S)
+        return fail(csv, "time %.17g is out of range", t);
+    csv->stopped = !csv->on_sample(csv->arg, t, bytes);
+    return true;
+}
+
+static bool header_column(struct csv *csv, const char *name, size_t len)
+{
+    unsigned column = csv->columns++;
+
+    if (csv->columns > CSV_COLUMNS_MAX)
+        return fail(csv, "more than %d columns", CSV_COLUMNS_MAX);
+    if (len == 9 && memcmp(name, "t_seconds", len) == 0)
+        csv->time_column = column;
+    else if (len == 5 && memcmp(name, "bytes", len) == 0)
+        csv->bytes_column = column;
+    else
+        csv->ignored++;
+    return true;
+}
+
+static bool read_header(struct csv *csv, const char *p)
+{
+    csv->time_column = CSV_COLUMNS_MAX;
+    csv->bytes_column = CSV_COLUMNS_MAX;
+    for (;; p++) {
+        const char *end = skip_column(p);
+
+        if (!header_column(csv, p, (size_t)(end - p)))
+            return false;
+        p = end;
+        if (*p != ',')
+            break;
+    }
+    if (csv->time_column == CSV_COLUMNS_MAX || csv->bytes_column == CSV_COLUMNS_MAX) {
+        csv->columns = 0;
+        return fail(csv, "the header must name t_seconds and bytes");
+    }
+    csv->last_column =
+        csv->time_column > csv->bytes_column ? csv->time_column : csv->bytes_column;
+    return true;
+}
+
+/* line ends with '\n' at line[len]. */
+static bool read_line(struct csv *csv, const char *line, size_t len)
+{
+    csv->line++;
+    if (len > CSV_LINE_MAX)
+        return fail(csv, "the line is longer than %d bytes", CSV_LINE_MAX);
+    if (csv->columns == 0)
+        return read_header(csv, line);
+    return *line == '\n' || *line == '\r' || read_sample(csv, line);
+}
+
+static bool hold(struct csv *csv, const char *data, size_t len)
+{
+    if (len > CSV_LINE_MAX - csv->held) {
+        csv->line++;
+        return fail(csv, "the line is longer than %d bytes", CSV_LINE_MAX);
+    }
+    memcpy(csv->hold + csv->held, data, len);
+    csv->held += len;
+    return true;
+}
+
+static bool read_held(struct csv *csv)
+{
+    size_t len = csv->held;
+
+    csv->hold[len] = '\n';
+    csv->held = 0;
+    return read_line(csv, csv->hold, len);
+}
+
+bool csv_feed(struct csv *csv, const char *data, size_t len)
+{
+    const char *end = data + len;
+
+    while (data < end && !csv->stopped) {
+        const char *newline = memchr(data, '\n', (size_t)(end - data));
+
+        if (!newline)
+            return hold(csv, data, (size_t)(end - data));
+        if (csv->held > 0) {
+            if (!hold(csv, data, (size_t)(newline - data)) || !read_held(csv))
+                return false;
+        } else if (!read_line(csv, data, (size_t)(newline - data))) {
+            return false;
+        }
+        data = newline + 1;
+    }
+    return true;
+}
+
+bool csv_finish(struct csv *csv)
+{
+    if (csv->held > 0 && !csv->stopped && !read_held(csv))
+        return false;
+    if (csv->columns > 0)
+        return true;
+    csv->line = 1;
+    return fail(csv, "empty: the header t_seconds,bytes is missing");
+}

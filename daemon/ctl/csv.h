@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads a recorded series, `t_seconds,bytes[,...]`, piece by piece, so that its size is no matter. */
+#ifndef LEAKD_CTL_CSV_H
+#define LEAKD_CTL_CSV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CSV_LINE_MAX    4096 /* longer lines are an error */
+#define CSV_COLUMNS_MAX 32
+#define CSV_ERROR_MAX   160
+#define CSV_TIME_MAX_S  1e12 /* later is a mistake: milliseconds must stay whole */
+
+/* One line; stops the reading when it returns false. */
+typedef bool (*csv_on_sample)(void *arg, double t_seconds, double bytes);
+
+struct csv {
+    csv_on_sample on_sample;
+    void *arg;
+    uint64_t line;  /* of the text, from 1 */
+    unsigned time_column;
+    unsigned bytes_column;
+    unsigned last_column; /* of the two */
+    unsigned columns;     /* in the header; 0 before it was seen */
+    unsigned ignored;     /* columns that nobody reads */
+    bool stopped;         /* by on_sample */
+    size_t held;          /* of a line whose end has not come yet */
+    char hold[CSV_LINE_MAX + 1];
+    char error[CSV_ERROR_MAX]; /* what is wrong in `line`; empty while nothing is */
+};
+
+void csv_init(struct csv *csv, csv_on_sample on_sample, void *arg);
+
+/* False after an error; what follows is not read. */
+bool csv_feed(struct csv *csv, const char *data, size_t len);
+
+/* The end of the text: the last line may lack its newline. */
+bool csv_finish(struct csv *csv);
+
+#endif

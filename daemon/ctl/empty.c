@@ -1,2 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-typedef int ctl_is_empty;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* leakctl ps: what is watched. */
+#include <stdio.h>
+
+#include "daemon/base/buf.h"
+#include "daemon/base/json.h"
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/command.h"
+#include "daemon/ctl/ctl.h"
+#include "daemon/ctl/figure.h"
+#include "daemon/ctl/table.h"
+
+#define OUT_MAX (32u << 20)
+
+static void put_process(struct table *table, const struct json_tree *process, bool raw)
+{
+    char text[FIGURE_MAX];
+
+    table_put(table, json_get_str(process, "id", NULL));
+    snprintf(text, sizeof(text), "%.0f", json_get_double(process, "pid", 0));
+    table_put(table, text);
+    table_put(table, json_get_str(process, "name", json_get_str(process, "exe", NULL)));
+    table_put(table, json_get_str(process, "runtime", NULL));
+    table_put(table, json_get_str(process, "state", NULL));
+    table_put(table, json_get_str(process, "verdict", NULL));
+    figure_bytes(process, "live_bytes", raw, text);
+    table_put(table, text);
+    figure_bytes(process, "rss_bytes", raw, text);
+    table_put(table, text);
+    figure_growth(process, raw, text);
+    table_put(table, text);
+    figure_forecast(process, raw, text);
+    table_put(table, text);
+}
+
+static int print_processes(const struct client *client, const struct json_tree *processes)
+{
+    static const char *const heads[] = {"ID",    ">PID", "NAME",    "RUNTIME", "STATE", "VERDICT",
+                                        ">LIVE", ">RSS", "GROWTH",  "LIMIT IN", NULL};
+    struct table table;
+    struct buf out;
+    int code;
+
+    table_init(&table, heads);
+    buf_init(&out, OUT_MAX);
+    for (size_t i = 0; i < json_len(processes); i++)
+        put_process(&table, json_at(processes, i), client->bytes);
+    if (!table_print(&table, client->plain, client_colour(client), &out))
+        out.failed = true;
+    code = client_print(client, &out);
+    if (json_len(processes) == 0)
+        fputs("leakctl ps: no process is watched; leakctl run -- CMD starts one\n", stderr);
+    table_done(&table);
+    buf_done(&out);
+    return code;
+}
+
+static int run_ps(const struct command *command, int argc, char **argv)
+{
+    struct client client = {.command = command};
+    struct option_row rows[CLIENT_ROWS];
+    struct answer answer;
+    int count, code;
+
+    client_rows(&client, rows);
+    switch (option_read(command, rows, false, argc, argv, &count)) {
+    case OPTION_HELP:
+        return CTL_OK;
+    case OPTION_WRONG:
+        return CTL_USAGE;
+    case OPTION_DONE:
+        break;
+    }
+    if (count > 0) {
+        fputs("leakctl ps: takes no argument; leakctl show ID shows one process\n", stderr);
+        return CTL_USAGE;
+    }
+    code = client_get(&client, "/api/v1/processes", &answer);
+    if (code != CTL_OK)
+        return code;
+    if (client.json)
+        code = puts(answer.text) < 0 || fflush(stdout) != 0 ? CTL_USAGE : CTL_OK;
+    else
+        code = print_processes(&client, json_get(answer.tree, "processes"));
+    answer_done(&answer);
+    return code;
+}
+
+const struct command command_ps = {
+    .name = "ps",
+    .summary = "list the watched processes",
+    .help = "Examples:\n"
+            "  leakctl ps\n"
+            "  leakctl ps --json | jq -r '.processes[] | select(.verdict == \"leak\") | .name'\n"
+            "\n"
+            "usage: leakctl ps [--json | --plain] [--bytes] [--no-color]\n"
+            "                  [--socket PATH | --url http://127.0.0.1:7373]\n"
+            "\n"
+            "  --json   the API's answer, one document    --plain  tabs, no heading, no colour\n"
+            "  --bytes  bytes and seconds, without units\n"
+            "\n"
+            "Exit: 0; 3 no daemon, 4 not permitted.\n",
+    .run = run_ps,
+};

@@ -1,2 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-typedef int detect_is_empty;

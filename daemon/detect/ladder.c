@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/detect/ladder.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "daemon/detect/climb.h"
+#include "daemon/detect/profile.h"
+#include "daemon/detect/trend.h"
+
+float ladder_at(const struct detect_ring *ring, unsigned back)
+{
+    return ring->min[(ring->blocks - 1 - back) % DETECT_BLOCKS];
+}
+
+bool ladder_is_full(const struct detector *detector, unsigned scale)
+{
+    return detector->rings[scale].blocks >= DETECT_BLOCKS;
+}
+
+double ladder_window(unsigned scale)
+{
+    return (double)(DETECT_BLOCKS << scale);
+}
+
+static double noise_variance(const struct detector *detector, double level)
+{
+    double quantum = detect_rules.quantum_bytes + detect_rules.quantum_share * level;
+
+    if (detector->noise_bytes2 > 0)
+        return detector->noise_bytes2;
+    return quantum * quantum / 12; /* of a value rounded to a quantum */
+}
+
+static void window_copy(const struct detect_ring *ring, double *y)
+{
+    for (unsigned i = 0; i < DETECT_BLOCKS; i++)
+        y[i] = ring->min[(ring->blocks + i) % DETECT_BLOCKS];
+}
+
+void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out)
+{
+    double y[DETECT_BLOCKS];
+
+    window_copy(&detector->rings[scale], y);
+    trend_measure(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), out);
+}
+
+static double z_needed(const struct detector *detector, unsigned scale)
+{
+    double z = scale < DETECT_SHORT_SCALES ? detector->profile->z_short : detector->profile->z;
+
+    return detector->multiplicity > 0 ? sqrt(z * z + detector->multiplicity) : z;
+}
+
+static bool is_steady(const struct trend_shape *shape)
+{
+    const struct detect_rules *r = &detect_rules;
+
+    if (shape->gap_min <= 0 || shape->gap_min < r->gap_ratio * shape->gap_max ||
+        shape->gap[2] < r->gap_fade * shape->gap[0])
+        return false;
+    return shape->bend_t >= r->bend_t || shape->gap[2] >= r->bend_fade * shape->gap[0];
+}
+
+static bool window_passes(const struct detector *detector, unsigned scale, double first,
+                          const struct trend_shape *shape)
+{
+    double gain = DETECT_BLOCKS * shape->line.slope_per_step;
+
+    return shape->line.z >= z_needed(detector, scale) && is_steady(shape) &&
+           gain >= fmax(detect_rules.gain_share * first, detect_rules.gain_bytes);
+}
+
+static void count(uint16_t *up, uint16_t *zero)
+{
+    if (*up < UINT16_MAX)
+        ++*up;
+    *zero = 0;
+}
+
+static void ring_test(struct detector *detector, unsigned scale)
+{
+    struct detect_ring *ring = &detector->rings[scale];
+    double blocks = (double)(1u << scale);
+    double y[DETECT_BLOCKS];
+    struct trend_shape shape;
+
+    window_copy(ring, y);
+    trend_measure_quick(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
+    if (window_passes(detector, scale, y[0], &shape)) {
+        count(&ring->passes, &ring->fails);
+    } else {
+        climb_check_flat(detector, scale);
+        count(&ring->fails, &ring->passes);
+    }
+    ring->slope = (float)(shape.line.slope_per_step / blocks);
+    ring->se = (float)(shape.line.se_per_step / blocks);
+    ring->z = (float)shape.line.z;
+}
+
+static void ring_put(struct detector *detector, unsigned scale, float min)
+{
+    struct detect_ring *ring = &detector->rings[scale];
+
+    ring->min[ring->blocks % DETECT_BLOCKS] = min;
+    ring->blocks++;
+    if (ring->blocks >= DETECT_BLOCKS)
+        ring_test(detector, scale);
+}
+
+void ladder_close(struct detector *detector, float min)
+{
+    ring_put(detector, 0, min);
+    for (unsigned scale = 1; scale < DETECT_SCALES; scale++) {
+        const struct detect_ring *below = &detector->rings[scale - 1];
+
+        if (below->blocks % 2 != 0)
+            return;
+        ring_put(detector, scale, fminf(ladder_at(below, 0), ladder_at(below, 1)));
+    }
+}
+
+void ladder_clear(struct detector *detector)
+{
+    memset(detector->rings, 0, sizeof(detector->rings));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Samples become blocks, blocks become the longer blocks of the next scale; every closed block
+ * tests its window. Inside of the detector. */
+#ifndef LEAKD_DETECT_LADDER_H
+#define LEAKD_DETECT_LADDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/detect/detector.h"
+
+struct trend_shape;
+
+/* Closes a base block: tests all windows that end with it. */
+void ladder_close(struct detector *detector, float min);
+void ladder_clear(struct detector *detector);
+
+bool ladder_is_full(const struct detector *detector, unsigned scale);
+/* The newest block of a ring is at(ring, 0), the one before at(ring, 1). */
+float ladder_at(const struct detect_ring *ring, unsigned back);
+double ladder_window(unsigned scale); /* base blocks */
+
+/* The line through the window of a scale, with its quantile; the ring must be full. */
+void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out);
+
+#endif

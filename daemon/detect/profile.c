@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/detect/profile.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "daemon/detect/detect.h"
+
+/*
+ * z: on 14 scales a series is tested some 10,000 times a day; z = 5 (one in 3.5 million each)
+ * leaves room for residuals that are heavier than normal. Strict asks 6 of the short windows,
+ * where one burst is many blocks.
+ *
+ * passes in a row: the window moves on by a block each time, so four need a quarter of new data;
+ * the first windows of a start look straight by chance too often. Fast makes do with two.
+ *
+ * wait: the least time of steady growth. Fills and warm-ups of services last minutes: ten of them
+ * are the price of default. late: growth that begins after a quiet time is more often a phase of
+ * work than growth from the start, so twice that.
+ *
+ * age: what has run for days may be watched for an hour. gain: slow growth may be watched until it
+ * has added this share of the level, because before nobody is harmed; at most half a day (a day).
+ */
+static const struct detect_profile profiles[] = {
+    {.name = "fast", .z = 4.5, .z_short = 5, .leak_passes = 2, .wait_s = 120, .wait_late_s = 240,
+     .wait_age_share = 0.1, .wait_age_max_s = 600, .wait_gain_share = 0.05,
+     .wait_gain_max_s = 12 * 3600},
+    {.name = "default", .z = 5, .z_short = 5, .leak_passes = 4, .wait_s = 600, .wait_late_s = 1200,
+     .wait_age_share = 0.2, .wait_age_max_s = 3600, .wait_gain_share = 0.12,
+     .wait_gain_max_s = 12 * 3600},
+    {.name = "strict", .z = 5, .z_short = 6, .leak_passes = 4, .wait_s = 1200, .wait_late_s = 1800,
+     .wait_age_share = 0.33, .wait_age_max_s = 7200, .wait_gain_share = 0.4,
+     .wait_gain_max_s = 24 * 3600},
+};
+
+const struct detect_rules detect_rules = {
+    /* Steady: every quarter grows, the slowest half as much as the fastest, and the last step at
+     * least half the first: no step, no plateau. */
+    .gap_ratio = 0.5,
+    .gap_fade = 0.5,
+    /* Saturating: a bend downwards that also shows in the quarters. One straight window in fourteen
+     * bends so by chance, and then the next one decides. */
+    .bend_t = -1.5,
+    .bend_fade = 0.95,
+    /* Growth worth a word: 1 % of where the window began, and more than an arena or two. */
+    .gain_share = 0.01,
+    .gain_bytes = 256 * 1024,
+    /* The error of a figure counted in pages, or in blocks of a large heap. */
+    .quantum_bytes = 4096,
+    .quantum_share = 1e-5,
+    /* Against the time before the window: below 0.4 of the rate growth has begun late, above 1.2
+     * it has been faster and is on its way to an end. */
+    .late_share = 0.4,
+    .slowed_share = 1.2,
+    /* A series whose growth has ended by itself after a time L must grow 2 L before we believe it
+     * does not this time, unless the window shows 6 such lengths. */
+    .history_waits = 2,
+    .history_windows = 6,
+    /* Growth that only a window of hours shows has the pace of a day, and a day's load rises for
+     * half of it, straight for ten hours at most: it must outlast that. */
+    .slow_window_s = 4 * 3600,
+    .slow_wait_s = 10 * 3600,
+    /* When waiting would use up the memory: half of the time that is left, but two minutes. */
+    .limit_share = 0.9,
+    .limit_wait_s = 120,
+    /* Growth that passed twice and ended was an episode; one odd block is none. A suspicion has
+     * a quarter of a window in favour of it. */
+    .episode_passes = 2,
+    .suspect_passes = 4,
+    /* The newest quarter must still grow at half the rate. */
+    .quarter_share = 0.5,
+    /* It has ended: the newer half is flat against the rate and the whole is weaker, or there is
+     * nearly nothing left of it. Eight blocks in a row, half a window, so that no single one. */
+    .flat_share = 0.35,
+    .weak_share = 0.6,
+    .gone_share = 0.2,
+    .leave_fails = 8,
+    /* A climb that lost half its height was none. */
+    .drop_share = 0.5,
+    /* A new process in the place of the old: below all that was seen lately, and suddenly. */
+    .restart_low = 0.6,
+    .restart_last = 0.5,
+    /* 80 min at 1 s: a line through a longer hole would be an invention. */
+    .hole_blocks = 600,
+    /* Day against yesterday: 8 h above by 2 %, evenly, and not by one step. */
+    .day_gain_share = 0.02,
+    .day_ratio = 2,
+    .day_step_share = 0.5,
+    .day_run = 16,
+};
+
+const struct detect_profile *detect_profile_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+        if (strcmp(profiles[i].name, name) == 0)
+            return &profiles[i];
+    return NULL;
+}
+
+const char *detect_profile_name(const struct detect_profile *profile)
+{
+    return profile->name;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* Every threshold of the detector; the reasons stand in profile.c. Times in seconds. */
+#ifndef LEAKD_DETECT_PROFILE_H
+#define LEAKD_DETECT_PROFILE_H
+
+/* What differs between fast, default and strict: how sure, and how long to wait. */
+struct detect_profile {
+    const char *name;
+    double z;
+    double z_short; /* on scales below DETECT_SHORT_SCALES */
+    unsigned leak_passes;
+    double wait_s;
+    double wait_late_s;
+    double wait_age_share;
+    double wait_age_max_s;
+    double wait_gain_share;
+    double wait_gain_max_s;
+};
+
+/* What does not. */
+struct detect_rules {
+    double gap_ratio;
+    double gap_fade;
+    double bend_t;
+    double bend_fade;
+    double gain_share;
+    double gain_bytes;
+    double quantum_bytes;
+    double quantum_share;
+    double late_share;
+    double slowed_share;
+    double history_waits;
+    double history_windows;
+    double slow_window_s;
+    double slow_wait_s;
+    double limit_share;
+    double limit_wait_s;
+    unsigned episode_passes;
+    unsigned suspect_passes;
+    double quarter_share;
+    double flat_share;
+    double weak_share;
+    double gone_share;
+    unsigned leave_fails;
+    double drop_share;
+    double restart_low;
+    double restart_last;
+    unsigned hole_blocks;
+    double day_gain_share;
+    double day_ratio;
+    double day_step_share;
+    unsigned day_run;
+};
+
+#define DETECT_SHORT_SCALES 3
+
+extern const struct detect_rules detect_rules;
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/detect/trend.h"
+
+#include <math.h>
+
+#include "daemon/detect/stat.h"
+
+/* Residuals stay correlated beyond what lag 1 can tell in a short window; above this the error is
+ * no longer an estimate but a guess. */
+#define AUTOCORRELATION_MAX 0.9
+/* Student's t is not defined below 1; at 1.5 a slope must be overwhelming to pass. */
+#define FREEDOM_MIN 1.5
+
+/* Sums over the centred index. */
+struct fit {
+    const double *y;
+    size_t n;
+    double middle; /* of the index */
+    double mean;
+    double sxx;
+    double slope;
+    double suu; /* of u_i = (i - middle)^2 - spread, which is orthogonal to the line */
+    double spread; /* sxx / n */
+    double bend;
+    double square_rest;      /* residuals of the line */
+    double square_rest_bend; /* of the parabola */
+    double lag1;             /* of the parabola's residuals */
+};
+
+static void fit_line(struct fit *fit)
+{
+    double n = (double)fit->n;
+    double sxy = 0;
+
+    fit->middle = (n - 1) / 2;
+    fit->spread = (n * n - 1) / 12;
+    fit->sxx = n * fit->spread;
+    fit->mean = 0;
+    for (size_t i = 0; i < fit->n; i++)
+        fit->mean += fit->y[i];
+    fit->mean /= n;
+    for (size_t i = 0; i < fit->n; i++)
+        sxy += ((double)i - fit->middle) * (fit->y[i] - fit->mean);
+    fit->slope = sxy / fit->sxx;
+}
+
+static double bend_basis(const struct fit *fit, size_t i)
+{
+    double x = (double)i - fit->middle;
+
+    return x * x - fit->spread;
+}
+
+static void fit_bend(struct fit *fit)
+{
+    double suy = 0;
+
+    fit->suu = 0;
+    for (size_t i = 0; i < fit->n; i++) {
+        double u = bend_basis(fit, i);
+
+        fit->suu += u * u;
+        suy += u * (fit->y[i] - fit->mean);
+    }
+    fit->bend = suy / fit->suu;
+}
+
+static void fit_rest(struct fit *fit)
+{
+    double products = 0;
+    double before = 0;
+
+    fit->square_rest = 0;
+    fit->square_rest_bend = 0;
+    for (size_t i = 0; i < fit->n; i++) {
+        double e = fit->y[i] - fit->mean - fit->slope * ((double)i - fit->middle);
+        double e2 = e - fit->bend * bend_basis(fit, i);
+
+        fit->square_rest += e * e;
+        fit->square_rest_bend += e2 * e2;
+        products += e2 * before;
+        before = e2;
+    }
+    fit->lag1 = fit->square_rest_bend > 0 ? products / fit->square_rest_bend : 0;
+}
+
+/* How many times the variance of the slope is that of independent noise; the second term corrects
+ * the bias of a short window towards 0. */
+static double variance_inflation(const struct fit *fit)
+{
+    double phi = fit->lag1 + (3 + 4 * fit->lag1) / (double)fit->n;
+
+    phi = fmin(fmax(phi, 0), AUTOCORRELATION_MAX);
+    return (1 + phi) / (1 - phi);
+}
+
+static void fit_errors(const struct fit *fit, double noise_variance, struct trend_shape *out)
+{
+    double n = (double)fit->n;
+    double inflation = variance_inflation(fit);
+    double freedom = fmax(FREEDOM_MIN, n / inflation - 2);
+    double variance = (fit->square_rest + n * noise_variance) / (n - 2);
+    double variance_bend = (fit->square_rest_bend + n * noise_variance) / (n - 3);
+
+    out->line.slope_per_step = fit->slope;
+    out->line.intercept = fit->mean - fit->slope * fit->middle;
+    out->line.se_per_step = sqrt(variance * inflation / fit->sxx);
+    out->line.t_quantile = freedom; /* replaced by trend_measure */
+    out->line.z = 0;
+    out->bend_t = 0;
+    if (variance > 0)
+        out->line.z = stat_normal_of_t(fit->slope / out->line.se_per_step, freedom);
+    else if (fit->slope != 0)
+        out->line.z = fit->slope > 0 ? INFINITY : -INFINITY;
+    if (variance_bend > 0)
+        out->bend_t = fit->bend / sqrt(variance_bend * inflation / fit->suu);
+}
+
+static void fit_quarters(const struct fit *fit, struct trend_shape *out)
+{
+    size_t length = fit->n / 4;
+    double before = 0;
+
+    for (size_t q = 0; q < 4; q++) {
+        double mean = 0;
+
+        for (size_t i = 0; i < length; i++)
+            mean += fit->y[q * length + i];
+        mean /= (double)length;
+        if (q > 0)
+            out->gap[q - 1] = mean - before;
+        before = mean;
+    }
+    out->gap_min = fmin(out->gap[0], fmin(out->gap[1], out->gap[2]));
+    out->gap_max = fmax(out->gap[0], fmax(out->gap[1], out->gap[2]));
+}
+
+void trend_measure_quick(const double *y, size_t n, double noise_variance,
+                         struct trend_shape *out)
+{
+    struct fit fit = {.y = y, .n = n};
+
+    fit_line(&fit);
+    fit_bend(&fit);
+    fit_rest(&fit);
+    fit_errors(&fit, noise_variance, out);
+    fit_quarters(&fit, out);
+}
+
+void trend_measure(const double *y, size_t n, double noise_variance, struct trend_shape *out)
+{
+    trend_measure_quick(y, n, noise_variance, out);
+    out->line.t_quantile = stat_t_quantile(out->line.t_quantile);
+}
+
+double trend_half_width(const struct trend_shape *shape, size_t n)
+{
+    double noise = shape->line.t_quantile * shape->line.se_per_step;
+    double change = (shape->gap_max - shape->gap_min) / ((double)n / 4);
+
+    return sqrt(noise * noise + change * change);
+}
+
+bool trend_fit(const double *y, size_t n, double noise_variance, struct trend *out)
+{
+    struct trend_shape shape;
+
+    if (n < 4 || n > TREND_VALUES_MAX)
+        return false;
+    trend_measure(y, n, noise_variance, &shape);
+    *out = shape.line;
+    return true;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/detect/verdict.h"
+
+#include <math.h>
+
+#include "daemon/detect/candidate.h"
+#include "daemon/detect/climb.h"
+#include "daemon/detect/day.h"
+#include "daemon/detect/detect.h"
+#include "daemon/detect/ladder.h"
+#include "daemon/detect/profile.h"
+
+const char *verdict_name(enum verdict verdict)
+{
+    static const char *const names[] = {
+#define X(name, text) [VERDICT_##name] = text,
+        VERDICTS(X)
+#undef X
+    };
+
+    return names[verdict];
+}
+
+static void become(struct detector *detector, enum verdict verdict)
+{
+    detector->verdict = (uint8_t)verdict;
+    detector->changed_ms = detector->last_ms;
+    if (verdict == VERDICT_RESOLVED)
+        detector->resolved_at = detector->closed;
+}
+
+static uint64_t time_of(const struct detector *detector, double block)
+{
+    return detector->start_ms + (uint64_t)(fmax(block, 0) * detector->block_ms);
+}
+
+/* Rate and scale are those of the largest window that passes. */
+static void follow(struct detector *detector, const struct candidate *candidate)
+{
+    double begin = fmax(detector->born, detector->closed - candidate->lasted);
+    uint64_t since_ms = time_of(detector, begin);
+
+    detector->scale = (uint8_t)candidate->scale;
+    detector->rate = (float)candidate->rate;
+    detector->peak_rate = detector->verdict == VERDICT_LEAK
+                              ? fmaxf(detector->peak_rate, detector->rate)
+                              : detector->rate;
+    if (detector->verdict != VERDICT_LEAK || since_ms < detector->since_ms)
+        detector->since_ms = since_ms;
+}
+
+static void follow_day(struct detector *detector)
+{
+    detector->scale = DETECT_SCALES;
+    detector->rate = (float)day_rate(detector);
+    detector->peak_rate = detector->rate;
+    if (detector->verdict != VERDICT_LEAK)
+        detector->since_ms =
+            time_of(detector, detector->closed - 86400.0 * 1000 / detector->block_ms);
+}
+
+static bool is_flat(const struct detector *detector, unsigned scale)
+{
+    const struct detect_ring *ring = &detector->rings[scale];
+
+    return ring->slope + 2 * ring->se < detect_rules.flat_share * detector->rate;
+}
+
+static bool leak_has_ended(const struct detector *detector)
+{
+    unsigned scale = detector->scale;
+    const struct detect_ring *ring = &detector->rings[scale];
+    const struct detect_ring *half = &detector->rings[scale > 0 ? scale - 1 : 0];
+
+    if (scale == DETECT_SCALES)
+        return day_is_over(detector);
+    if (ring->slope < detect_rules.gone_share * detector->rate)
+        return true;
+    return half->fails >= detect_rules.leave_fails && is_flat(detector, scale > 0 ? scale - 1 : 0) &&
+           ring->slope < detect_rules.weak_share * detector->rate;
+}
+
+static void leak_step(struct detector *detector, const struct candidate *candidate)
+{
+    uint64_t lasted_ms = detector->last_ms - detector->since_ms;
+
+    if (candidate && candidate->rate < detect_rules.flat_share * detector->peak_rate) {
+        climb_end(detector, (double)lasted_ms / detector->block_ms);
+        become(detector, VERDICT_RESOLVED);
+    } else if (candidate) {
+        follow(detector, candidate);
+    } else if (day_grows(detector)) {
+        follow_day(detector);
+    } else if (leak_has_ended(detector)) {
+        climb_end(detector, (double)lasted_ms / detector->block_ms);
+        become(detector, VERDICT_RESOLVED);
+    }
+}
+
+static void calm_step(struct detector *detector)
+{
+    if (detector->verdict == VERDICT_LEARNING && ladder_is_full(detector, 0))
+        become(detector, VERDICT_OK);
+    else if (detector->verdict == VERDICT_RESOLVED &&
+             detector->closed - detector->resolved_at >= DETECT_BLOCKS)
+        become(detector, ladder_is_full(detector, 0) ? VERDICT_OK : VERDICT_LEARNING);
+    else if (detector->verdict == VERDICT_SUSPECT &&
+             detector->rings[detector->scale].fails >= detect_rules.leave_fails)
+        become(detector, VERDICT_OK);
+}
+
+void verdict_step(struct detector *detector)
+{
+    struct candidate candidate;
+    bool found = candidate_find(detector, &candidate);
+
+    if (detector->verdict == VERDICT_LEAK) {
+        leak_step(detector, found ? &candidate : NULL);
+    } else if (found && candidate_is_leak(detector, &candidate)) {
+        follow(detector, &candidate);
+        become(detector, VERDICT_LEAK);
+    } else if (day_grows(detector)) {
+        follow_day(detector);
+        become(detector, VERDICT_LEAK);
+    } else if (found && candidate_is_suspect(detector, &candidate)) {
+        follow(detector, &candidate);
+        if (detector->verdict != VERDICT_SUSPECT)
+            become(detector, VERDICT_SUSPECT);
+    } else {
+        calm_step(detector);
+    }
+}
+
+void verdict_restart(struct detector *detector)
+{
+    if (detector->verdict == VERDICT_LEAK)
+        become(detector, VERDICT_RESOLVED);
+    else if (detector->verdict != VERDICT_RESOLVED && detector->verdict != VERDICT_LEARNING)
+        become(detector, VERDICT_LEARNING);
+}

@@ -1,2 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-typedef int http_is_empty;

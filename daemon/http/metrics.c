@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/http/metrics.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/procfs.h"
+#include "daemon/http/exposition.h"
+#include "daemon/http/slots.h"
+#include "leakd_version.h"
+
+#ifndef LEAKD_REVISION
+#define LEAKD_REVISION "unknown"
+#endif
+
+static const unsigned codes[] = {200, 304, 400, 404, 405, 413, 414, 421, 500, 503};
+#define CODES (sizeof(codes) / sizeof(codes[0]))
+
+static const struct {
+    double seconds;
+    const char *text; /* as OpenMetrics wants it */
+} bounds[] = {
+    {0.0005, "0.0005"}, {0.001, "0.001"}, {0.0025, "0.0025"}, {0.005, "0.005"}, {0.01, "0.01"},
+    {0.025, "0.025"},   {0.05, "0.05"},   {0.1, "0.1"},       {0.25, "0.25"},   {1, "1.0"},
+};
+#define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
+
+struct metrics {
+    const char *const *route_names;
+    size_t route_count;
+    uint64_t (*requests)[CODES + 1]; /* by route and code; the last is any other code */
+    uint64_t buckets[BOUNDS + 1];
+    double seconds_sum;
+    struct slots *slots;
+};
+
+int metrics_new(const char *const *route_names, size_t route_count, struct metrics **out)
+{
+    struct metrics *metrics = calloc(1, sizeof(*metrics));
+
+    if (!metrics)
+        return -ENOMEM;
+    metrics->route_names = route_names;
+    metrics->route_count = route_count;
+    metrics->requests = calloc(route_count, sizeof(*metrics->requests));
+    if (!metrics->requests || slots_new(&metrics->slots) < 0) {
+        metrics_free(metrics);
+        return -ENOMEM;
+    }
+    *out = metrics;
+    return 0;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+    if (!metrics)
+        return;
+    slots_free(metrics->slots);
+    free(metrics->requests);
+    free(metrics);
+}
+
+void metrics_count_request(struct metrics *metrics, size_t route, unsigned status,
+                           uint64_t elapsed_ns)
+{
+    double seconds = (double)elapsed_ns / 1e9;
+    size_t code = 0, bucket = 0;
+
+    while (code < CODES && codes[code] != status)
+        code++;
+    while (bucket < BOUNDS && seconds > bounds[bucket].seconds)
+        bucket++;
+    metrics->requests[route][code]++;
+    metrics->buckets[bucket]++;
+    metrics->seconds_sum += seconds;
+}
+
+/* ---- families of the processes ------------------------------------------------------------------ */
+
+struct page {
+    struct exposition exposition;
+    struct metrics *metrics;
+    const struct http_source *source;
+};
+
+static void begin_process(struct exposition *e, const struct slot *slot)
+{
+    exposition_begin(e, "");
+    exposition_label(e, "unit", slot->label);
+    exposition_label_u64(e, "worker", slot->worker);
+}
+
+#define EACH_SLOT(page, slot)                                                                      \
+    for (size_t slot_index = 0;                                                                    \
+         ((slot) = slots_at((page)->metrics->slots, slot_index)) != NULL; slot_index++)
+
+static void write_info(struct page *page)
+{
+    struct exposition *e = &page->exposition;
+    const struct slot *slot;
+
+    exposition_family(e, "leakd_process", METRIC_INFO, "A process that leakd watches.");
+    EACH_SLOT(page, slot) {
+        begin_process(e, slot);
+        exposition_label_u64(e, "pid", (uint64_t)slot->process->identity.pid);
+        exposition_label(e, "exe", slot->process->exe);
+        exposition_label(e, "runtime", slot->process->runtime);
+        exposition_u64(e, 1);
+    }
+}
+
+/* One figure of each process that has it. */
+struct figure {
+    const char *name;
+    enum metric_kind kind;
+    const char *help;
+    bool (*read)(const struct process *process, double *out);
+};
+
+static bool read_resident(const struct process *p, double *out)
+{
+    *out = (double)p->rss_bytes;
+    return p->has_rss;
+}
+
+static bool read_pss(const struct process *p, double *out)
+{
+    *out = (double)p->pss_bytes;
+    return p->pss_bytes > 0;
+}
+
+static bool read_allocated(const struct process *p, double *out)
+{
+    *out = (double)p->alloc_bytes;
+    return p->has_totals;
+}
+
+static bool read_freed(const struct process *p, double *out)
+{
+    *out = (double)p->free_bytes;
+    return p->has_totals;
+}
+
+static bool read_allocations(const struct process *p, double *out)
+{
+    *out = (double)p->alloc_count;
+    return p->has_totals;
+}
+
+static bool read_frees(const struct process *p, double *out)
+{
+    *out = (double)p->free_count;
+    return p->has_totals;
+}
+
+static bool read_growth(const struct process *p, double *out)
+{
+    *out = p->growth.estimate;
+    return p->growth.known;
+}
+
+static bool read_growth_lower(const struct process *p, double *out)
+{
+    *out = p->growth.lower;
+    return p->growth.known;
+}
+
+static bool read_growth_upper(const struct process *p, double *out)
+{
+    *out = p->growth.upper;
+    return p->growth.known;
+}
+
+static bool read_time_to_limit(const struct process *p, double *out)
+{
+    *out = p->time_to_limit.known ? p->time_to_limit.estimate_s : (double)INFINITY;
+    return true;
+}
+
+static bool read_leaking(const struct process *p, double *out)
+{
+    *out = p->verdict == VERDICT_LEAK || p->verdict == VERDICT_FRAGMENTATION;
+    return true;
+}
+
+static bool read_gc_pause(const struct process *p, double *out)
+{
+    *out = (double)p->gc.pause_ns_total / 1e9;
+    return p->has_gc;
+}
+
+static bool read_overhead(const struct process *p, double *out)
+{
+    *out = (double)(p->health.flush_ns_total + p->health.sample_ns_total) / 1e9;
+    return true;
+}
+
+static const struct figure figures[] = {
+    {"leakd_process_resident_bytes", METRIC_GAUGE, "Resident memory.", read_resident},
+    {"leakd_process_pss_bytes", METRIC_GAUGE, "Proportional share of resident memory.", read_pss},
+    {"leakd_process_allocated_bytes", METRIC_COUNTER, "Bytes ever allocated.", read_allocated},
+    {"leakd_process_freed_bytes", METRIC_COUNTER, "Bytes ever freed.", read_freed},
+    {"leakd_process_allocations", METRIC_COUNTER, "Blocks ever allocated.", read_allocations},
+    {"leakd_process_frees", METRIC_COUNTER, "Blocks ever freed.", read_frees},
+    {"leakd_process_leaking", METRIC_GAUGE, "1 while the verdict is leak or fragmentation.",
+     read_leaking},
+    {"leakd_growth_bytes_per_second", METRIC_GAUGE, "Steady growth, estimate.", read_growth},
+    {"leakd_growth_lower_bytes_per_second", METRIC_GAUGE,
+     "Steady growth, lower end of the 95 % interval.", read_growth_lower},
+    {"leakd_growth_upper_bytes_per_second", METRIC_GAUGE,
+     "Steady growth, upper end of the 95 % interval.", read_growth_upper},
+    {"leakd_time_to_limit_seconds", METRIC_GAUGE,
+     "Time until the memory limit at this growth; +Inf without limit or growth.",
+     read_time_to_limit},
+    {"leakd_python_gc_pause_seconds", METRIC_COUNTER, "Time spent in garbage collections.",
+     read_gc_pause},
+    {"leakd_agent_overhead_seconds", METRIC_COUNTER, "Time the agent spent in its slow path.",
+     read_overhead},
+};
+
+static void write_figure(struct page *page, const struct figure *figure)
+{
+    const struct slot *slot;
+    double value;
+
+    exposition_family(&page->exposition, figure->name, figure->kind, figure->help);
+    EACH_SLOT(page, slot) {
+        if (figure->read(slot->process, &value)) {
+            begin_process(&page->exposition, slot);
+            exposition_double(&page->exposition, value);
+        }
+    }
+}
+
+static void write_heap(struct page *page)
+{
+    static const char *const names[WIRE_DOMAINS] = {"native", "python", "mmap"};
+    struct exposition *e = &page->exposition;
+    const struct slot *slot;
+
+    exposition_family(e, "leakd_process_heap_live_bytes", METRIC_GAUGE,
+                      "Bytes allocated and not freed.");
+    EACH_SLOT(page, slot) {
+        for (size_t i = 0; i < WIRE_DOMAINS; i++) {
+            if (!slot->process->has_totals ||
+                slot->process->domains[i].method == WIRE_METHOD_NONE)
+                continue;
+            begin_process(e, slot);
+            exposition_label(e, "domain", names[i]);
+            exposition_u64(e, slot->process->domains[i].live_bytes);
+        }
+    }
+}
+
+static void write_limits(struct page *page)
+{
+    const struct slot *slot;
+
+    exposition_family(&page->exposition, "leakd_memory_limit_bytes", METRIC_GAUGE,
+                      "The nearest memory limit above the process.");
+    EACH_SLOT(page, slot) {
+        if (slot->process->limit_bytes == 0)
+            continue;
+        begin_process(&page->exposition, slot);
+        exposition_label(&page->exposition, "source",
+                         slot->process->limit_source ? slot->process->limit_source : "unknown");
+        exposition_u64(&page->exposition, slot->process->limit_bytes);
+    }
+}
+
+static void write_generations(struct page *page, const char *name, const char *help,
+                              bool collections)
+{
+    struct exposition *e = &page->exposition;
+    const struct slot *slot;
+
+    exposition_family(e, name, METRIC_COUNTER, help);
+    EACH_SLOT(page, slot) {
+        for (size_t i = 0; slot->process->has_gc && i < WIRE_GC_GENERATIONS; i++) {
+            begin_process(e, slot);
+            exposition_label_u64(e, "generation", i);
+            exposition_u64(e, collections ? slot->process->gc.generations[i].collections
+                                          : slot->process->gc.generations[i].uncollectable);
+        }
+    }
+}
+
+static void write_agent_drops(struct page *page)
+{
+    struct exposition *e = &page->exposition;
+    const struct slot *slot;
+
+    exposition_family(e, "leakd_agent_dropped", METRIC_COUNTER,
+                      "What the agent could not keep or send: a table or the socket was full.");
+    EACH_SLOT(page, slot) {
+        const struct wire_health *health = &slot->process->health;
+        const struct {
+            const char *reason;
+            uint64_t value;
+        } drops[] = {{"live_table", health->dropped_samples},
+                     {"site_table", health->dropped_sites},
+                     {"name_table", health->dropped_names},
+                     {"socket", health->skipped_flushes}};
+
+        for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]); i++) {
+            begin_process(e, slot);
+            exposition_label(e, "reason", drops[i].reason);
+            exposition_u64(e, drops[i].value);
+        }
+    }
+}
+
+static void write_processes(struct page *page)
+{
+    write_info(page);
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+        write_figure(page, &figures[i]);
+    write_heap(page);
+    write_limits(page);
+    write_generations(page, "leakd_python_gc_collections", "Garbage collections.", true);
+    write_generations(page, "leakd_python_gc_uncollectable_objects",
+                      "Objects that the garbage collector could not free.", false);
+    write_agent_drops(page);
+}
+
+/* ---- families of leakd itself ------------------------------------------------------------------- */
+
+static void write_single(struct exposition *e, const char *name, enum metric_kind kind,
+                         const char *help, double value)
+{
+    exposition_family(e, name, kind, help);
+    exposition_begin(e, "");
+    exposition_double(e, value);
+}
+
+static void write_labelled(struct exposition *e, const char *label, const char *name,
+                           uint64_t value)
+{
+    exposition_begin(e, "");
+    exposition_label(e, label, name);
+    exposition_u64(e, value);
+}
+
+static void write_build(struct exposition *e)
+{
+    exposition_family(e, "leakd_build", METRIC_INFO, "What is running.");
+    exposition_begin(e, "");
+    exposition_label(e, "version", LEAKD_VERSION);
+    exposition_label(e, "revision", LEAKD_REVISION);
+    exposition_u64(e, 1);
+}
+
+static void write_incidents(struct page *page)
+{
+    static const char *const severities[] = {"info", "warning", "critical"};
+    static const enum incident_state states[] = {
+#define X(name, text) INCIDENT_##name,
+        INCIDENT_STATES(X)
+#undef X
+    };
+    size_t state_count = sizeof(states) / sizeof(states[0]);
+    uint64_t counts[3][8] = {{0}};
+
+    for (size_t i = 0; i < query_incident_count(page->source->store); i++) {
+        const struct incident *incident = query_incident_at(page->source->store, i);
+
+        for (size_t s = 0; s < 3; s++)
+            counts[s][incident->state] += strcmp(incident->severity, severities[s]) == 0;
+    }
+    exposition_family(&page->exposition, "leakd_incidents", METRIC_GAUGE, "Incidents kept.");
+    for (size_t i = 0; i < 3 * state_count; i++) {
+        exposition_begin(&page->exposition, "");
+        exposition_label(&page->exposition, "severity", severities[i / state_count]);
+        exposition_label(&page->exposition, "state", incident_state_name(states[i % state_count]));
+        exposition_u64(&page->exposition, counts[i / state_count][states[i % state_count]]);
+    }
+}
+
+static void write_figures(struct page *page)
+{
+    struct exposition *e = &page->exposition;
+    struct http_figures f = {0};
+
+    page->source->figures(page->source->arg, &f);
+    write_single(e, "leakd_agents_connected", METRIC_GAUGE, "Agents that are connected.",
+                 (double)f.agents_connected);
+    write_single(e, "leakd_agent_frames", METRIC_COUNTER, "Frames read from agents.",
+                 (double)f.frames_total);
+    exposition_family(e, "leakd_agent_frames_dropped", METRIC_COUNTER,
+                      "Frames from agents that were not used.");
+    write_labelled(e, "reason", "bad", f.bad_frames_total);
+    write_single(e, "leakd_agent_connections_refused", METRIC_COUNTER,
+                 "Connections of agents that were refused.", (double)f.refused_connections_total);
+    exposition_family(e, "leakd_webhook_deliveries", METRIC_COUNTER,
+                      "Deliveries of notices: notices delivered or given up, attempts failed.");
+    write_labelled(e, "outcome", "delivered", f.notices_delivered_total);
+    write_labelled(e, "outcome", "failed", f.notices_failed_total);
+    write_labelled(e, "outcome", "given_up", f.notices_given_up_total);
+    write_single(e, "leakd_webhook_queue_length", METRIC_GAUGE, "Notices not delivered yet.",
+                 (double)f.notices_queued);
+}
+
+static void write_store(struct page *page)
+{
+    struct store_stats stats;
+
+    query_stats(page->source->store, &stats);
+    write_single(&page->exposition, "leakd_store_memory_bytes", METRIC_GAUGE,
+                 "Memory of series, sites and names.", (double)stats.bytes);
+    write_single(&page->exposition, "leakd_store_sites", METRIC_GAUGE, "Allocation sites kept.",
+                 (double)stats.sites);
+}
+
+static void write_requests(struct page *page)
+{
+    struct metrics *metrics = page->metrics;
+
+    exposition_family(&page->exposition, "leakd_http_requests", METRIC_COUNTER,
+                      "HTTP requests answered.");
+    for (size_t i = 0; i < metrics->route_count * (CODES + 1); i++) {
+        size_t route = i / (CODES + 1), code = i % (CODES + 1);
+
+        if (metrics->requests[route][code] == 0)
+            continue;
+        exposition_begin(&page->exposition, "");
+        exposition_label(&page->exposition, "route", metrics->route_names[route]);
+        if (code < CODES)
+            exposition_label_u64(&page->exposition, "code", codes[code]);
+        else
+            exposition_label(&page->exposition, "code", "other");
+        exposition_u64(&page->exposition, metrics->requests[route][code]);
+    }
+}
+
+static void write_durations(struct page *page)
+{
+    struct exposition *e = &page->exposition;
+    uint64_t count = 0;
+
+    exposition_family(e, "leakd_http_request_duration_seconds", METRIC_HISTOGRAM,
+                      "Time from the request's headers to its answer.");
+    for (size_t i = 0; i <= BOUNDS; i++) {
+        count += page->metrics->buckets[i];
+        exposition_begin(e, "_bucket");
+        exposition_label(e, "le", i < BOUNDS ? bounds[i].text : "+Inf");
+        exposition_u64(e, count);
+    }
+    exposition_begin(e, "_sum");
+    exposition_double(e, page->metrics->seconds_sum);
+    exposition_begin(e, "_count");
+    exposition_u64(e, count);
+}
+
+static void write_process_self(struct exposition *e)
+{
+    struct procfs_self self;
+
+    if (procfs_read_self(&procfs_host, &self) < 0)
+        return;
+    write_single(e, "process_cpu_seconds", METRIC_COUNTER, "CPU time of leakd.", self.cpu_seconds);
+    write_single(e, "process_resident_memory_bytes", METRIC_GAUGE, "Resident memory of leakd.",
+                 (double)self.rss_bytes);
+    write_single(e, "process_start_time_seconds", METRIC_GAUGE, "When leakd started.",
+                 (double)self.start_wall_ms / 1000);
+    write_single(e, "process_open_fds", METRIC_GAUGE, "Descriptors leakd holds.",
+                 (double)self.open_fds);
+    write_single(e, "process_max_fds", METRIC_GAUGE, "Descriptors leakd may hold.",
+                 (double)self.max_fds);
+}
+
+void metrics_write(struct metrics *metrics, const struct http_source *source,
+                   const struct metrics_live *live, bool open_metrics, struct buf *out)
+{
+    struct page page = {.metrics = metrics, .source = source};
+    struct exposition *e = &page.exposition;
+
+    exposition_init(e, out, open_metrics);
+    write_build(e);
+    write_figures(&page);
+    write_store(&page);
+    write_incidents(&page);
+    if (slots_update(metrics->slots, source->store) == 0)
+        write_processes(&page);
+    write_requests(&page);
+    write_durations(&page);
+    write_single(e, "leakd_http_connections", METRIC_GAUGE, "Connections open.",
+                 (double)live->connections);
+    write_single(e, "leakd_http_event_clients", METRIC_GAUGE, "Clients of the event stream.",
+                 (double)live->event_clients);
+    write_single(e, "leakd_http_event_clients_lagged", METRIC_COUNTER,
+                 "Clients of the event stream that were let go because they fell behind.",
+                 (double)live->events_lagged_total);
+    write_process_self(e);
+    exposition_end(e);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* The shapes Incident and Status. */
+#include "daemon/http/view.h"
+
+#include <unistd.h>
+
+#include "daemon/base/procfs.h"
+#include "leakd_version.h"
+
+static void put_deliveries(struct json *json, const struct incident *incident)
+{
+    json_array(json, "deliveries");
+    for (size_t i = 0; i < incident->delivery_count; i++) {
+        const struct delivery *delivery = &incident->deliveries[i];
+
+        json_object(json, NULL);
+        json_str(json, "receiver", delivery->receiver);
+        json_str(json, "event", delivery->event);
+        json_str(json, "notice_id", delivery->notice_id);
+        json_u64(json, "attempts", delivery->attempts);
+        if (delivery->http_status > 0)
+            json_i64(json, "http_status", delivery->http_status);
+        else
+            json_null(json, "http_status");
+        json_bool(json, "delivered", delivery->delivered);
+        view_time(json, "at_ms", delivery->at_wall_ms);
+        json_str(json, "error", delivery->error[0] ? delivery->error : NULL);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+/* The process is forgotten already: what the incident froze, in the same shape. */
+static void put_gone_process(struct json *json, const struct incident *incident)
+{
+    json_object(json, "process");
+    json_str(json, "id", incident->process_id);
+    json_i64(json, "pid", incident->pid);
+    json_str(json, "name", incident->process_name);
+    json_str(json, "unit", incident->unit);
+    json_str(json, "exe", incident->exe);
+    json_str(json, "runtime", "");
+    json_str(json, "state", process_state_name(PROCESS_EXITED));
+    json_str(json, "verdict", verdict_name(incident->verdict));
+    json_null(json, "since_ms");
+    json_str(json, "summary", incident->summary);
+    view_growth(json, "growth_bytes_per_s", &incident->growth);
+    json_u64(json, "live_bytes", incident->live_bytes);
+    json_u64(json, "rss_bytes", incident->rss_bytes);
+    json_null(json, "limit_bytes");
+    json_null(json, "time_to_limit_s");
+    json_u64(json, "alloc_bytes_total", 0);
+    json_u64(json, "free_bytes_total", 0);
+    json_u64(json, "alloc_count_total", 0);
+    json_u64(json, "sample_period_bytes", 0);
+    json_u64(json, "started_ms", 0);
+    json_object(json, "labels");
+    json_object_end(json);
+    json_bool(json, "forgotten", true);
+    json_object_end(json);
+}
+
+static void put_process(struct json *json, const struct http_source *source,
+                        const struct incident *incident)
+{
+    const struct process *process = query_process(source->store, incident->process_id);
+
+    if (process)
+        view_process(json, "process", source, process);
+    else
+        put_gone_process(json, incident);
+}
+
+static void put_evidence(struct json *json, const struct incident *incident)
+{
+    json_array(json, "sites");
+    for (size_t i = 0; i < incident->site_count; i++)
+        view_frozen_site(json, NULL, &incident->sites[i]);
+    json_array_end(json);
+    json_array(json, "types");
+    for (size_t i = 0; i < incident->type_count; i++)
+        view_frozen_type(json, NULL, &incident->types[i]);
+    json_array_end(json);
+    json_array(json, "retainers");
+    json_array_end(json);
+}
+
+void view_incident(struct json *json, const char *key, const struct http_source *source,
+                   const struct incident *incident)
+{
+    json_object(json, key);
+    json_str(json, "id", incident->id);
+    json_str(json, "fingerprint", incident->fingerprint);
+    json_str(json, "state", incident_state_name(incident->state));
+    json_str(json, "severity", incident->severity);
+    json_str(json, "verdict", verdict_name(incident->verdict));
+    json_u64(json, "opened_ms", incident->opened_wall_ms);
+    view_time(json, "resolved_ms", incident->resolved_wall_ms);
+    put_process(json, source, incident);
+    json_str(json, "summary", incident->summary);
+    json_str(json, "end", incident->end[0] ? incident->end : NULL);
+    view_growth(json, "growth_bytes_per_s", &incident->growth);
+    view_forecast(json, "time_to_limit_s", &incident->time_to_limit);
+    json_u64(json, "live_bytes", incident->live_bytes);
+    json_u64(json, "rss_bytes", incident->rss_bytes);
+    put_evidence(json, incident);
+    put_deliveries(json, incident);
+    json_object_end(json);
+}
+
+static void put_store(struct json *json, const struct http_source *source)
+{
+    struct store_stats stats;
+
+    query_stats(source->store, &stats);
+    json_u64(json, "processes", stats.processes);
+    json_u64(json, "processes_watching", stats.processes_watching);
+    json_u64(json, "incidents", query_incident_count(source->store));
+    json_u64(json, "incidents_open", stats.incidents_open);
+    json_u64(json, "sites", stats.sites);
+    json_u64(json, "store_bytes", stats.bytes);
+}
+
+static void put_figures(struct json *json, const struct http_source *source)
+{
+    struct http_figures figures = {0};
+
+    source->figures(source->arg, &figures);
+    json_u64(json, "agents_connected", figures.agents_connected);
+    json_u64(json, "frames_total", figures.frames_total);
+    json_u64(json, "bad_frames_total", figures.bad_frames_total);
+    json_u64(json, "refused_connections_total", figures.refused_connections_total);
+    json_object(json, "notices");
+    json_u64(json, "queued", figures.notices_queued);
+    json_u64(json, "delivered_total", figures.notices_delivered_total);
+    json_u64(json, "failed_total", figures.notices_failed_total);
+    json_u64(json, "given_up_total", figures.notices_given_up_total);
+    json_object_end(json);
+}
+
+void view_status(struct json *json, const char *key, const struct http_source *source,
+                 uint64_t started_wall_ms, size_t event_clients)
+{
+    struct procfs_self self = {0};
+    char host[256] = "";
+
+    /* A name that does not fit is cut without a NUL. */
+    gethostname(host, sizeof(host) - 1);
+    procfs_read_self(&procfs_host, &self);
+    json_object(json, key);
+    json_str(json, "version", LEAKD_VERSION);
+    json_str(json, "host", host);
+    json_u64(json, "now_ms", source->now_wall_ms());
+    json_u64(json, "started_ms", started_wall_ms);
+    put_store(json, source);
+    put_figures(json, source);
+    json_u64(json, "event_clients", event_clients);
+    json_u64(json, "rss_bytes", self.rss_bytes);
+    json_double(json, "cpu_seconds_total", self.cpu_seconds);
+    json_object_end(json);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/map.h"
+#include "daemon/store/private.h"
+
+/* In memory; some 10 KB each. Ended ones leave first, oldest first. */
+#define INCIDENTS_MAX 1000u
+
+#define X(name, text) text,
+const char *incident_state_name(enum incident_state state)
+{
+    static const char *const names[] = {INCIDENT_STATES(X)};
+
+    return names[state];
+}
+#undef X
+
+static void free_site(struct frozen_site *site)
+{
+    for (size_t i = 0; i < site->frame_count; i++) {
+        free(site->frames[i].function);
+        free(site->frames[i].file);
+        free(site->frames[i].module);
+    }
+}
+
+void incident_free(struct incident *incident)
+{
+    if (!incident)
+        return;
+    for (size_t i = 0; i < incident->site_count; i++)
+        free_site(&incident->sites[i]);
+    for (size_t i = 0; i < incident->type_count; i++)
+        free(incident->types[i].name);
+    free(incident->process_name);
+    free(incident->unit);
+    free(incident->exe);
+    free(incident);
+}
+
+/* 8 characters without I, L, O and U: people read them out. The same number on two hosts at the
+ * same millisecond is harmless; in one store the id is unique. */
+static void write_id(struct store *store, struct incident *incident)
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    uint64_t hash;
+
+    do {
+        hash = 0xcbf29ce484222325u ^ incident->opened_wall_ms;
+        hash = (hash ^ ++store->incident_serial) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 29;
+        hash *= 0xbf58476d1ce4e5b9u;
+        hash ^= hash >> 32;
+        for (int i = 0; i < 8; i++)
+            incident->id[i] = digits[hash >> (5 * i) & 31];
+        incident->id[8] = '\0';
+    } while (store_incident(store, incident->id));
+}
+
+static void drop_oldest(struct store *store)
+{
+    size_t at = 0;
+
+    while (at < store->incident_count && store->incidents[at]->state != INCIDENT_RESOLVED)
+        at++;
+    if (at == store->incident_count)
+        at = 0;
+    incident_free(store->incidents[at]);
+    store->incident_count--;
+    memmove(&store->incidents[at], &store->incidents[at + 1],
+            (store->incident_count - at) * sizeof(*store->incidents));
+}
+
+static int make_room(struct store *store)
+{
+    size_t cap = store->incident_cap ? store->incident_cap * 2 : 16;
+    struct incident **incidents;
+
+    if (store->incident_count >= INCIDENTS_MAX)
+        drop_oldest(store);
+    if (store->incident_count < store->incident_cap)
+        return 0;
+    incidents = realloc(store->incidents, cap * sizeof(struct incident *));
+    if (!incidents)
+        return -ENOMEM;
+    store->incidents = incidents;
+    store->incident_cap = cap;
+    return 0;
+}
+
+int store_open_incident(struct store *store, struct incident *take, struct incident **out)
+{
+    int rc;
+
+    rc = make_room(store);
+    if (rc < 0) {
+        incident_free(take);
+        return rc;
+    }
+    write_id(store, take);
+    take->revision = 1;
+    store->incidents[store->incident_count++] = take;
+    *out = take;
+    return 0;
+}
+
+struct incident *store_incident(struct store *store, const char *id)
+{
+    for (size_t i = 0; i < store->incident_count; i++) {
+        if (strcmp(store->incidents[i]->id, id) == 0)
+            return store->incidents[i];
+    }
+    return NULL;
+}
+
+struct incident *store_find_open_incident(struct store *store, const char *process_id)
+{
+    for (size_t i = store->incident_count; i-- > 0;) {
+        struct incident *incident = store->incidents[i];
+
+        if (incident->state != INCIDENT_RESOLVED && strcmp(incident->process_id, process_id) == 0)
+            return incident;
+    }
+    return NULL;
+}
+
+void store_touch_incident(struct incident *incident)
+{
+    incident->revision++;
+}

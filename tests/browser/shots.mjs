@@ -1,0 +1,45 @@
+// Pictures of every screen into tests/out/, to be looked at: node tests/browser/shots.mjs
+
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { launch } from './browser.mjs';
+import { startMock } from './mock.mjs';
+
+const OUT = join(dirname(fileURLToPath(import.meta.url)), '../out');
+
+const SHOTS = [
+  ['overview-light', '/', { width: 1440, height: 900 }, 'light'],
+  ['overview-dark', '/', { width: 1440, height: 900 }, 'dark'],
+  ['overview-laptop', '/', { width: 1100, height: 800 }, 'light'],
+  ['overview-phone', '/', { width: 390, height: 844 }, 'light'],
+  ['process-light', '/p/2210-15470', { width: 1440, height: 1000 }, 'light'],
+  ['process-dark', '/p/2210-15470?ahead=limit', { width: 1440, height: 1000 }, 'dark'],
+  ['process-phone', '/p/2210-15470', { width: 390, height: 844 }, 'dark'],
+  ['incidents-light', '/incidents', { width: 1440, height: 700 }, 'light'],
+  ['incident-light', '/i/7F3K', { width: 1440, height: 1000 }, 'light'],
+];
+
+async function shoot(browser, mock, [name, path, viewport, colorScheme]) {
+  const context = await browser.newContext({ viewport, colorScheme, locale: 'en-GB' });
+  const page = await context.newPage();
+  await page.goto(mock.url + path);
+  await page.locator('h1').waitFor();
+  if (path.startsWith('/p/')) {
+    await page.locator('.uplot').waitFor();
+    await page.locator('.disclose').first().click();
+  }
+  await page.waitForTimeout(400);
+  await page.screenshot({ path: join(OUT, `${name}.png`), fullPage: true });
+  await context.close();
+}
+
+mkdirSync(OUT, { recursive: true });
+const mock = await startMock();
+const browser = await launch();
+for (const shot of SHOTS) await shoot(browser, mock, shot);
+mock.processes = () => [];
+mock.incidents = () => [];
+await shoot(browser, mock, ['empty-light', '/', { width: 1440, height: 800 }, 'light']);
+await browser.close();
+await mock.close();

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""tests/run after the packages are there: builds, runs every step, adds up the TAP of all."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PYTHON = "/usr/bin/python3"
+LONG = "--long" in sys.argv
+BUILDS = {
+    # name: compiler, sanitizers, other options
+    "asan": ("gcc", "address,undefined", ["-DLEAKD_WEB=ON"]),
+    "clang": ("clang", "address,undefined", ["-DLEAKD_WEB=OFF"]),
+    "tsan": ("gcc", "thread", ["-DLEAKD_WEB=OFF"]),
+    "plain": ("gcc", "", ["-DLEAKD_WEB=ON"]),
+}
+TAP = re.compile(r"^\s*(not )?ok\b(.*)$")
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.bad = []
+
+    def add(self, step, line):
+        match = TAP.match(line)
+        if not match:
+            return
+        if re.search(r"#\s*SKIP", match.group(2), re.I):
+            self.skipped += 1
+        elif match.group(1):
+            self.failed += 1
+            self.bad.append(f"{step}:{match.group(2)}")
+        else:
+            self.passed += 1
+
+
+def folder(build):
+    return os.path.join(ROOT, "build", build)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run(tally, step, command, env=None, timeout=1200, cwd=ROOT, tap=True):
+    """Streams a command; its TAP lines are counted, or, without TAP, its exit status is."""
+    started = time.monotonic()
+    environment = dict(os.environ, **(env or {}))
+    before = tally.passed + tally.failed + tally.skipped
+    failed_before = tally.failed
+    lines = []
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               errors="replace", start_new_session=True)
+    watchdog = subprocess.Popen(["sh", "-c", f"sleep {timeout}; kill -KILL -{process.pid}"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                start_new_session=True)
+    for line in process.stdout:
+        lines.append(line.rstrip("\n"))
+        if tap:
+            tally.add(step, line)
+    status = process.wait()
+    os.killpg(watchdog.pid, 9)
+    watchdog.wait()
+    counted = tally.passed + tally.failed + tally.skipped - before
+    if not tap:
+        tally.add(step, ("ok" if status == 0 else "not ok") + f" - {step}")
+    elif status != 0 and tally.failed == failed_before:
+        tally.add(step, f"not ok - {step} ended with {status}")
+    elif counted == 0:
+        tally.add(step, f"not ok - {step} ran no test")
+    failed = tally.failed > failed_before
+    took = time.monotonic() - started
+    say(f"{'FAILED' if failed else 'ok':>6}  {step}  ({took:.0f} s)")
+    if failed:
+        for line in lines[-200:]:
+            say("        " + line)
+    else:
+        for line in lines:
+            if re.search(r"#\s*SKIP", line, re.I):
+                say("        " + line.strip())
+    return not failed
+
+
+def build(tally, name):
+    compiler, sanitize, options = BUILDS[name]
+    command = (f"cmake -S . -B build/{name} -G Ninja -DCMAKE_C_COMPILER={compiler} "
+               f"-DLEAKD_SANITIZE={sanitize} {' '.join(options)} >build/{name}.log 2>&1 "
+               f"&& ninja -C build/{name} >>build/{name}.log 2>&1 "
+               f"|| {{ tail -60 build/{name}.log; exit 1; }}")
+    os.makedirs(os.path.join(ROOT, "build"), exist_ok=True)
+    return run(tally, f"build with {compiler}, sanitizers: {sanitize or 'none'}",
+               ["sh", "-c", command], tap=False)
+
+
+def unit(tally, name, pattern="test_*"):
+    for program in sorted(glob.glob(os.path.join(folder(name), "unit", pattern))):
+        tap_file = program + ".tap"
+        if os.path.exists(tap_file):
+            os.unlink(tap_file)
+        # Check writes TAP to a file; the program's own output is for the failure report.
+        command = f'"{program}"; status=$?; cat "{tap_file}" 2>/dev/null; exit $status'
+        run(tally, f"unit {name}: {os.path.basename(program)}", ["sh", "-c", command],
+            env={"CK_TAP_LOG_FILE_NAME": tap_file, "CK_VERBOSITY": "silent",
+                 "CK_DEFAULT_TIMEOUT": "60", "LEAKD_BUILD": folder(name),
+                 "UBSAN_OPTIONS": "print_stacktrace=1"}, timeout=300)
+
+
+def fuzz(tally):
+    seconds = 300 if LONG else 8
+    for program in sorted(glob.glob(os.path.join(folder("clang"), "fuzz", "fuzz_*"))):
+        name = os.path.basename(program)
+        if not os.access(program, os.X_OK):
+            continue
+        work = os.path.join(folder("clang"), "fuzz", "corpus", name)
+        os.makedirs(work, exist_ok=True)
+        seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name)
+        command = [program, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10",
+                   "-print_final_stats=1", work]
+        if os.path.isdir(seeds):
+            command.append(seeds)
+        run(tally, f"fuzz {name}, {seconds} s", command, tap=False,
+            env={"ASAN_OPTIONS": "detect_leaks=1"}, cwd=work)
+
+
+def python_files(tally, step, pattern, build_name="asan", timeout=1200, env=None):
+    for path in sorted(glob.glob(os.path.join(ROOT, pattern))):
+        run(tally, f"{step}: {os.path.basename(path)}", [PYTHON, "tests/lib/tap.py", path],
+            env=dict({"LEAKD_BUILD": folder(build_name), "PYTHONDONTWRITEBYTECODE": "1",
+                      "LEAKD_LONG": "1" if LONG else ""}, **(env or {})), timeout=timeout)
+
+
+def lint(tally):
+    for script in sorted(glob.glob(os.path.join(ROOT, "tests", "lint", "*.sh"))):
+        run(tally, f"lint: {os.path.basename(script)}", ["sh", script],
+            env={"LEAKD_BUILD": folder("plain")})
+
+
+def browser(tally):
+    where = os.path.join(ROOT, "tests", "browser")
+    if not os.path.exists(os.path.join(where, "package.json")):
+        return
+    if not shutil.which("chromium"):
+        tally.add("browser", "ok - browser # SKIP no chromium on this machine")
+        return
+    if not run(tally, "browser: npm ci",
+               ["sh", "-c", "cmp -s package-lock.json node_modules/.lock-installed || "
+                "{ npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && "
+                "cp package-lock.json node_modules/.lock-installed; }"],
+               tap=False, cwd=where, env={"PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1"}):
+        return
+    for path in sorted(glob.glob(os.path.join(where, "*.test.mjs"))):
+        run(tally, f"browser: {os.path.basename(path)}",
+            ["node", "--test", "--test-reporter=tap", path],
+            env={"LEAKD_BUILD": folder("plain")}, cwd=where, timeout=600)
+
+
+def steps(tally):
+    yield "build", lambda: [build(tally, name) for name in BUILDS]
+    yield "lint", lambda: lint(tally)
+    yield "unit", lambda: (unit(tally, "asan"), unit(tally, "clang"),
+                           unit(tally, "tsan", "test_core*"))
+    yield "fuzz", lambda: fuzz(tally)
+    yield "replay", lambda: python_files(tally, "replay", "tests/replay/test_*.py", "plain")
+    yield "system", lambda: python_files(tally, "system", "tests/system/test_*.py", "asan")
+    yield "browser", lambda: browser(tally)
+
+
+def main():
+    tally = Tally()
+    wanted = [word for word in sys.argv[1:] if not word.startswith("--")]
+    for name, step in steps(tally):
+        if not wanted or name in wanted:
+            step()
+    started = int(os.environ.get("LEAKD_TESTS_STARTED", time.time()))
+    for bad in tally.bad:
+        say(f"failed: {bad}")
+    say(f"took {int(time.time()) - started} s")
+    say(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,312 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Generates labelled memory series: programs that leak, and programs that only look like it.
+
+usage: gen.py FOLDER [--seed N] [--each N]
+
+Writes FOLDER/CLASS_NN.csv (t_seconds,bytes) and FOLDER/labels.csv in the form that the scorer of the
+growth corpus reads. The same seed gives the same bytes. A leak must be large enough to be found by
+somebody: Series.leak_rate refuses those that even a perfect test could not see in a quarter of the
+series.
+"""
+import argparse
+import csv
+import math
+import os
+import random
+
+MIB = 1 << 20
+PAGE = 4096
+HOUR = 3600.0
+DAY = 86400.0
+
+
+class Series:
+    """One series in the making: times, a level, and noise as allocators make it."""
+
+    def __init__(self, rng, steps=(1, 2, 5, 10, 15, 30, 60), count=(900, 2600), level=(2, 4096)):
+        self.rng = rng
+        self.dt = rng.choice(steps)
+        self.n = rng.randint(*count)
+        self.span = self.n * self.dt
+        self.level = MIB * log_uniform(rng, *level)
+        self.sd = self.level * log_uniform(rng, 0.0005, 0.02)
+        self.tau = log_uniform(rng, 5, 200)
+        self.onset = 0.0
+        self.rate = 0.0
+        self.missing = []
+
+    def times(self):
+        return [i * self.dt for i in range(self.n)]
+
+    def leak_rate(self, span):
+        """Bytes per second that add 15 % to 400 % of the level over span, and stand out of the
+        noise: T* = (12 z^2 s^2 dt / b^2)^(1/3), the time a perfect test needs, with z = 4.5 and the
+        noise counted at its correlation time, is below a quarter of the span."""
+        correlated = max(self.dt, 2 * self.tau)
+        while True:
+            rate = self.level * log_uniform(self.rng, 0.15, 4) / span
+            perfect = (12 * 4.5**2 * self.sd**2 * correlated / rate**2) ** (1 / 3)
+            if perfect < span / 4 and rate * span > 4 * MIB:
+                return rate
+            self.sd *= 0.8
+
+    def noise(self):
+        keep = math.exp(-self.dt / self.tau)
+        kick = self.sd * math.sqrt(1 - keep * keep)
+        value = self.rng.gauss(0, self.sd)
+        for _ in range(self.n):
+            value = keep * value + self.rng.gauss(0, kick)
+            spike = self.rng.random() < 0.002
+            yield value + self.rng.gauss(0, self.sd / 3) + (4 * self.sd * self.rng.random() if spike else 0)
+
+    def rows(self, shape):
+        """shape(t) is the memory without noise."""
+        for t, noise in zip(self.times(), self.noise()):
+            if not any(start <= t < end for start, end in self.missing):
+                yield t, max(PAGE, round((shape(t) + noise) / PAGE) * PAGE)
+
+
+def log_uniform(rng, low, high):
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
+
+
+# ---- programs that leak: each sets s.onset and s.rate and returns the shape ---------------------
+
+
+def linear(s):
+    s.rate = s.leak_rate(s.span)
+    return lambda t: s.level + s.rate * t
+
+
+def late(s):
+    s.onset = s.span * s.rng.uniform(0.2, 0.5)
+    s.rate = s.leak_rate(s.span - s.onset)
+    return lambda t: s.level + s.rate * max(0, t - s.onset)
+
+
+def after_warmup(s):
+    warm = s.span * s.rng.uniform(0.01, 0.06)
+    s.onset = 3 * warm
+    s.rate = s.leak_rate(s.span - s.onset)
+    return lambda t: s.level * (1 - 0.6 * math.exp(-t / warm)) + s.rate * max(0, t - s.onset)
+
+
+def under_collector(s):
+    period = max(6 * s.dt, log_uniform(s.rng, 20, 200))
+    swing = s.level * s.rng.uniform(0.05, 0.4)
+    s.rate = s.leak_rate(s.span)
+    return lambda t: s.level + s.rate * t + swing * (t % period / period)
+
+
+def under_sawtooth(s):
+    period = s.span / s.rng.uniform(12, 40)
+    swing = s.level * s.rng.uniform(0.05, 0.3)
+    s.rate = s.leak_rate(s.span)
+    return lambda t: s.level + s.rate * t + swing * (t % period / period)
+
+
+def bursty(s):
+    mean = s.span / s.rng.uniform(40, 150)
+    s.rate = s.leak_rate(s.span)
+    jumps, at = [], 0.0
+    while at < s.span:
+        at += s.rng.expovariate(1 / mean)
+        jumps.append(at)
+    return steps_at(s, jumps, s.rate * mean)
+
+
+def stairs(s):
+    period = s.span / s.rng.uniform(40, 120)
+    s.rate = s.leak_rate(s.span)
+    return lambda t: s.level + s.rate * period * math.floor(t / period)
+
+
+def steps_at(s, jumps, size):
+    state = {"next": 0}
+
+    def shape(t):
+        while state["next"] < len(jumps) and jumps[state["next"]] <= t:
+            state["next"] += 1
+        return s.level + size * state["next"]
+
+    return shape
+
+
+def accelerating(s):
+    s.rate = s.leak_rate(s.span)
+    return lambda t: s.level + s.rate * t * (0.6 + 0.8 * t / s.span)
+
+
+def per_request(s):
+    period = s.span / s.rng.uniform(6, 20)
+    s.rate = s.leak_rate(s.span)
+    deep = s.rng.uniform(0.3, 0.8)
+    wave = lambda t: t - deep * period / (2 * math.pi) * math.sin(2 * math.pi * t / period)
+    return lambda t: s.level + s.rate * wave(t)
+
+
+def under_day(s):
+    s.dt, s.n = 60, 3400
+    s.span = s.n * s.dt
+    swing = s.level * s.rng.uniform(0.05, 0.25)
+    phase = s.rng.random()
+    s.rate = max(s.leak_rate(s.span), swing / DAY)
+    return lambda t: s.level + s.rate * t + swing * (1 + math.sin(2 * math.pi * (t / DAY + phase))) / 2
+
+
+def restarted(s):
+    life = s.span / s.rng.uniform(2.5, 4)
+    s.rate = s.leak_rate(life) + 1.5 * s.level / life
+    return lambda t: s.level + s.rate * (t % life)
+
+
+def with_gaps(s):
+    for _ in range(4):
+        start = s.rng.uniform(0.1, 0.9) * s.span
+        s.missing.append((start, start + s.rng.uniform(0.01, 0.05) * s.span))
+    return linear(s)
+
+
+def big_heap(s):
+    s.level *= 16
+    s.sd = s.level * log_uniform(s.rng, 0.0002, 0.005)
+    return late(s)
+
+
+# ---- programs that do not -----------------------------------------------------------------------
+
+
+def flat(s):
+    return lambda t: s.level
+
+
+def wandering(s):
+    s.tau = s.span * s.rng.uniform(0.005, 0.03)
+    s.sd = s.level * s.rng.uniform(0.01, 0.08)
+    return lambda t: s.level
+
+
+def warm_up(s):
+    warm = s.span * s.rng.uniform(0.005, 0.1)
+    return lambda t: s.level * (1 - s.rng_share * math.exp(-t / warm))
+
+
+def cache(s):
+    fill = s.span * s.rng.uniform(0.02, 0.15)
+    return lambda t: s.level * (1 + s.rng_share * 2 * (1 - math.exp(-t / fill)))
+
+
+def short_fill(s):
+    fill = min(540, s.span / 10)
+    return lambda t: s.level * (1 + s.rng_share * 2 * min(1, t / fill))
+
+
+def collector(s):
+    period = max(6 * s.dt, log_uniform(s.rng, 20, 300))
+    swing = s.level * s.rng.uniform(0.1, 1)
+    return lambda t: s.level + swing * (t % period / period)
+
+
+def batch(s):
+    period = s.span / s.rng.uniform(6, 20)
+    busy = s.rng.uniform(0.1, 0.4)
+    swing = s.level * s.rng.uniform(0.3, 2)
+
+    def shape(t):
+        phase = t % period / period / busy
+        return s.level + swing * (min(1, 3 * phase) if phase < 1 else 0)
+
+    return shape
+
+
+def stepping(s):
+    jumps = sorted(s.rng.uniform(0, s.span) for _ in range(s.rng.randint(1, 3)))
+    return steps_at(s, jumps, s.level * s.rng.uniform(0.1, 0.4))
+
+
+def logarithmic(s):
+    early = s.span * s.rng.uniform(0.002, 0.01)
+    return lambda t: s.level * (1 + 0.2 * s.rng_share * math.log(1 + t / early))
+
+
+def daily(s):
+    s.dt, s.n = 60, 3400
+    s.span = s.n * s.dt
+    swing = s.level * s.rng.uniform(0.05, 0.5)
+    phase = s.rng.random()
+    return lambda t: s.level + swing * (1 + math.sin(2 * math.pi * (t / DAY + phase))) / 2
+
+
+def fragmenting(s):
+    early = s.span * s.rng.uniform(0.01, 0.05)
+    return lambda t: s.level * (1 + s.rng_share * t / (t + early))
+
+
+def innocent_restarts(s):
+    life = s.span / s.rng.uniform(2.5, 5)
+    return lambda t: s.level * (1 - s.rng_share * math.exp(-(t % life) / (0.01 * s.span)))
+
+
+def innocent_gaps(s):
+    start = s.rng.uniform(0.2, 0.8) * s.span
+    s.missing.append((start, start + s.rng.uniform(0.02, 0.1) * s.span))
+    return s.rng.choice([flat, cache, collector])(s)
+
+
+# ---- growth that ends: nothing in the series tells it from a leak before it does ------------------
+
+
+def flushed(s):
+    period = s.span / s.rng.uniform(4, 12)
+    swing = s.level * s.rng.uniform(0.2, 1)
+    return lambda t: s.level + swing * (t % period / period)
+
+
+def straight_fill(s):
+    fill = s.span * s.rng.uniform(0.1, 0.4)
+    return lambda t: s.level * (1 + 2 * s.rng_share * min(1, t / fill))
+
+
+LEAKY = [linear, late, after_warmup, under_collector, under_sawtooth, bursty, stairs, accelerating,
+         per_request, under_day, restarted, with_gaps, big_heap]
+INNOCENT = [flat, wandering, warm_up, cache, short_fill, collector, batch, stepping, logarithmic,
+            daily, fragmenting, innocent_restarts, innocent_gaps]
+AMBIGUOUS = [flushed, straight_fill]
+
+
+def write_series(folder, rng, make, kind, number):
+    s = Series(rng)
+    s.rng_share = rng.uniform(0.2, 0.8)
+    shape = make(s)
+    name = "%s_%s_%02d.csv" % (kind, make.__name__, number)
+    with open(os.path.join(folder, name), "w") as file:
+        file.write("t_seconds,bytes\n")
+        file.writelines("%d,%d\n" % row for row in s.rows(shape))
+    return [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), round(s.onset, 1),
+            round(s.rate, 1), s.dt]
+
+
+def generate(folder, seed, each):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "labels.csv"), "w", newline="") as file:
+        labels = csv.writer(file)
+        labels.writerow("file class leak onset_s rate_bytes_per_s sample_interval_s".split())
+        for kind, makes in (("leak", LEAKY), ("ok", INNOCENT), ("ends", AMBIGUOUS)):
+            for make in makes:
+                for number in range(each):
+                    rng = random.Random("%d %s %d" % (seed, make.__name__, number))
+                    labels.writerow(write_series(folder, rng, make, kind, number))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="generates labelled memory series")
+    parser.add_argument("folder")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--each", type=int, default=4, help="series a class")
+    options = parser.parse_args()
+    generate(options.folder, options.seed, options.each)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include <check.h>
+#include <string.h>
+
+#include "agent/python/layout.h"
+
+static struct layout_version parsed(const char *text)
+{
+    struct layout_version version;
+
+    ck_assert(layout_parse_version(text, &version));
+    return version;
+}
+
+START_TEST(release_is_final)
+{
+    struct layout_version version = parsed("3.11.2 (main, Sep  5 2026, 11:15:09) [GCC 12.2.0]");
+
+    ck_assert_uint_eq(version.major, 3);
+    ck_assert_uint_eq(version.minor, 11);
+    ck_assert_uint_eq(version.micro, 2);
+    ck_assert(version.final);
+    ck_assert(!version.free_threaded);
+    ck_assert(!version.pypy);
+    ck_assert(parsed("3.12.1+ (heads/3.12:0000000)").final);
+}
+END_TEST
+
+START_TEST(prerelease_is_not_final)
+{
+    ck_assert(!parsed("3.14.0a3 (main)").final);
+    ck_assert(!parsed("3.13.0rc2 (main)").final);
+    ck_assert(!parsed("3.13.0b1+ (main)").final);
+}
+END_TEST
+
+START_TEST(other_builds_are_told_apart)
+{
+    ck_assert(parsed("3.13.0 experimental free-threading build (main)").free_threaded);
+    ck_assert(parsed("3.10.14 (39dc8d3c85a7, Aug 27 2024) [PyPy 7.3.17 with GCC]").pypy);
+}
+END_TEST
+
+START_TEST(what_is_no_version_is_refused)
+{
+    struct layout_version version;
+
+    ck_assert(!layout_parse_version("", &version));
+    ck_assert(!layout_parse_version("three", &version));
+    ck_assert(!layout_parse_version("3", &version));
+    ck_assert(!layout_parse_version("3.x", &version));
+    ck_assert(!layout_parse_version("3.11.", &version));
+}
+END_TEST
+
+START_TEST(only_known_versions_have_a_layout)
+{
+    for (unsigned minor = 8; minor <= 13; minor++) {
+        ck_assert_ptr_nonnull(layout_find(3, minor));
+        ck_assert_uint_eq(layout_find(3, minor)->minor, minor);
+    }
+    ck_assert_ptr_null(layout_find(3, 7));
+    ck_assert_ptr_null(layout_find(3, 14));
+    ck_assert_ptr_null(layout_find(2, 11));
+    ck_assert_ptr_null(layout_find(4, 11));
+}
+END_TEST
+
+START_TEST(pools_are_larger_from_3_10)
+{
+    ck_assert_uint_eq(layout_find(3, 9)->pool_bytes, 4096);
+    ck_assert_uint_eq(layout_find(3, 10)->pool_bytes, 16384);
+}
+END_TEST
+
+/* The interpreter's own table as 3.13.0 has it. */
+static void fill_table(uint8_t *table)
+{
+    static const struct {
+        size_t place;
+        uint64_t value;
+    } fields[] = {
+        {8, 0x030d00f0}, {16, 0},   {32, 608},  {40, 632},  {64, 7264}, {80, 7400}, {176, 16},
+        {184, 72},       {192, 152}, {232, 8},  {240, 0},   {248, 56},  {264, 70},  {280, 112},
+        {296, 128},      {304, 136}, {312, 68}, {344, 200}, {560, 40},
+    };
+
+    memset(table, 0, LAYOUT_OFFSETS_BYTES);
+    memcpy(table, "xdebugpy", 8);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        memcpy(table + fields[i].place, &fields[i].value, 8);
+}
+
+static void set_field(uint8_t *table, size_t place, uint64_t value)
+{
+    memcpy(table + place, &value, sizeof(value));
+}
+
+START_TEST(own_table_of_3_13_0_agrees_with_ours)
+{
+    uint8_t table[LAYOUT_OFFSETS_BYTES];
+    struct layout layout = *layout_find(3, 13);
+
+    fill_table(table);
+    ck_assert(layout_apply_offsets(&layout, table, sizeof(table)));
+    ck_assert_mem_eq(&layout, layout_find(3, 13), sizeof(layout));
+}
+END_TEST
+
+START_TEST(own_table_corrects_ours)
+{
+    uint8_t table[LAYOUT_OFFSETS_BYTES];
+    struct layout layout = *layout_find(3, 13);
+
+    fill_table(table);
+    set_field(table, 184, 80);  /* current frame */
+    set_field(table, 344, 216); /* code units */
+    ck_assert(layout_apply_offsets(&layout, table, sizeof(table)));
+    ck_assert_uint_eq(layout.thread_frame, 80);
+    ck_assert_uint_eq(layout.code_units, 216);
+    ck_assert_uint_eq(layout.code_first_traceable, 200);
+}
+END_TEST
+
+START_TEST(table_that_is_not_understood_changes_nothing)
+{
+    uint8_t table[LAYOUT_OFFSETS_BYTES];
+    struct layout layout = *layout_find(3, 13);
+
+    fill_table(table);
+    ck_assert(!layout_apply_offsets(&layout, table, sizeof(table) - 1));
+    set_field(table, 16, 1); /* free-threaded */
+    ck_assert(!layout_apply_offsets(&layout, table, sizeof(table)));
+    fill_table(table);
+    set_field(table, 8, 0x030e00f0); /* another version */
+    ck_assert(!layout_apply_offsets(&layout, table, sizeof(table)));
+    fill_table(table);
+    set_field(table, 304, UINT64_MAX);
+    ck_assert(!layout_apply_offsets(&layout, table, sizeof(table)));
+    fill_table(table);
+    table[0] = 'y';
+    ck_assert(!layout_apply_offsets(&layout, table, sizeof(table)));
+    ck_assert_mem_eq(&layout, layout_find(3, 13), sizeof(layout));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("python_layout");
+    TCase *tcase = tcase_create("layout");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(tcase, release_is_final);
+    tcase_add_test(tcase, prerelease_is_not_final);
+    tcase_add_test(tcase, other_builds_are_told_apart);
+    tcase_add_test(tcase, what_is_no_version_is_refused);
+    tcase_add_test(tcase, only_known_versions_have_a_layout);
+    tcase_add_test(tcase, pools_are_larger_from_3_10);
+    tcase_add_test(tcase, own_table_of_3_13_0_agrees_with_ours);
+    tcase_add_test(tcase, own_table_corrects_ours);
+    tcase_add_test(tcase, table_that_is_not_understood_changes_nothing);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/base/procfs.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/base/clock.h"
+
+static char folder[64];
+static char proc[80];
+static char cgroup[80];
+static struct procfs fs;
+
+/* Writes a file below the test's folder, with the folders above it. */
+static void put(const char *path, const char *text)
+{
+    char command[1024], full[512];
+    FILE *out;
+
+    snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s/%s')\"", folder, path);
+    ck_assert_int_eq(system(command), 0);
+    snprintf(full, sizeof(full), "%s/%s", folder, path);
+    out = fopen(full, "w");
+    ck_assert_ptr_nonnull(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+static void make_world(void)
+{
+    snprintf(folder, sizeof(folder), "/tmp/leakd-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(proc, sizeof(proc), "%s/proc", folder);
+    snprintf(cgroup, sizeof(cgroup), "%s/cgroup", folder);
+    fs = (struct procfs){.proc = proc, .cgroup = cgroup};
+    put("proc/meminfo", "MemTotal:       16777216 kB\nMemFree:  1 kB\n");
+}
+
+static void remove_world(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+#define STAT_TAIL                                                                                  \
+    " S 41 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 123456 9000 300 18446744073709551615"
+
+START_TEST(stat_survives_a_hostile_name)
+{
+    struct procfs_stat stat;
+
+    put("proc/42/stat", "42 (a) R 1 (b c)" STAT_TAIL "\n");
+    ck_assert_int_eq(procfs_read_stat(&fs, 42, &stat), 0);
+    ck_assert_str_eq(stat.comm, "a) R 1 (b c");
+    ck_assert_int_eq(stat.state, 'S');
+    ck_assert_int_eq(stat.parent_pid, 41);
+    ck_assert_uint_eq(stat.start_ticks, 123456);
+}
+END_TEST
+
+START_TEST(a_process_that_is_gone_is_esrch)
+{
+    struct procfs_stat stat;
+    struct procfs_memory_limit limit;
+    uint64_t rss;
+    char unit[64];
+
+    ck_assert_int_eq(procfs_read_stat(&fs, 43, &stat), -ESRCH);
+    ck_assert_int_eq(procfs_read_rss_bytes(&fs, 43, &rss), -ESRCH);
+    ck_assert_int_eq(procfs_read_unit(&fs, 43, unit, sizeof(unit)), -ESRCH);
+    ck_assert_int_eq(procfs_read_limit(&fs, 43, &limit), -ESRCH);
+}
+END_TEST
+
+START_TEST(a_cut_stat_is_refused)
+{
+    struct procfs_stat stat;
+
+    put("proc/42/stat", "42 (a) S 41 42");
+    ck_assert_int_eq(procfs_read_stat(&fs, 42, &stat), -EBADMSG);
+    put("proc/42/stat", "");
+    ck_assert_int_eq(procfs_read_stat(&fs, 42, &stat), -EBADMSG);
+}
+END_TEST
+
+START_TEST(rss_is_in_bytes)
+{
+    uint64_t rss;
+
+    put("proc/42/statm", "900 300 200 1 0 100 0\n");
+    ck_assert_int_eq(procfs_read_rss_bytes(&fs, 42, &rss), 0);
+    ck_assert_uint_eq(rss, 300 * (uint64_t)sysconf(_SC_PAGESIZE));
+}
+END_TEST
+
+START_TEST(start_is_boot_plus_ticks)
+{
+    uint64_t wall;
+
+    put("proc/stat", "cpu  1 2 3\nintr 99 1 2\nbtime 1700000000\nprocesses 5\n");
+    ck_assert_int_eq(procfs_start_wall_ms(&fs, 250 * (uint64_t)sysconf(_SC_CLK_TCK), &wall), 0);
+    ck_assert_uint_eq(wall, UINT64_C(1700000250000));
+}
+END_TEST
+
+static void unit_is(const char *lines, const char *expected)
+{
+    char unit[128] = "unset";
+
+    put("proc/42/cgroup", lines);
+    ck_assert_int_eq(procfs_read_unit(&fs, 42, unit, sizeof(unit)), 0);
+    ck_assert_str_eq(unit, expected);
+}
+
+START_TEST(the_unit_is_the_first_that_is_no_slice)
+{
+    unit_is("0::/system.slice/myapp.service\n", "myapp.service");
+    unit_is("0::/system.slice/system-getty.slice/getty@tty1.service\n", "getty@tty1.service");
+    unit_is("0::/system.slice/myapp.service/payload/deep\n", "myapp.service");
+    unit_is("0::/system.slice/docker-0123.scope\n", "docker-0123.scope");
+    unit_is("0::/init.scope\n", "init.scope");
+    unit_is("0::/user.slice/user-1000.slice/session-3.scope\n", "session-3.scope");
+    unit_is("0::/system.slice/_cgroup.service\n", "cgroup.service");
+}
+END_TEST
+
+START_TEST(a_users_unit_is_found_below_the_manager)
+{
+    unit_is("0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.service\n",
+            "app-x.service");
+    unit_is("0::/user.slice/user-1000.slice/user@1000.service/app.slice/run-u5.scope\n",
+            "run-u5.scope");
+    unit_is("0::/user.slice/user-1000.slice/user@1000.service/init.scope\n", "user@1000.service");
+    unit_is("0::/user.slice/user-1000.slice/user@1000.service\n", "user@1000.service");
+}
+END_TEST
+
+START_TEST(systemds_hierarchy_wins_on_cgroup_v1)
+{
+    unit_is("9:memory:/system.slice/other.service\n1:name=systemd:/system.slice/a.service\n"
+            "0::/system.slice/hybrid.service\n",
+            "a.service");
+}
+END_TEST
+
+START_TEST(without_systemd_there_is_no_unit)
+{
+    unit_is("0::/\n", "");
+    unit_is("0::/docker/0123\n", "");
+    unit_is("0::/system.slice\n", "");
+    unit_is("0::/../../system.slice/x.service\n", "");
+    unit_is("", "");
+    unit_is("nonsense\n", "");
+}
+END_TEST
+
+static void limit_is(uint64_t bytes, enum procfs_limit source)
+{
+    struct procfs_memory_limit limit;
+
+    ck_assert_int_eq(procfs_read_limit(&fs, 42, &limit), 0);
+    ck_assert_uint_eq(limit.bytes, bytes);
+    ck_assert_str_eq(procfs_limit_name(limit.source), procfs_limit_name(source));
+}
+
+#define HOST_BYTES (UINT64_C(16777216) * 1024)
+
+START_TEST(the_host_is_the_last_limit)
+{
+    put("proc/42/cgroup", "0::/a.slice/b.service\n");
+    put("cgroup/a.slice/b.service/memory.max", "max\n");
+    put("cgroup/a.slice/b.service/memory.high", "max\n");
+    put("proc/42/limits", "Limit  Soft  Hard  Units\n"
+                          "Max address space         unlimited            unlimited  bytes\n");
+    limit_is(HOST_BYTES, LIMIT_HOST);
+}
+END_TEST
+
+START_TEST(a_limit_above_in_the_hierarchy_binds)
+{
+    put("proc/42/cgroup", "0::/a.slice/b.service/c\n");
+    put("cgroup/a.slice/b.service/c/memory.max", "3000000\n");
+    put("cgroup/a.slice/memory.max", "2000000\n");
+    limit_is(2000000, LIMIT_CGROUP_MAX);
+    put("cgroup/a.slice/b.service/memory.high", "1500000\n");
+    limit_is(1500000, LIMIT_CGROUP_HIGH);
+}
+END_TEST
+
+START_TEST(a_container_sees_its_limit_at_the_root)
+{
+    put("proc/42/cgroup", "0::/\n");
+    put("cgroup/memory.max", "5000000\n");
+    limit_is(5000000, LIMIT_CGROUP_MAX);
+    put("proc/42/cgroup", "0::/../outside\n");
+    limit_is(5000000, LIMIT_CGROUP_MAX);
+}
+END_TEST
+
+START_TEST(cgroup_v1_limits_count)
+{
+    put("proc/42/cgroup", "12:cpu,cpuacct:/x\n9:hugetlb,memory:/sys/app\n1:name=systemd:/x\n");
+    put("cgroup/memory/sys/app/memory.limit_in_bytes", "9223372036854771712\n");
+    put("cgroup/memory/sys/memory.limit_in_bytes", "4000000\n");
+    limit_is(4000000, LIMIT_CGROUP_MAX);
+}
+END_TEST
+
+START_TEST(the_address_space_counts)
+{
+    put("proc/42/cgroup", "0::/a\n");
+    put("proc/42/limits", "Limit                     Soft Limit           Hard Limit  Units\n"
+                          "Max address space         1048576              unlimited   bytes\n");
+    limit_is(1048576, LIMIT_RLIMIT_AS);
+}
+END_TEST
+
+START_TEST(the_real_host_can_be_read)
+{
+    struct procfs_stat stat;
+    struct procfs_memory_limit limit;
+    struct procfs_self self;
+    uint64_t wall;
+    char unit[128];
+
+    ck_assert_int_eq(procfs_read_stat(&procfs_host, getpid(), &stat), 0);
+    ck_assert_int_eq(stat.parent_pid, getppid());
+    ck_assert_int_eq(procfs_start_wall_ms(&procfs_host, stat.start_ticks, &wall), 0);
+    ck_assert_uint_lt(wall, clock_wall_ms() + 5000);
+    ck_assert_uint_gt(wall + 600000, clock_wall_ms());
+    ck_assert_int_eq(procfs_read_limit(&procfs_host, getpid(), &limit), 0);
+    ck_assert_int_ne(limit.source, LIMIT_NONE);
+    ck_assert_int_eq(procfs_read_unit(&procfs_host, getpid(), unit, sizeof(unit)), 0);
+    ck_assert_int_eq(procfs_read_self(&procfs_host, &self), 0);
+    ck_assert_uint_gt(self.rss_bytes, 0);
+    ck_assert_uint_ge(self.open_fds, 3);
+    ck_assert_uint_ge(self.max_fds, self.open_fds);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const cases[] = {
+        stat_survives_a_hostile_name,
+        a_process_that_is_gone_is_esrch,
+        a_cut_stat_is_refused,
+        rss_is_in_bytes,
+        start_is_boot_plus_ticks,
+        the_unit_is_the_first_that_is_no_slice,
+        a_users_unit_is_found_below_the_manager,
+        systemds_hierarchy_wins_on_cgroup_v1,
+        without_systemd_there_is_no_unit,
+        the_host_is_the_last_limit,
+        a_limit_above_in_the_hierarchy_binds,
+        a_container_sees_its_limit_at_the_root,
+        cgroup_v1_limits_count,
+        the_address_space_counts,
+        the_real_host_can_be_read,
+    };
+    Suite *suite = suite_create("base_procfs");
+    TCase *tcase = tcase_create("procfs");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tcase, make_world, remove_world);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        tcase_add_test(tcase, cases[i]);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,14 @@
+import { render } from 'preact';
+import { App } from './app';
+import { startStore } from './store/store';
+import 'uplot/dist/uPlot.min.css';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/shell.css';
+import './styles/parts.css';
+import './styles/overview.css';
+import './styles/process.css';
+
+const root = document.getElementById('app');
+if (root) render(<App />, root);
+startStore();

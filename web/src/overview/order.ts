@@ -1,0 +1,35 @@
+// Which row comes first: who meets its limit soonest (the lower end of the interval: the earliest
+// it can be), then the worse verdict, then the faster growth. What has ended comes last.
+
+import type { Process } from '../api/types';
+import { hasEnded, verdictRank } from '../format/words';
+
+const last = (value: number | null | undefined): number => value ?? Number.POSITIVE_INFINITY;
+
+const earliest = (process: Process): number => last(process.time_to_limit_s?.lower ?? process.time_to_limit_s?.estimate);
+
+const byNumber = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1);
+
+export function compare(a: Process, b: Process): number {
+  const ended = Number(hasEnded(a)) - Number(hasEnded(b));
+  if (ended !== 0) return ended;
+  if (hasEnded(a)) return byNumber(b.ended_ms ?? 0, a.ended_ms ?? 0) || a.name.localeCompare(b.name);
+  return (
+    byNumber(earliest(a), earliest(b)) ||
+    verdictRank(a.verdict) - verdictRank(b.verdict) ||
+    byNumber(-(a.growth_bytes_per_s?.lower ?? 0), -(b.growth_bytes_per_s?.lower ?? 0)) ||
+    a.name.localeCompare(b.name) ||
+    a.pid - b.pid
+  );
+}
+
+export function matches(process: Process, words: string, verdict: string): boolean {
+  const { name, unit, exe, runtime, pid, culprit } = process;
+  const text = [name, unit, exe, runtime, pid, culprit?.file, culprit?.function, verdict, process.state]
+    .join(' ')
+    .toLowerCase();
+  return words
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}

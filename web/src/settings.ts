@@ -1,0 +1,20 @@
+// What this browser remembers: theme and keys. A browser that forbids storage just forgets.
+
+type Setting = 'theme' | 'keys';
+
+export function readSetting(name: Setting): string | null {
+  try {
+    return localStorage.getItem(`leakd.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+export function writeSetting(name: Setting, value: string | null): void {
+  try {
+    if (value === null) localStorage.removeItem(`leakd.${name}`);
+    else localStorage.setItem(`leakd.${name}`, value);
+  } catch {
+    // Holds for this page only.
+  }
+}
