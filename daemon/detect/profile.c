@@ -52,9 +52,9 @@ const struct detect_rules detect_rules = {
      * it has been faster and is on its way to an end. */
     .late_share = 0.4,
     .slowed_share = 1.2,
-    /* A series whose growth has ended by itself after a time L must grow 2 L before we believe it
+    /* A series whose growth has ended by itself after a time L must grow 3 L before we believe it
      * does not this time, unless the window shows 6 such lengths. */
-    .history_waits = 2,
+    .history_waits = 3,
     .history_windows = 6,
     /* Growth that only a window of hours shows has the pace of a day, and a day's load rises for
      * half of it, straight for ten hours at most: it must outlast that. */

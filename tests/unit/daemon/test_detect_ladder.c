@@ -85,7 +85,7 @@ START_TEST(a_small_hole_is_bridged)
     feed_init(&feed, "default", 1);
     feed_line(&feed, 600, 50 * MIB, 100 * KIB, 0);
     feed.t += 300;
-    feed_line(&feed, 400, 50 * MIB + 900 * 100 * KIB, 100 * KIB, 0);
+    feed_line(&feed, 900, 50 * MIB + 900 * 100 * KIB, 100 * KIB, 0);
     detector_read(&feed.detector, &result);
     ck_assert_int_eq(result.verdict, VERDICT_LEAK);
     ck_assert_double_eq_tol(result.growth.estimate, 100 * KIB, 2 * KIB);
