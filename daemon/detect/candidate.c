@@ -115,8 +115,7 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     return true;
 }
 
-static bool newest_quarter_grows(const struct detector *detector,
-                                 const struct candidate *candidate)
+static bool newest_quarter_grows(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_ring *ring;
 
