@@ -18,8 +18,8 @@
 
 #define PROCESS_STATES(X)                                                                          \
     X(WATCHING, "watching")     /* its agent is connected */                                       \
-    X(EXITED, "exited")         /* said good-bye, or ended by exit */                              \
-    X(KILLED, "killed")         /* ended without a word: a signal */                               \
+    X(EXITED, "exited")         /* ended by exit, or was asked to stop (SIGTERM ...) */            \
+    X(KILLED, "killed")         /* ended by another signal, or without a word */                   \
     X(OOM_KILLED, "oom-killed") /* its cgroup counted an OOM kill as it ended */                   \
     X(LOST, "lost")             /* lives, but its agent is silent */
 
