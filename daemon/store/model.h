@@ -61,7 +61,7 @@ struct module {
 };
 
 struct site {
-    uint32_t id;         /* the agent's, unique in the process */
+    uint32_t id;          /* the agent's, unique in the process */
     char fingerprint[17]; /* 16 hex digits: functions and modules, no lines, no addresses; "" until
                              the frames are symbolised */
     uint8_t domain;
@@ -135,8 +135,8 @@ struct process {
     struct detector rss_detector;
     struct series *live_series; /* 1 s and 10 s steps */
     struct series *rss_series;
-    enum verdict verdict; /* of the two, set by the watch alone */
-    uint64_t verdict_wall_ms; /* since when */
+    enum verdict verdict;          /* of the two, set by the watch alone */
+    uint64_t verdict_wall_ms;      /* since when */
     uint64_t growth_since_wall_ms; /* start of the growth, 0 = none */
     struct growth growth;
     struct forecast time_to_limit;

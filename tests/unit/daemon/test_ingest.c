@@ -145,16 +145,16 @@ static void on_timer(uv_timer_t *timer)
 /* Turns the loop until the claim holds; fails the test after 10 s. */
 #define run_until(claim)                                                                           \
     do {                                                                                           \
-        bool too_late = false;                                                                        \
+        bool too_late = false;                                                                     \
         uv_timer_t timer;                                                                          \
         uv_timer_init(&loop, &timer);                                                              \
-        timer.data = &too_late;                                                                       \
+        timer.data = &too_late;                                                                    \
         uv_timer_start(&timer, on_timer, 10000, 0);                                                \
-        while (!(claim) && !too_late)                                                               \
+        while (!(claim) && !too_late)                                                              \
             uv_run(&loop, UV_RUN_ONCE);                                                            \
         uv_close((uv_handle_t *)&timer, NULL);                                                     \
         uv_run(&loop, UV_RUN_NOWAIT);                                                              \
-        ck_assert_msg(!too_late, "did not come: %s", #claim);                                          \
+        ck_assert_msg(!too_late, "did not come: %s", #claim);                                      \
     } while (0)
 
 static struct ingest_stats stats(void)
