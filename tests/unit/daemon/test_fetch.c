@@ -325,7 +325,7 @@ static void start(struct seen *seen, uint64_t timeout_ms)
 
 static void run_until(const int *count, int wanted)
 {
-    uint64_t deadline_ms = clock_mono_ms() + 10000;
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
 
     while (*count < wanted && clock_mono_ms() < deadline_ms)
         uv_run(&loop, UV_RUN_ONCE);
@@ -396,6 +396,26 @@ START_TEST(kept_connections_are_used_again)
         run_until(&seen.count, i);
         ck_assert_int_eq(seen.status, 200);
     }
+    close_loop(&seen);
+    peer_end(peer);
+}
+END_TEST
+
+START_TEST(a_flapping_peer_leaves_nothing_behind)
+{
+    static const char *const answers[] = {PEER_OK, PEER_CLOSES, "garbage", PEER_OK,
+                                          "HTTP/1.1 500 x\r\ncontent-length: 9\r\n\r\nshort",
+                                          "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", NULL};
+    struct http_peer *peer = peer_start(answers);
+    struct seen seen;
+
+    atomic_store(&peer->cycle, true);
+    url_of(peer, "/");
+    open_loop(&seen);
+    seen.more = 1000;
+    for (int i = 0; i < 8; i++)
+        start(&seen, 5000);
+    run_until(&seen.count, 1008);
     close_loop(&seen);
     peer_end(peer);
 }
@@ -499,6 +519,7 @@ int main(void)
         requests_run_side_by_side_and_end_once,
         a_request_may_be_started_from_the_end_of_another,
         kept_connections_are_used_again,
+        a_flapping_peer_leaves_nothing_behind,
         a_slow_peer_times_out_on_the_loop,
         closing_ends_what_is_in_flight,
         the_fetcher_may_be_closed_from_the_end_of_a_request,
