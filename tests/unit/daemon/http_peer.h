@@ -105,8 +105,7 @@ static void peer_begin(struct http_peer *peer, const char *const *answers)
 static struct http_peer *peer_start(const char *const *answers)
 {
     struct http_peer *peer = calloc(1, sizeof(*peer));
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
 
     ck_assert_ptr_nonnull(peer);
