@@ -7,6 +7,8 @@
 #include "agent/core/core.h"
 #include "agent/core/hot.h"
 
+#define READS_MAX 64 /* in one flush: a daemon that talks without end is read on the next time */
+
 /* Our orders are a few dozen bytes; longer frames are a later daemon's and passed over. */
 static struct {
     uint8_t bytes[512];
@@ -111,11 +113,17 @@ static int obey_all(uint64_t now_ms)
 
 int order_receive(const struct stream *stream, uint64_t now_ms)
 {
-    long received = stream_receive(stream, orders.bytes + orders.len,
-                                   sizeof(orders.bytes) - orders.len);
+    for (int turn = 0; turn < READS_MAX; turn++) {
+        long received = stream_receive(stream, orders.bytes + orders.len,
+                                       sizeof(orders.bytes) - orders.len);
+        int rc;
 
-    if (received <= 0)
-        return (int)received;
-    orders.len += (size_t)received;
-    return obey_all(now_ms);
+        if (received <= 0)
+            return (int)received;
+        orders.len += (size_t)received;
+        rc = obey_all(now_ms);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
 }

@@ -57,6 +57,7 @@ __attribute__((constructor)) static void start(void)
         look_for_python();
     core_start_sampling(environment_period_bytes());
     environment_spare_children();
+    link_poll(); /* with LEAKD_DELAY_MS=0 */
 }
 
 __attribute__((destructor)) static void end(void)

@@ -3,15 +3,15 @@
 
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "agent/core/clock.h"
 #include "agent/python/interp.h"
 #include "agent/python/pool.h"
 
 #define ARENAS_MAX     65536 /* 64 GiB of arenas of 1 MiB */
 #define ARENA_MIN      (256U << 10) /* from 3.11 the same allocator serves 16 KiB frame stacks */
 #define PROBES_MAX     512
-#define UNREAD_FACTOR  3 /* more time while arenas have never been read */
+#define FRESH_FACTOR   20 /* times the budget for arenas that have never been read */
 #define WORD_BITS      64
 #define WORDS          (ARENAS_MAX / WORD_BITS)
 
@@ -32,7 +32,8 @@ struct arena {
 static struct {
     struct arena slots[ARENAS_MAX];
     _Atomic uint64_t used[WORDS];  /* slots that hold an arena */
-    _Atomic uint64_t roomy[WORDS]; /* of these, the ones with free blocks or not read yet */
+    _Atomic uint64_t fresh[WORDS]; /* of these, the ones not read yet */
+    _Atomic uint64_t roomy[WORDS]; /* the ones that had free blocks when last read */
 } *table;
 
 /*
@@ -46,14 +47,12 @@ static const struct interp *python;
 static struct interp_arena_allocator original;
 static arena_on_growth grown;
 static size_t pool_bytes;
-static size_t cursor; /* word of `used` where the next round goes on */
 static bool started_late;
 
 static _Atomic uint64_t mapped_total;
 static _Atomic uint64_t live_bytes_total;
 static _Atomic uint64_t live_count_total;
 static _Atomic uint64_t arena_count;
-static _Atomic uint64_t unread_count;
 static _Atomic bool overflowed;
 
 static size_t home_of(uintptr_t base)
@@ -82,29 +81,24 @@ static void remember(uintptr_t base, size_t size)
             continue;
         arena->address = base;
         arena->size_bytes = (uint32_t)size;
-        atomic_store(&arena->live_bytes, UINT32_MAX); /* not read yet */
+        atomic_store(&arena->live_bytes, 0);
         atomic_store(&arena->live_count, 0);
         atomic_store(&arena->base, base);
         atomic_fetch_add(&mapped_total, size);
         atomic_fetch_add(&arena_count, 1);
-        atomic_fetch_add(&unread_count, 1);
-        set_bit(table->roomy, slot, true);
+        set_bit(table->fresh, slot, true);
         set_bit(table->used, slot, true);
         return;
     }
     atomic_store(&overflowed, true);
 }
 
-/* Replaces an arena's figures in the sums. UINT32_MAX bytes mean "never read". */
+/* Replaces an arena's figures in the sums. */
 static void settle(struct arena *arena, uint32_t bytes, uint32_t count)
 {
     uint32_t old_bytes = atomic_exchange(&arena->live_bytes, bytes);
     uint32_t old_count = atomic_exchange(&arena->live_count, count);
 
-    if (old_bytes == UINT32_MAX) {
-        atomic_fetch_sub(&unread_count, 1);
-        old_bytes = 0;
-    }
     atomic_fetch_add(&live_bytes_total, (uint64_t)bytes - old_bytes);
     atomic_fetch_add(&live_count_total, (uint64_t)count - old_count);
 }
@@ -122,6 +116,7 @@ static void drop(size_t slot)
     struct arena *arena = &table->slots[slot];
 
     set_bit(table->used, slot, false);
+    set_bit(table->fresh, slot, false);
     set_bit(table->roomy, slot, false);
     settle(arena, 0, 0);
     atomic_fetch_sub(&mapped_total, arena->size_bytes);
@@ -181,6 +176,7 @@ static void read_slot(size_t slot)
         sum = pool_walk(base, arena->size_bytes, pool_bytes);
         settle(arena, sum.live_bytes, sum.live_count);
         set_bit(table->roomy, slot, sum.roomy);
+        set_bit(table->fresh, slot, false);
     }
     if (atomic_exchange(reading, 0) & DOOMED) {
         void *address = (void *)arena->address;
@@ -191,49 +187,30 @@ static void read_slot(size_t slot)
     }
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 /* Reads the slots of one word; false when the time is over. */
 static bool read_word(uint64_t bits, size_t word, uint64_t until_ns)
 {
     for (; bits != 0; bits &= bits - 1) {
         read_slot(word * WORD_BITS + (size_t)__builtin_ctzll(bits));
-        if (now_ns() >= until_ns)
+        if (clock_fine_ns() >= until_ns)
             return false;
     }
     return true;
 }
 
-static void read_roomy(uint64_t until_ns)
-{
-    static size_t from; /* so that the same ones are not always cut off */
-    size_t word = from;
-
-    for (size_t i = 0; i < WORDS; i++, word = (word + 1) % WORDS) {
-        uint64_t bits = atomic_load_explicit(&table->roomy[word], memory_order_relaxed) &
-                        atomic_load_explicit(&table->used[word], memory_order_relaxed);
-
-        if (!read_word(bits, word, until_ns))
-            break;
-    }
-    from = word;
-}
-
-static void read_others(uint64_t until_ns)
+/* Reads the slots with a bit in `words`, or, where `not_in` is given, those without one there; a
+ * round goes on where the last one was cut off. */
+static void read_round(_Atomic uint64_t *words, _Atomic uint64_t *not_in, size_t *from,
+                       uint64_t until_ns)
 {
     for (size_t i = 0; i < WORDS; i++) {
-        uint64_t bits = atomic_load_explicit(&table->used[cursor], memory_order_relaxed) &
-                        ~atomic_load_explicit(&table->roomy[cursor], memory_order_relaxed);
+        uint64_t bits = atomic_load_explicit(&words[*from], memory_order_relaxed);
 
-        if (!read_word(bits, cursor, until_ns))
+        if (not_in && bits)
+            bits &= ~atomic_load_explicit(&not_in[*from], memory_order_relaxed);
+        if (!read_word(bits, *from, until_ns))
             return;
-        cursor = (cursor + 1) % WORDS;
+        *from = (*from + 1) % WORDS;
     }
 }
 
@@ -247,15 +224,17 @@ static bool is_ours(void)
 
 void arena_walk(uint64_t budget_ns)
 {
-    uint64_t start_ns = now_ns();
+    static size_t fresh_at, roomy_at, others_at;
+    uint64_t now_ns;
 
-    if (atomic_load(&unread_count) > 0)
-        budget_ns *= UNREAD_FACTOR;
     /* Without our hook an arena may vanish under the reader. */
     if (!table || !is_ours())
         return;
-    read_roomy(start_ns + budget_ns / 2);
-    read_others(start_ns + budget_ns);
+    now_ns = clock_fine_ns();
+    read_round(table->fresh, NULL, &fresh_at, now_ns + FRESH_FACTOR * budget_ns);
+    now_ns = clock_fine_ns();
+    read_round(table->roomy, NULL, &roomy_at, now_ns + budget_ns / 2);
+    read_round(table->used, table->roomy, &others_at, now_ns + budget_ns);
 }
 
 bool arena_totals(struct arena_totals *out)

@@ -293,7 +293,7 @@ static int load_file(struct load *load, const char *path)
     buf_init(&text, FILE_BYTES_MAX);
     rc = read_whole(fd, &text);
     close(fd);
-    rc = rc < 0 ? cannot(load, "cannot read it", rc) : load_text(load, text.data, text.len);
+    rc = rc < 0 ? cannot(load, "cannot read it", rc) : load_text(load, text.data ? text.data : "", text.len);
     buf_done(&text);
     return rc;
 }

@@ -128,7 +128,7 @@ static bool newest_quarter_grows(const struct detector *detector,
 
 bool candidate_is_leak(const struct detector *detector, const struct candidate *candidate)
 {
-    return candidate->passes >= detect_rules.leak_passes && candidate->lasted >= candidate->need &&
+    return candidate->passes >= detector->profile->leak_passes && candidate->lasted >= candidate->need &&
            newest_quarter_grows(detector, candidate);
 }
 

@@ -59,6 +59,7 @@ struct detector {
     float limit_bytes;
     float multiplicity; /* 2 ln M */
     float rate;         /* bytes per base block, of a standing suspicion or leak */
+    float peak_rate;    /* the highest since the alarm */
     uint8_t verdict;
     uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
     bool has_sample;

@@ -19,7 +19,8 @@ struct fit {
     double mean;
     double sxx;
     double slope;
-    double suu; /* of u_i = (i - middle)^2 - sxx / n, which is orthogonal to the line */
+    double suu; /* of u_i = (i - middle)^2 - spread, which is orthogonal to the line */
+    double spread; /* sxx / n */
     double bend;
     double square_rest;      /* residuals of the line */
     double square_rest_bend; /* of the parabola */
@@ -32,7 +33,8 @@ static void fit_line(struct fit *fit)
     double sxy = 0;
 
     fit->middle = (n - 1) / 2;
-    fit->sxx = n * (n * n - 1) / 12;
+    fit->spread = (n * n - 1) / 12;
+    fit->sxx = n * fit->spread;
     fit->mean = 0;
     for (size_t i = 0; i < fit->n; i++)
         fit->mean += fit->y[i];
@@ -46,7 +48,7 @@ static double bend_basis(const struct fit *fit, size_t i)
 {
     double x = (double)i - fit->middle;
 
-    return x * x - fit->sxx / (double)fit->n;
+    return x * x - fit->spread;
 }
 
 static void fit_bend(struct fit *fit)

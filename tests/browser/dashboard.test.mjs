@@ -172,6 +172,14 @@ describe('process page', () => {
     await retry(async () => assert.match(await page.locator('[role=img]').getAttribute('aria-label'), /^In the last 6 h/));
   });
 
+  test('a_line_can_be_hidden_so_that_the_scale_fits_the_other', async () => {
+    await open(ORDERS);
+    const resident = page.getByRole('button', { name: /^Resident/ });
+    await resident.click();
+    assert.equal(await resident.getAttribute('aria-pressed'), 'false');
+    assert.equal(new URL(page.url()).searchParams.get('hide'), 'rss');
+  });
+
   test('types_and_facts_are_one_click_away', async () => {
     await open(ORDERS);
     await page.getByRole('button', { name: 'Types' }).click();

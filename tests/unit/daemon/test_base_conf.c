@@ -314,6 +314,15 @@ START_TEST(a_receiver_without_url_is_refused)
 }
 END_TEST
 
+START_TEST(an_empty_file_changes_nothing)
+{
+    struct conf before = conf;
+
+    ck_assert_int_eq(load(""), 0);
+    ck_assert_int_eq(memcmp(&before, &conf, sizeof(conf)), 0);
+}
+END_TEST
+
 START_TEST(a_missing_file_is_said)
 {
     ck_assert_int_eq(conf_load(&conf, "/nonexistent/leakd.conf", error), -ENOENT);
@@ -510,6 +519,7 @@ int main(void)
         indented_lines_are_keys_not_continuations,
         dropins_come_after_the_file_in_order,
         a_receiver_without_url_is_refused,
+        an_empty_file_changes_nothing,
         a_missing_file_is_said,
         more_receivers_than_fit_are_refused,
         the_print_is_read_back_the_same,

@@ -32,6 +32,9 @@ interface Held {
 const STATUS_MS = 10000;
 const RELOAD_MS = 3000;
 
+/** A tick of the daemon arrives as many events over some milliseconds: they are shown as one. */
+const GATHER_MS = 120;
+
 export const world = cell<World>({
   loaded: false,
   problem: null,
@@ -44,7 +47,7 @@ export const world = cell<World>({
 });
 
 let held: Held = emptyHeld();
-let frame = 0;
+let gathering = 0;
 let reloadTimer = 0;
 let streaming = false;
 
@@ -66,10 +69,9 @@ function merged<T>(old: ReadonlyMap<string, T>, fresh: ReadonlyMap<string, T | n
   return all;
 }
 
-/** Moves what was held back into view, once a frame at most. A hidden tab gets no frames, so it
- * keeps only the newest of each until it is looked at. */
+/** Moves what was held back into view. */
 function release(): void {
-  frame = 0;
+  gathering = 0;
   const now = world.get();
   if (now.paused) return;
   patch({
@@ -83,7 +85,7 @@ function release(): void {
 function heard(): void {
   const now = Date.now();
   if (now - world.get().heardMs >= 1000) patch({ heardMs: now });
-  if (!world.get().paused && frame === 0) frame = requestAnimationFrame(release);
+  if (!world.get().paused && gathering === 0) gathering = window.setTimeout(release, GATHER_MS);
 }
 
 /** Held back while paused, what is not in the fresh lists has to go when somebody resumes. */
