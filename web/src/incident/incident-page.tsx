@@ -50,8 +50,8 @@ function Body({ incident }: { incident: Incident }) {
           <Link href={processHref(incident.process.id)}>{incident.process.name}</Link>
         )}
       </p>
-      <h1 class="headline">{incident.summary}</h1>
-      {incident.end && <p class="aftermath">{incident.end}</p>}
+      <h1 class="headline">{capital(incident.summary)}</h1>
+      {incident.end && <p class="aftermath">{capital(incident.end)}</p>}
       <Facts>
         <Fact name="Opened"><Ago ms={incident.opened_ms} full /></Fact>
         {incident.resolved_ms && <Fact name="Resolved"><Ago ms={incident.resolved_ms} full /></Fact>}
