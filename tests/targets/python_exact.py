@@ -28,8 +28,8 @@ def wait(seconds):
         time.sleep(0.02)
 
 
-full = [[i, str(i), {i: (i, i)}] for i in range(60000)]
-half = [{"n": i, "s": "x" * (i % 400)} for i in range(60000)]
+full = [[i, str(i), {i: (i, i)}] for i in range(30000)]
+half = [{"n": i, "s": "x" * (i % 400)} for i in range(30000)]
 own_statistics()
 del half[::2]
 gc.collect()
