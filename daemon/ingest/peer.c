@@ -234,7 +234,8 @@ static void welcome(struct peer *peer)
     oom_mark_read(fs, pid, &peer->oom);
     if (procfs_read_unit(fs, pid, unit, sizeof(unit)) == 0)
         store_put_unit(peer->session.store, process, unit);
-    if (procfs_start_wall_ms(fs, peer->session.identity.start_ticks, &started_wall_ms) == 0)
+    if (peer->session.identity.start_ticks > 0 &&
+        procfs_start_wall_ms(fs, peer->session.identity.start_ticks, &started_wall_ms) == 0)
         store_put_started(peer->session.store, process, started_wall_ms);
 }
 

@@ -177,7 +177,9 @@ static void summarize(struct watch *watch, struct process *process, bool changed
 {
     char summary[sizeof(process->summary)];
 
-    if (!changed && process->summary[0] && !verdict_is_growing(process->verdict))
+    bool has_ended = process->ended_mono_ms != 0;
+
+    if (!changed && process->summary[0] && (has_ended || !verdict_is_growing(process->verdict)))
         return;
     words_summary(watch->store, process, watch->now_wall_ms, summary, sizeof(summary));
     if (strcmp(summary, process->summary) == 0)
@@ -241,6 +243,7 @@ void watch_process_ended(struct watch *watch, struct process *process, uint64_t 
         return;
     watched->is_ended = true;
     watched->last_tick = watch->tick;
+    summarize(watch, process, false); /* it may have ended before its first tick */
     incident_end(watch, watched, process);
     store_touch(process);
 }
