@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a growing process grows. Sites and types are sampled figures: one sample stands for a period
- * of P bytes, so a site of L live bytes has a variance of P * L from sampling alone, and below some
- * 25 surviving samples nothing can be said for certain. Hundreds of sites are tested at once, so the
- * bar rises with their number.
+ * Where a growing process grows. Sites and types are sampled figures: one sample stands for a
+ * period of P bytes, so a site of L live bytes has a variance of P * L from sampling alone, and
+ * below some 25 surviving samples nothing can be said for certain. Hundreds of sites are tested at
+ * once, so the bar rises with their number.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 
 /* z of a single test. Lower than a process's 5: that it leaks is known by now, the question is
  * only where. */
-#define LEAK_Z    4.0
-#define SUSPECT_Z 2.5
+#define LEAK_Z      4.0
+#define SUSPECT_Z   2.5
 #define SAMPLES_MIN 25.0
 #define POINTS_MIN  8u
 #define STEP_MS     1000u
@@ -291,22 +291,36 @@ static const char *blame_type(const struct process *process)
     return query_name(process, first->name_id);
 }
 
+/* Of the process's growth where both rates are known; sites that only swing then count for nothing.
+ * Else of all that any site gained. */
+static double blame_share(const struct process *process, double rate, double gained)
+{
+    double total = total_gain(process);
+
+    if (rate > 0 && process->growth.known && process->growth.estimate > 0)
+        return fmin(1, rate / process->growth.estimate);
+    return total > 0 ? fmin(1, gained / total) : 0;
+}
+
 void attribute_blame(const struct store *store, const struct process *process, struct blame *out)
 {
     const struct site *sites[BLAME_SITES];
     size_t count = attribute_top_sites(process, sites, BLAME_SITES);
-    double gained = 0, total = total_gain(process);
+    double gained = 0, rate = 0;
     struct frame culprit;
 
     memset(out, 0, sizeof(*out));
     if (count == 0 || !culprit_of(store, process, sites[0], &out->culprit))
         return;
     for (size_t i = 0; i < count; i++) {
-        if (culprit_of(store, process, sites[i], &culprit) && same_place(&culprit, &out->culprit))
-            gained += site_gain_bytes(sites[i]);
+        if (!culprit_of(store, process, sites[i], &culprit) || !same_place(&culprit, &out->culprit))
+            continue;
+        gained += site_gain_bytes(sites[i]);
+        if (sites[i]->growth.known)
+            rate += sites[i]->growth.estimate;
     }
     out->known = true;
-    out->share = total > 0 ? fmin(1, gained / total) : 0;
+    out->share = blame_share(process, rate, gained);
     if (out->culprit.kind == WIRE_FRAME_PYTHON)
         out->type_name = blame_type(process);
 }

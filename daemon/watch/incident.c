@@ -14,11 +14,11 @@
 #include "daemon/base/log.h"
 #include "daemon/watch/private.h"
 
-#define TELL_MAX_MS     10000u
-#define EVIDENCE_MAX_MS 60000u
+#define TELL_MAX_MS      10000u
+#define EVIDENCE_MAX_MS  60000u
 #define EVIDENCE_STEP_MS 5000u
 /* An hour is what somebody who is paged needs to look, understand and restart. */
-#define CRITICAL_S 3600.0
+#define CRITICAL_S       3600.0
 #define DEAD_OPEN_MAX_MS (24u * 3600 * 1000)
 
 static void change(const struct watch *watch, struct incident *incident, enum watch_change what)
@@ -39,8 +39,8 @@ static void tell(const struct watch *watch, const struct incident *incident,
     evidence_notice(incident, event, watch->now_wall_ms, &notice);
     rc = watch->hooks.notify(watch->hooks.arg, &notice);
     if (rc < 0)
-        log_error("notice.lost", "incident=%s event=%s error=\"%s\", nobody is told",
-                  incident->id, notice_event_name(event), strerror(-rc));
+        log_error("notice.lost", "incident=%s event=%s error=\"%s\", nobody is told", incident->id,
+                  notice_event_name(event), strerror(-rc));
 }
 
 static bool is_critical(const struct process *process)
@@ -180,34 +180,26 @@ static void resolve(struct watch *watch, struct watched *watched, struct inciden
     watched->is_told = true;
     incident->state = INCIDENT_RESOLVED;
     incident->resolved_wall_ms = watch->now_wall_ms;
-    log_info("incident.resolve", "id=%s process=%s end=\"%s\"", incident->id,
-             incident->process_id, incident->end);
+    log_info("incident.resolve", "id=%s process=%s end=\"%s\"", incident->id, incident->process_id,
+             incident->end);
     change(watch, incident, WATCH_INCIDENT_RESOLVED);
     tell(watch, incident, NOTICE_RESOLVED);
 }
 
-/* The process's open incident; after a loss of connection that of its old life. */
-static struct incident *find_incident(struct watch *watch, struct watched *watched,
-                                      const struct process *process)
+static struct incident *find_incident(struct watch *watch, struct watched *watched)
 {
     struct incident *incident = NULL;
 
     if (watched->incident_id[0])
         incident = store_incident(watch->store, watched->incident_id);
-    if (!incident) {
+    if (!incident) /* the store has dropped it for newer ones */
         watched->incident_id[0] = '\0';
-        incident = store_find_open_incident(watch->store, process->id);
-        if (incident) {
-            memcpy(watched->incident_id, incident->id, sizeof(watched->incident_id));
-            watched->is_told = true;
-        }
-    }
     return incident;
 }
 
 void incident_follow(struct watch *watch, struct watched *watched, struct process *process)
 {
-    struct incident *incident = find_incident(watch, watched, process);
+    struct incident *incident = find_incident(watch, watched);
 
     if (!incident && verdict_is_alarm(process->verdict))
         open_incident(watch, watched, process);
@@ -246,7 +238,7 @@ static void put_end_first(struct incident *incident)
 
 void incident_end(struct watch *watch, struct watched *watched, struct process *process)
 {
-    struct incident *incident = find_incident(watch, watched, process);
+    struct incident *incident = find_incident(watch, watched);
     char when[40];
 
     if (!incident || incident->state == INCIDENT_RESOLVED)

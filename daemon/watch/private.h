@@ -13,13 +13,13 @@ struct watched {
     bool zoomed;
     uint64_t base_period_bytes; /* the agent's own, before any order */
     uint64_t limit_due_ms;
-    uint64_t order_due_ms;     /* when an order that was not obeyed is given again */
-    uint64_t attributing_ms;   /* since when sites carry points; 0 = they do not */
+    uint64_t order_due_ms;   /* when an order that was not obeyed is given again */
+    uint64_t attributing_ms; /* since when sites carry points; 0 = they do not */
     uint64_t attribute_due_ms;
     char incident_id[24]; /* of the open one, "" = none */
     uint64_t opened_ms;
     uint64_t evidence_due_ms;
-    bool is_told;      /* the opening notice is out */
+    bool is_told;        /* the opening notice is out */
     bool is_provisional; /* the incident's fingerprint is not yet that of a site */
 };
 
@@ -55,8 +55,8 @@ bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_w
 
 /* ---- attribute.c: which sites and types grow ------------------------------------------------ */
 
-/* Notes the live bytes of every site and type, making their rings where they are missing; from_start
- * tells that sites without ring are new ones, which began at nothing. */
+/* Notes the live bytes of every site and type, making their rings where they are missing;
+ * from_start tells that sites without ring are new ones, which began at nothing. */
 void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_start);
 /* Tests every ring: sets verdict and growth of sites and types. */
 void attribute_test(struct process *process);
@@ -80,10 +80,10 @@ void attribute_blame(const struct store *store, const struct process *process, s
 
 /* ---- words.c: sentences for people ---------------------------------------------------------- */
 
-void words_bytes(double bytes, char *out, size_t size);                /* "84.2 KiB" */
-void words_span(double seconds, char *out, size_t size);               /* "2 min 40 s" */
-void words_time(uint64_t wall_ms, char *out, size_t size);             /* "2026-11-22 14:02:10 UTC" */
-void words_frame(const struct frame *frame, char *out, size_t size);   /* "shop.py:42 handle()" */
+void words_bytes(double bytes, char *out, size_t size);              /* "84.2 KiB" */
+void words_span(double seconds, char *out, size_t size);             /* "2 min 40 s" */
+void words_time(uint64_t wall_ms, char *out, size_t size);           /* "2026-11-22 14:02:10 UTC" */
+void words_frame(const struct frame *frame, char *out, size_t size); /* "shop.py:42 handle()" */
 /* The process's summary. */
 void words_summary(const struct store *store, const struct process *process, uint64_t now_wall_ms,
                    char *out, size_t size);

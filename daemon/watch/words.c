@@ -157,7 +157,10 @@ static void say_limit(struct sentence *sentence, const struct process *process)
         return;
     words_bytes((double)process->limit_bytes, limit, sizeof(limit));
     words_span(process->time_to_limit.estimate_s, span, sizeof(span));
-    say(sentence, "; reaches %s (%s) in %s", process->limit_source, limit, span);
+    say(sentence, "; reaches %s (%s) in %s",
+        strcmp(process->limit_source, procfs_limit_name(LIMIT_HOST)) == 0 ? "the host's memory"
+                                                                          : process->limit_source,
+        limit, span);
 }
 
 static void say_fragmentation(struct sentence *sentence, const struct process *process,

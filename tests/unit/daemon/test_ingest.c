@@ -145,16 +145,16 @@ static void on_timer(uv_timer_t *timer)
 /* Turns the loop until the claim holds; fails the test after 10 s. */
 #define run_until(claim)                                                                           \
     do {                                                                                           \
-        bool too_late = false;                                                                        \
+        bool too_late = false;                                                                     \
         uv_timer_t timer;                                                                          \
         uv_timer_init(&loop, &timer);                                                              \
-        timer.data = &too_late;                                                                       \
+        timer.data = &too_late;                                                                    \
         uv_timer_start(&timer, on_timer, 10000, 0);                                                \
-        while (!(claim) && !too_late)                                                               \
+        while (!(claim) && !too_late)                                                              \
             uv_run(&loop, UV_RUN_ONCE);                                                            \
         uv_close((uv_handle_t *)&timer, NULL);                                                     \
         uv_run(&loop, UV_RUN_NOWAIT);                                                              \
-        ck_assert_msg(!too_late, "did not come: %s", #claim);                                          \
+        ck_assert_msg(!too_late, "did not come: %s", #claim);                                      \
     } while (0)
 
 static struct ingest_stats stats(void)
@@ -573,6 +573,9 @@ static pid_t spawn_agent(bool bye, int *control)
             raise(SIGKILL);
         if (byte == 's')
             raise(SIGUSR1);
+        signal(SIGTERM, SIG_DFL); /* libcheck has a handler */
+        if (byte == 't')
+            raise(SIGTERM);
         _exit(3);
     }
     close(pair[1]);
@@ -641,6 +644,12 @@ END_TEST
 START_TEST(a_crash_after_bye_is_killed_where_the_kernel_tells)
 {
     ck_assert_int_eq(end_of_agent(true, 's'), kernel_tells() ? PROCESS_KILLED : PROCESS_EXITED);
+}
+END_TEST
+
+START_TEST(a_request_to_stop_is_exited_where_the_kernel_tells)
+{
+    ck_assert_int_eq(end_of_agent(false, 't'), kernel_tells() ? PROCESS_EXITED : PROCESS_KILLED);
 }
 END_TEST
 
@@ -814,6 +823,7 @@ int main(void)
     tcase_add_test(tcase, a_signal_is_killed);
     tcase_add_test(tcase, exit_without_bye_is_exited_where_the_kernel_tells);
     tcase_add_test(tcase, a_crash_after_bye_is_killed_where_the_kernel_tells);
+    tcase_add_test(tcase, a_request_to_stop_is_exited_where_the_kernel_tells);
     tcase_add_test(tcase, a_lost_connection_is_lost_only_after_a_while_and_may_come_back);
     tcase_add_test(tcase, exec_is_the_end_of_the_old_program);
     tcase_add_test(tcase, a_new_connection_of_the_same_program_replaces_the_old_one);
