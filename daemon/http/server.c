@@ -7,6 +7,7 @@
 #include "daemon/http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@
 #define READ_MS_MAX       30000  /* a request has to be whole by then, however it drips */
 #define SEND_MS_MAX       120000 /* and its answer has to be gone */
 #define LAST_WORDS_MS     10000  /* for a client that was let go to read that */
+#define REST_MS           100
+#define WARN_AGAIN_MS     60000
 #define CONNECTION_MEMORY (32u << 10)
 #define REQUEST_BODY_MAX  (64u << 10)
 #define STREAM_BLOCK      4096
@@ -67,6 +70,8 @@ struct server {
     void (*on_closed)(void *arg);
     void *on_closed_arg;
     unsigned handles; /* not closed yet */
+    uint64_t warned_ms;
+    bool is_resting; /* no descriptors: the loop does not watch, the timer wakes it */
 };
 
 static uint64_t now_ms(const struct server *server)
@@ -84,22 +89,58 @@ static void pump(struct server *server)
     MHD_UNSIGNED_LONG_LONG timeout_ms;
 
     MHD_run(server->daemon);
+    if (server->is_resting)
+        return; /* the timer has to end that */
     if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
         uv_timer_start(&server->timer, on_timer, timeout_ms, 0);
     else
         uv_timer_stop(&server->timer);
 }
 
+static void on_readable(uv_poll_t *poll, int status, int events);
+
 static void on_timer(uv_timer_t *timer)
 {
-    pump(timer->data);
+    struct server *server = timer->data;
+
+    if (server->is_resting) {
+        server->is_resting = false;
+        uv_poll_start(&server->poll, UV_READABLE, on_readable);
+    }
+    pump(server);
+}
+
+static bool has_descriptors(const struct server *server)
+{
+    int fd = fcntl(server->options.fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+/* A connection that waits and cannot be accepted would wake the loop for ever. */
+static void rest(struct server *server)
+{
+    if (server->warned_ms == 0 || now_ms(server) - server->warned_ms >= WARN_AGAIN_MS) {
+        log_warning("http.descriptors", "none are left, new connections wait; raise LimitNOFILE");
+        server->warned_ms = now_ms(server);
+    }
+    server->is_resting = true;
+    uv_poll_stop(&server->poll);
+    uv_timer_start(&server->timer, on_timer, REST_MS, 0);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
+    struct server *server = poll->data;
+
     (void)status;
     (void)events;
-    pump(poll->data);
+    pump(server);
+    if (!has_descriptors(server))
+        rest(server);
 }
 
 /* ---- event streams ------------------------------------------------------------------------------
