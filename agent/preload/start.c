@@ -12,6 +12,7 @@
 #include "agent/core/hot.h"
 #include "agent/core/module.h"
 #include "agent/core/report.h"
+#include "agent/core/module.h"
 #include "agent/core/unwind.h"
 #include "agent/link/link.h"
 #include "agent/preload/environment.h"

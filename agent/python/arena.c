@@ -3,15 +3,16 @@
 
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "agent/core/clock.h"
 #include "agent/python/interp.h"
 #include "agent/python/pool.h"
 
 #define ARENAS_MAX     65536 /* 64 GiB of arenas of 1 MiB */
 #define ARENA_MIN      (256U << 10) /* from 3.11 the same allocator serves 16 KiB frame stacks */
 #define PROBES_MAX     512
-#define UNREAD_FACTOR  3 /* more time while arenas have never been read */
+#define READ_MIN       40 /* arenas a round: 50 us */
+#define FRESH_FACTOR   20 /* times the budget for arenas that have never been read */
 #define WORD_BITS      64
 #define WORDS          (ARENAS_MAX / WORD_BITS)
 
@@ -32,7 +33,8 @@ struct arena {
 static struct {
     struct arena slots[ARENAS_MAX];
     _Atomic uint64_t used[WORDS];  /* slots that hold an arena */
-    _Atomic uint64_t roomy[WORDS]; /* of these, the ones with free blocks or not read yet */
+    _Atomic uint64_t fresh[WORDS]; /* of these, the ones not read yet */
+    _Atomic uint64_t roomy[WORDS]; /* the ones that had free blocks when last read */
 } *table;
 
 /*
@@ -46,14 +48,12 @@ static const struct interp *python;
 static struct interp_arena_allocator original;
 static arena_on_growth grown;
 static size_t pool_bytes;
-static size_t cursor; /* word of `used` where the next round goes on */
 static bool started_late;
 
 static _Atomic uint64_t mapped_total;
 static _Atomic uint64_t live_bytes_total;
 static _Atomic uint64_t live_count_total;
 static _Atomic uint64_t arena_count;
-static _Atomic uint64_t unread_count;
 static _Atomic bool overflowed;
 
 static size_t home_of(uintptr_t base)
@@ -82,29 +82,24 @@ static void remember(uintptr_t base, size_t size)
             continue;
         arena->address = base;
         arena->size_bytes = (uint32_t)size;
-        atomic_store(&arena->live_bytes, UINT32_MAX); /* not read yet */
+        atomic_store(&arena->live_bytes, 0);
         atomic_store(&arena->live_count, 0);
         atomic_store(&arena->base, base);
         atomic_fetch_add(&mapped_total, size);
         atomic_fetch_add(&arena_count, 1);
-        atomic_fetch_add(&unread_count, 1);
-        set_bit(table->roomy, slot, true);
+        set_bit(table->fresh, slot, true);
         set_bit(table->used, slot, true);
         return;
     }
     atomic_store(&overflowed, true);
 }
 
-/* Replaces an arena's figures in the sums. UINT32_MAX bytes mean "never read". */
+/* Replaces an arena's figures in the sums. */
 static void settle(struct arena *arena, uint32_t bytes, uint32_t count)
 {
     uint32_t old_bytes = atomic_exchange(&arena->live_bytes, bytes);
     uint32_t old_count = atomic_exchange(&arena->live_count, count);
 
-    if (old_bytes == UINT32_MAX) {
-        atomic_fetch_sub(&unread_count, 1);
-        old_bytes = 0;
-    }
     atomic_fetch_add(&live_bytes_total, (uint64_t)bytes - old_bytes);
     atomic_fetch_add(&live_count_total, (uint64_t)count - old_count);
 }
@@ -122,6 +117,7 @@ static void drop(size_t slot)
     struct arena *arena = &table->slots[slot];
 
     set_bit(table->used, slot, false);
+    set_bit(table->fresh, slot, false);
     set_bit(table->roomy, slot, false);
     settle(arena, 0, 0);
     atomic_fetch_sub(&mapped_total, arena->size_bytes);
@@ -181,6 +177,7 @@ static void read_slot(size_t slot)
         sum = pool_walk(base, arena->size_bytes, pool_bytes);
         settle(arena, sum.live_bytes, sum.live_count);
         set_bit(table->roomy, slot, sum.roomy);
+        set_bit(table->fresh, slot, false);
     }
     if (atomic_exchange(reading, 0) & DOOMED) {
         void *address = (void *)arena->address;
@@ -191,50 +188,58 @@ static void read_slot(size_t slot)
     }
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
+/* How long a round may last: on a busy machine the clock runs while we wait for the processor, so
+ * some arenas are read whatever it says. */
+struct limit {
+    uint64_t until_ns;
+    unsigned count_min;
+};
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+static bool is_over(struct limit *limit)
+{
+    if (limit->count_min > 0) {
+        limit->count_min--;
+        return false;
+    }
+    return clock_fine_ns() >= limit->until_ns;
 }
 
-/* Reads the slots of one word; false when the time is over. */
-static bool read_word(uint64_t bits, size_t word, uint64_t until_ns)
+/* The arenas with a bit in one map and, if given, none in another; where to go on in them. */
+struct arena_set {
+    _Atomic uint64_t *in;
+    _Atomic uint64_t *not_in;
+    size_t next;
+};
+
+/* The slots of one word that a round is after, from slot `from` on. */
+static uint64_t bits_from(const struct arena_set *set, size_t from)
 {
-    for (; bits != 0; bits &= bits - 1) {
-        read_slot(word * WORD_BITS + (size_t)__builtin_ctzll(bits));
-        if (now_ns() >= until_ns)
-            return false;
-    }
-    return true;
+    size_t word = from / WORD_BITS;
+    uint64_t bits = atomic_load_explicit(&set->in[word], memory_order_relaxed);
+
+    if (set->not_in && bits)
+        bits &= ~atomic_load_explicit(&set->not_in[word], memory_order_relaxed);
+    return bits & UINT64_MAX << from % WORD_BITS;
 }
 
-static void read_roomy(uint64_t until_ns)
+/* Reads the slots of a set; a round goes on where the last one was cut off, and ends after all. */
+static void read_round(struct arena_set *set, uint64_t budget_ns)
 {
-    static size_t from; /* so that the same ones are not always cut off */
-    size_t word = from;
+    struct limit limit = {clock_fine_ns() + budget_ns, READ_MIN};
+    size_t slot = set->next;
 
-    for (size_t i = 0; i < WORDS; i++, word = (word + 1) % WORDS) {
-        uint64_t bits = atomic_load_explicit(&table->roomy[word], memory_order_relaxed) &
-                        atomic_load_explicit(&table->used[word], memory_order_relaxed);
+    for (size_t words = 0; words <= WORDS; words++) {
+        uint64_t bits = bits_from(set, slot);
 
-        if (!read_word(bits, word, until_ns))
-            break;
+        for (; bits != 0; bits &= bits - 1) {
+            set->next = slot / WORD_BITS * WORD_BITS + (size_t)__builtin_ctzll(bits);
+            if (is_over(&limit))
+                return;
+            read_slot(set->next);
+        }
+        slot = (slot / WORD_BITS + 1) * WORD_BITS % ARENAS_MAX;
     }
-    from = word;
-}
-
-static void read_others(uint64_t until_ns)
-{
-    for (size_t i = 0; i < WORDS; i++) {
-        uint64_t bits = atomic_load_explicit(&table->used[cursor], memory_order_relaxed) &
-                        ~atomic_load_explicit(&table->roomy[cursor], memory_order_relaxed);
-
-        if (!read_word(bits, cursor, until_ns))
-            return;
-        cursor = (cursor + 1) % WORDS;
-    }
+    set->next = slot;
 }
 
 static bool is_ours(void)
@@ -247,15 +252,18 @@ static bool is_ours(void)
 
 void arena_walk(uint64_t budget_ns)
 {
-    uint64_t start_ns = now_ns();
+    static struct arena_set fresh, roomy, others;
 
-    if (atomic_load(&unread_count) > 0)
-        budget_ns *= UNREAD_FACTOR;
     /* Without our hook an arena may vanish under the reader. */
     if (!table || !is_ours())
         return;
-    read_roomy(start_ns + budget_ns / 2);
-    read_others(start_ns + budget_ns);
+    fresh.in = table->fresh;
+    roomy.in = table->roomy;
+    others.in = table->used;
+    others.not_in = table->roomy;
+    read_round(&fresh, FRESH_FACTOR * budget_ns);
+    read_round(&roomy, budget_ns / 2);
+    read_round(&others, budget_ns / 2);
 }
 
 bool arena_totals(struct arena_totals *out)

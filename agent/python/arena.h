@@ -28,9 +28,9 @@ typedef void (*arena_on_growth)(void);
 bool arena_init(const struct interp *interp, arena_on_growth on_growth);
 
 /*
- * Reads arenas for at most budget_ns (three times that while some were never read): those that have room first, since they change most, then
- * the others in turn. All are read again after at most (arenas / arenas read a call) calls. One
- * thread at a time.
+ * Reads all arenas that are new since the last call (for at most 20 times the budget), then for at
+ * most budget_ns first those that had room, since they change most, then the others in turn. All
+ * are read again after at most (arenas / arenas read a call) calls. One thread at a time.
  */
 void arena_walk(uint64_t budget_ns);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/python/dictkeys.h"
 
+#include <string.h>
+
 #include "agent/python/peek.h"
 
 #define DICT_KEYS_AT 32 /* ma_keys of PyDictObject */
@@ -26,6 +28,10 @@ struct new_head {
     int64_t used;
 };
 
+_Static_assert(sizeof(struct old_head) == DICTKEYS_HEAD_BYTES &&
+                   sizeof(struct new_head) <= DICTKEYS_HEAD_BYTES,
+               "the heads of tables of keys");
+
 #define KIND_GENERAL 0
 #define KINDS        3
 #define SIZE_MIN     8
@@ -42,58 +48,78 @@ static bool adds_up(int64_t refcount, int64_t size, int64_t usable, int64_t used
     return refcount == 1 && used >= 0 && usable >= 0 && usable + used == capacity(size);
 }
 
-static bool read_old(uintptr_t table, struct dictkeys *out, bool *whole)
+static bool is_power_of_two(int64_t size)
+{
+    return (size & (size - 1)) == 0;
+}
+
+static size_t old_index_bytes(int64_t size)
+{
+    size_t each = size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8;
+
+    return (size_t)size * each;
+}
+
+static bool read_old(const uint8_t *bytes, struct dictkeys *out, bool *whole)
 {
     struct old_head head;
-    size_t index_bytes;
+    size_t entries_at;
 
-    if (!peek(table, &head, sizeof(head)) || head.size < SIZE_MIN ||
-        head.size > (int64_t)1 << LOG2_MAX || (head.size & (head.size - 1)) != 0 || head.used < 0)
+    memcpy(&head, bytes, sizeof(head));
+    if (head.size < SIZE_MIN || head.size > (int64_t)1 << LOG2_MAX || !is_power_of_two(head.size) ||
+        head.used < 0)
         return false;
-    index_bytes = (size_t)head.size * (head.size <= 0xff ? 1U : head.size <= 0xffff ? 2U
-                                       : head.size <= 0xffffffff ? 4U : 8U);
-    out->entries = table + sizeof(head) + index_bytes;
+    entries_at = sizeof(head) + old_index_bytes(head.size);
+    out->entries = entries_at;
     out->entry_bytes = 24; /* hash, key, value */
     out->key_at = 8;
     out->count = (size_t)head.used;
-    out->table_bytes = sizeof(head) + index_bytes + (size_t)capacity(head.size) * out->entry_bytes;
-    *whole = adds_up(head.refcount, head.size, head.usable, head.used) &&
-             peek_plausible(head.lookup & ~(uintptr_t)7);
+    out->table_bytes = entries_at + (size_t)capacity(head.size) * out->entry_bytes;
+    *whole = adds_up(head.refcount, head.size, head.usable, head.used) && head.lookup > UINT16_MAX;
     return true;
 }
 
-static bool read_new(uintptr_t table, struct dictkeys *out, bool *whole)
+static bool read_new(const uint8_t *bytes, struct dictkeys *out, bool *whole)
 {
     struct new_head head;
+    size_t entries_at;
     int64_t size;
 
-    if (!peek(table, &head, sizeof(head)) || head.log2_size < 3 || head.log2_size > LOG2_MAX ||
+    memcpy(&head, bytes, sizeof(head));
+    if (head.log2_size < 3 || head.log2_size > LOG2_MAX ||
         head.log2_index_bytes < head.log2_size || head.log2_index_bytes > head.log2_size + 3 ||
         head.kind >= KINDS || head.used < 0)
         return false;
     size = (int64_t)1 << head.log2_size;
-    out->entries = table + sizeof(head) + ((size_t)1 << head.log2_index_bytes);
+    entries_at = sizeof(head) + ((size_t)1 << head.log2_index_bytes);
+    out->entries = entries_at;
     out->entry_bytes = head.kind == KIND_GENERAL ? 24 : 16; /* without hash when all are str */
     out->key_at = head.kind == KIND_GENERAL ? 8 : 0;
     out->count = (size_t)head.used;
-    out->table_bytes = sizeof(head) + ((size_t)1 << head.log2_index_bytes) +
-                       (size_t)capacity(size) * out->entry_bytes;
+    out->table_bytes = entries_at + (size_t)capacity(size) * out->entry_bytes;
     *whole = adds_up(head.refcount, size, head.usable, head.used);
     return true;
 }
 
-static bool read_table(unsigned minor, uintptr_t table, struct dictkeys *out, bool *whole)
+static bool read_head(unsigned minor, const uint8_t *bytes, struct dictkeys *out, bool *whole)
 {
-    if (!peek_plausible(table))
-        return false;
-    return minor < 11 ? read_old(table, out, whole) : read_new(table, out, whole);
+    return minor < 11 ? read_old(bytes, out, whole) : read_new(bytes, out, whole);
 }
 
 bool dictkeys_open(unsigned minor, uintptr_t dict, struct dictkeys *out)
 {
+    uint8_t bytes[DICTKEYS_HEAD_BYTES];
+    uintptr_t table;
     bool whole;
 
-    return peek_plausible(dict) && read_table(minor, peek_word(dict + DICT_KEYS_AT), out, &whole);
+    if (!peek_plausible(dict))
+        return false;
+    table = peek_word(dict + DICT_KEYS_AT);
+    if (!peek_plausible(table) || !peek(table, bytes, sizeof(bytes)) ||
+        !read_head(minor, bytes, out, &whole))
+        return false;
+    out->entries += table;
+    return true;
 }
 
 uintptr_t dictkeys_entry(const struct dictkeys *keys, size_t index, uintptr_t *value)
@@ -107,10 +133,11 @@ uintptr_t dictkeys_entry(const struct dictkeys *keys, size_t index, uintptr_t *v
     return pair[0];
 }
 
-bool dictkeys_is_table(unsigned minor, uintptr_t block, size_t size_bytes)
+bool dictkeys_is_table(unsigned minor, const uint8_t *bytes, size_t size_bytes)
 {
     struct dictkeys keys;
     bool whole;
 
-    return read_table(minor, block, &keys, &whole) && whole && keys.table_bytes == size_bytes;
+    return size_bytes >= DICTKEYS_HEAD_BYTES && read_head(minor, bytes, &keys, &whole) && whole &&
+           keys.table_bytes == size_bytes;
 }

@@ -23,8 +23,10 @@ bool dictkeys_open(unsigned minor, uintptr_t dict, struct dictkeys *out);
 /* Key and value of entry index, 0 when there is none. */
 uintptr_t dictkeys_entry(const struct dictkeys *keys, size_t index, uintptr_t *value);
 
-/* True when the block is such a table by everything that its head says: counts that add up and a
- * size that is exactly the block's. */
-bool dictkeys_is_table(unsigned minor, uintptr_t block, size_t size_bytes);
+#define DICTKEYS_HEAD_BYTES 40
+
+/* True when a block of size_bytes is such a table by everything that its first bytes say: counts
+ * that add up and a size that is exactly the block's. Pure. */
+bool dictkeys_is_table(unsigned minor, const uint8_t *bytes, size_t size_bytes);
 
 #endif

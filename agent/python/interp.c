@@ -162,6 +162,23 @@ bool interp_is_ending(const struct interp *interp)
     return field(interp->runtime, interp->layout.runtime_finalizing) != NULL;
 }
 
+#define MINOR_WITH_STATIC_INTERPRETER 11
+
+bool interp_read_gc(const struct interp *interp, void *stats, size_t len)
+{
+    uintptr_t base = (uintptr_t)interp->runtime;
+
+    if (!interp->layout.gc_stats_in_runtime)
+        base = main_interpreter(interp);
+    if (base == 0)
+        return false;
+    /* Before 3.11 the main interpreter is a heap block that goes away at the end. */
+    if (interp->layout.minor < MINOR_WITH_STATIC_INTERPRETER)
+        return peek(base + interp->layout.gc_stats, stats, len);
+    memcpy(stats, (const void *)(base + interp->layout.gc_stats), len);
+    return true;
+}
+
 static bool is_string(uintptr_t object)
 {
     uint8_t head[TEXT_HEAD_BYTES];

@@ -68,6 +68,9 @@ int interp_check(const struct interp *interp, const uint8_t *thread);
 bool interp_is_single(const struct interp *interp);
 bool interp_is_ending(const struct interp *interp);
 
+/* The first len bytes of the collector's statistics of the main interpreter. Any thread. */
+bool interp_read_gc(const struct interp *interp, void *stats, size_t len);
+
 /* The innermost frame of a thread; NULL when it runs no Python code. Lock held. */
 const uint8_t *interp_top_frame(const struct interp *interp, const uint8_t *thread);
 

@@ -4,21 +4,22 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
+#include "agent/core/clock.h"
 #include "agent/core/core.h"
 #include "agent/python/arena.h"
 #include "agent/python/frame.h"
 #include "agent/python/hook.h"
 #include "agent/python/interp.h"
 #include "agent/python/loop.h"
-#include "agent/python/peek.h"
 #include "agent/python/type.h"
 
-#define WALK_BUDGET_NS   60000 /* of a flush's 100 us */
-#define TYPES_A_FLUSH    32    /* a few system calls each */
-#define TYPE_AGE_MIN_MS  100   /* younger objects may still be under construction */
-#define BLOCKED_RETRY_MS 500
+#define WALK_BUDGET_NS     80000 /* of a flush */
+#define TYPES_LOCKED       128   /* a flush: a fraction of a microsecond each */
+#define TYPES_PEEKED       24    /* two or more system calls each */
+#define NATIVE_TYPES_EVERY 4    /* flushes */
+#define TYPE_AGE_MIN_MS    100   /* younger objects may still be under construction */
+#define BLOCKED_RETRY_MS   500
 
 static struct interp interp;
 static struct loop loop;
@@ -28,14 +29,6 @@ static _Atomic int layout_checked;
 static _Atomic uint64_t retry_at_ms;
 static bool found_late;
 static void (*driven)(void);
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static bool layout_is_right(const uint8_t *thread)
 {
@@ -69,7 +62,7 @@ static void runtime_poll(void)
 
     if (!hook_is_due())
         return;
-    now = now_ms();
+    now = clock_coarse_ms();
     if (now < atomic_load_explicit(&retry_at_ms, memory_order_relaxed) || !interp_thread(&interp))
         return;
     hook_toggle();
@@ -126,30 +119,42 @@ static void describe(void)
         core_describe_runtime(interp.name, reason);
 }
 
+/* One round of naming the types of samples. */
+struct naming {
+    uint64_t now_ms;
+    bool steady; /* the blocks cannot be freed meanwhile */
+};
+
 static void name_type(const struct core_live *live, void *arg)
 {
-    const uint64_t *now = arg;
+    const struct naming *naming = arg;
 
-    if (live->birth_ms + TYPE_AGE_MIN_MS <= *now)
-        core_live_set_type(live, type_of_block(&interp, live->addr, live->size_bytes));
+    if (live->birth_ms + TYPE_AGE_MIN_MS <= naming->now_ms)
+        core_live_set_type(live,
+                           type_of_block(&interp, live->addr, live->size_bytes, naming->steady));
 }
 
-static void name_types(void)
+/* Small objects at each flush; those of the native domain, which are large ones or none, more
+ * rarely, since each look goes over the whole table of samples. locked: this thread holds the
+ * interpreter's lock, so no small object goes away. */
+static void name_types(bool locked)
 {
-    uint64_t now = now_ms();
+    static unsigned turn;
+    struct naming naming = {.now_ms = clock_coarse_ms(), .steady = locked};
 
-    core_live_each_untyped(WIRE_DOMAIN_PYTHON, TYPES_A_FLUSH, name_type, &now);
-    core_live_each_untyped(WIRE_DOMAIN_NATIVE, TYPES_A_FLUSH / 2, name_type, &now);
+    core_live_each_untyped(WIRE_DOMAIN_PYTHON, locked ? TYPES_LOCKED : TYPES_PEEKED, name_type,
+                           &naming);
+    if (turn++ % NATIVE_TYPES_EVERY == 0) {
+        naming.steady = false;
+        core_live_each_untyped(WIRE_DOMAIN_NATIVE, TYPES_PEEKED, name_type, &naming);
+    }
 }
 
 static void fill_gc(struct wire_gc *gc)
 {
     uint64_t stats[WIRE_GC_GENERATIONS][3]; /* collections, collected, uncollectable */
-    uintptr_t base = (uintptr_t)interp.runtime;
 
-    if (!interp.layout.gc_stats_in_runtime)
-        base = peek_word(base + interp.layout.runtime_interp_main);
-    if (!base || !peek(base + interp.layout.gc_stats, stats, sizeof(stats)))
+    if (!interp_read_gc(&interp, stats, sizeof(stats)))
         return;
     for (size_t i = 0; i < WIRE_GC_GENERATIONS; i++) {
         gc->generations[i].collections = stats[i][0];
@@ -182,7 +187,7 @@ static void runtime_flush(struct wire_domain_totals *python, struct wire_gc *gc)
         hook_toggle(); /* also to notice that somebody took them out */
     fill_totals(python);
     fill_gc(gc);
-    name_types();
+    name_types(thread != NULL);
     describe();
 }
 

@@ -157,27 +157,90 @@ static uint32_t intern_type(const struct interp *interp, uintptr_t addr,
     return len > 0 ? core_intern(name, len) : CORE_TYPE_UNKNOWN;
 }
 
+/*
+ * Types met before. A static type stays where it is for ever; the place of a class may hold
+ * another one by now, so its head and the beginning of its name are compared again. Flushing
+ * thread only.
+ */
+#define KNOWN_TYPES 512
+#define NAME_PREFIX 16
+
+static struct known_type {
+    uintptr_t addr;
+    uint32_t name_id;
+    struct type_head head;
+    char prefix[NAME_PREFIX];
+} known_types[KNOWN_TYPES];
+
+static struct known_type *known_place(uintptr_t addr)
+{
+    return &known_types[addr / 16 % KNOWN_TYPES];
+}
+
+static bool is_static(const struct type_head *head)
+{
+    return !(head->flags & TYPE_IS_HEAP);
+}
+
+static bool read_prefix(const struct type_head *head, char *prefix)
+{
+    memset(prefix, 0, NAME_PREFIX);
+    return peek(head->name, prefix, NAME_PREFIX) || peek_string(head->name, prefix, NAME_PREFIX);
+}
+
+static bool is_still(const struct known_type *known)
+{
+    struct type_head head;
+    char prefix[NAME_PREFIX];
+
+    return peek(known->addr, &head, sizeof(head)) && head.type == known->head.type &&
+           head.name == known->head.name && head.basic_size == known->head.basic_size &&
+           head.flags == known->head.flags && read_prefix(&head, prefix) &&
+           memcmp(prefix, known->prefix, NAME_PREFIX) == 0;
+}
+
+/* The type object at addr, remembered; NULL when there is none. */
+static const struct known_type *recognise(const struct interp *interp, uintptr_t addr)
+{
+    struct known_type *known = known_place(addr);
+
+    if (known->addr == addr && (is_static(&known->head) || is_still(known)))
+        return known;
+    known->addr = 0;
+    if (!peek(addr, &known->head, sizeof(known->head)) || !is_type(interp, addr, &known->head) ||
+        !read_prefix(&known->head, known->prefix))
+        return NULL;
+    known->name_id = intern_type(interp, addr, &known->head);
+    known->addr = addr;
+    return known;
+}
+
 static uint32_t type_at(const struct interp *interp, const uint8_t *block, size_t offset,
                         size_t size_bytes)
 {
+    const struct known_type *known;
     struct object_head object;
-    struct type_head type;
 
     memcpy(&object, block + offset, sizeof(object));
-    if (object.refcount == 0 || object.refcount > UINT32_MAX || !peek_plausible(object.type) ||
-        !peek(object.type, &type, sizeof(type)) || !is_type(interp, object.type, &type) ||
-        !fits(interp, &type, offset, size_bytes))
+    if (object.refcount == 0 || object.refcount > UINT32_MAX || !peek_plausible(object.type))
         return CORE_TYPE_UNKNOWN;
-    return intern_type(interp, object.type, &type);
+    known = recognise(interp, object.type);
+    return known && fits(interp, &known->head, offset, size_bytes) ? known->name_id
+                                                                    : CORE_TYPE_UNKNOWN;
 }
 
-uint32_t type_of_block(const struct interp *interp, uintptr_t addr, size_t size_bytes)
+uint32_t type_of_block(const struct interp *interp, uintptr_t addr, size_t size_bytes, bool steady)
 {
-    static const char keys_name[] = "dict (keys)";
+    static const char dict_name[] = "dict";
+    _Static_assert(DICTKEYS_HEAD_BYTES <= GC_HEAD_BYTES + PREHEADER_BYTES + 16, "what is read");
     uint8_t block[GC_HEAD_BYTES + PREHEADER_BYTES + sizeof(struct object_head)] = {0};
     size_t seen = size_bytes < sizeof(block) ? size_bytes : sizeof(block);
 
-    if (seen < sizeof(struct object_head) || !peek(addr, block, seen))
+    if (seen < sizeof(struct object_head))
+        return CORE_TYPE_UNKNOWN;
+    if (steady)
+        memcpy(block, (const void *)addr, seen);
+    else if (!peek(addr, block, seen))
         return CORE_TYPE_UNKNOWN;
     for (size_t offset = 0; offset + sizeof(struct object_head) <= seen; offset += GC_HEAD_BYTES) {
         uint32_t id = type_at(interp, block, offset, size_bytes);
@@ -185,7 +248,7 @@ uint32_t type_of_block(const struct interp *interp, uintptr_t addr, size_t size_
         if (id != CORE_TYPE_UNKNOWN)
             return id;
     }
-    if (dictkeys_is_table(interp->layout.minor, addr, size_bytes))
-        return core_intern(keys_name, sizeof(keys_name) - 1);
+    if (dictkeys_is_table(interp->layout.minor, block, size_bytes))
+        return core_intern(dict_name, sizeof(dict_name) - 1) | CORE_TYPE_PART;
     return CORE_TYPE_UNKNOWN;
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a block of memory is, if it is a Python object: never a guess, UNKNOWN when in doubt. All
- * reads are by peek, so that the block and what it points at may vanish meanwhile.
+ * What a block of memory is, if it is a Python object: never a guess, UNKNOWN when in doubt. What
+ * may vanish meanwhile is read by peek.
  */
 #ifndef LEAKD_AGENT_PYTHON_TYPE_H
 #define LEAKD_AGENT_PYTHON_TYPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct interp;
 
-/* The core_intern id of "module.Class", "dict" and the like; CORE_TYPE_UNKNOWN otherwise. */
-uint32_t type_of_block(const struct interp *interp, uintptr_t addr, size_t size_bytes);
+/* The core_intern id of "module.Class", "dict" and the like; CORE_TYPE_UNKNOWN otherwise. steady:
+ * the block cannot be freed meanwhile. One thread at a time. */
+uint32_t type_of_block(const struct interp *interp, uintptr_t addr, size_t size_bytes,
+                       bool steady);
 
 #endif

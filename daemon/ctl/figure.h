@@ -8,7 +8,7 @@
 
 struct json_tree;
 
-#define FIGURE_MAX 96
+#define FIGURE_MAX 128
 
 /* raw: plain numbers in bytes and seconds. */
 void figure_bytes(const struct json_tree *object, const char *key, bool raw, char out[FIGURE_MAX]);

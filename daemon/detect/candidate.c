@@ -110,13 +110,12 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     out->passes = ring->passes;
     out->rate = ring->slope;
     out->window = ladder_window(scale);
-    out->lasted = out->window * (1 + ring->passes / (double)DETECT_BLOCKS);
+    out->lasted = out->window * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS);
     out->need = need_of(detector, scale, out->rate);
     return true;
 }
 
-static bool newest_quarter_grows(const struct detector *detector,
-                                 const struct candidate *candidate)
+static bool newest_quarter_grows(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_ring *ring;
 
@@ -126,9 +125,19 @@ static bool newest_quarter_grows(const struct detector *detector,
     return ring->slope + 2 * ring->se >= detect_rules.quarter_share * candidate->rate;
 }
 
+/* Enough windows in a row. Those of half the length count too, twice as many: a larger window that
+ * begins to pass is more evidence, not a reason to begin again. */
+static bool has_passed_often(const struct detector *detector, const struct candidate *candidate)
+{
+    unsigned need = detector->profile->leak_passes;
+
+    return candidate->passes >= need ||
+           (candidate->scale > 0 && detector->rings[candidate->scale - 1].passes >= 2 * need);
+}
+
 bool candidate_is_leak(const struct detector *detector, const struct candidate *candidate)
 {
-    return candidate->passes >= detect_rules.leak_passes && candidate->lasted >= candidate->need &&
+    return has_passed_often(detector, candidate) && candidate->lasted >= candidate->need &&
            newest_quarter_grows(detector, candidate);
 }
 

@@ -13,7 +13,7 @@ struct candidate {
     unsigned passes;
     double rate;
     double window;
-    double lasted; /* the window and the passes before */
+    double lasted; /* the window and the blocks since it first passed */
     double need;   /* INFINITY: never at this scale */
 };
 

@@ -62,8 +62,9 @@ void climb_check_flat(struct detector *detector, unsigned scale)
     const struct detect_ring *ring = &detector->rings[scale];
     const struct detect_ring *quarter = &detector->rings[scale >= 2 ? scale - 2 : 0];
 
-    if (ring->passes < detect_rules.leak_passes)
+    if (ring->passes < detect_rules.episode_passes)
         return;
     if (quarter->slope + 2 * quarter->se < detect_rules.flat_share * ring->slope)
-        climb_end(detector, ladder_window(scale) * (1 + ring->passes / (double)DETECT_BLOCKS));
+        climb_end(detector,
+                  ladder_window(scale) * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS));
 }

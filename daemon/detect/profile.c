@@ -11,6 +11,9 @@
  * leaves room for residuals that are heavier than normal. Strict asks 6 of the short windows,
  * where one burst is many blocks.
  *
+ * passes in a row: the window moves on by a block each time, so four need a quarter of new data;
+ * the first windows of a start look straight by chance too often. Fast makes do with two.
+ *
  * wait: the least time of steady growth. Fills and warm-ups of services last minutes: ten of them
  * are the price of default. late: growth that begins after a quiet time is more often a phase of
  * work than growth from the start, so twice that.
@@ -19,14 +22,35 @@
  * has added this share of the level, because before nobody is harmed; at most half a day (a day).
  */
 static const struct detect_profile profiles[] = {
-    {.name = "fast", .z = 4.5, .z_short = 5, .wait_s = 120, .wait_late_s = 240,
-     .wait_age_share = 0.1, .wait_age_max_s = 600, .wait_gain_share = 0.05,
+    {.name = "fast",
+     .z = 4.5,
+     .z_short = 5,
+     .leak_passes = 2,
+     .wait_s = 120,
+     .wait_late_s = 240,
+     .wait_age_share = 0.1,
+     .wait_age_max_s = 600,
+     .wait_gain_share = 0.05,
      .wait_gain_max_s = 12 * 3600},
-    {.name = "default", .z = 5, .z_short = 5, .wait_s = 600, .wait_late_s = 1200,
-     .wait_age_share = 0.2, .wait_age_max_s = 3600, .wait_gain_share = 0.12,
+    {.name = "default",
+     .z = 5,
+     .z_short = 5,
+     .leak_passes = 4,
+     .wait_s = 600,
+     .wait_late_s = 1200,
+     .wait_age_share = 0.2,
+     .wait_age_max_s = 3600,
+     .wait_gain_share = 0.12,
      .wait_gain_max_s = 12 * 3600},
-    {.name = "strict", .z = 5, .z_short = 6, .wait_s = 1200, .wait_late_s = 1800,
-     .wait_age_share = 0.33, .wait_age_max_s = 7200, .wait_gain_share = 0.4,
+    {.name = "strict",
+     .z = 5,
+     .z_short = 6,
+     .leak_passes = 4,
+     .wait_s = 1200,
+     .wait_late_s = 1800,
+     .wait_age_share = 0.33,
+     .wait_age_max_s = 7200,
+     .wait_gain_share = 0.4,
      .wait_gain_max_s = 24 * 3600},
 };
 
@@ -49,9 +73,9 @@ const struct detect_rules detect_rules = {
      * it has been faster and is on its way to an end. */
     .late_share = 0.4,
     .slowed_share = 1.2,
-    /* A series whose growth has ended by itself after a time L must grow 2 L before we believe it
+    /* A series whose growth has ended by itself after a time L must grow 3 L before we believe it
      * does not this time, unless the window shows 6 such lengths. */
-    .history_waits = 2,
+    .history_waits = 3,
     .history_windows = 6,
     /* Growth that only a window of hours shows has the pace of a day, and a day's load rises for
      * half of it, straight for ten hours at most: it must outlast that. */
@@ -60,8 +84,9 @@ const struct detect_rules detect_rules = {
     /* When waiting would use up the memory: half of the time that is left, but two minutes. */
     .limit_share = 0.9,
     .limit_wait_s = 120,
-    /* Two windows for a leak, so that one odd block cannot do it; a suspicion is free to wait. */
-    .leak_passes = 2,
+    /* Growth that passed twice and ended was an episode; one odd block is none. A suspicion has
+     * a quarter of a window in favour of it. */
+    .episode_passes = 2,
     .suspect_passes = 4,
     /* The newest quarter must still grow at half the rate. */
     .quarter_share = 0.5,

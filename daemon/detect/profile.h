@@ -8,6 +8,7 @@ struct detect_profile {
     const char *name;
     double z;
     double z_short; /* on scales below DETECT_SHORT_SCALES */
+    unsigned leak_passes;
     double wait_s;
     double wait_late_s;
     double wait_age_share;
@@ -34,7 +35,7 @@ struct detect_rules {
     double slow_wait_s;
     double limit_share;
     double limit_wait_s;
-    unsigned leak_passes;
+    unsigned episode_passes;
     unsigned suspect_passes;
     double quarter_share;
     double flat_share;

@@ -19,7 +19,8 @@ struct fit {
     double mean;
     double sxx;
     double slope;
-    double suu; /* of u_i = (i - middle)^2 - sxx / n, which is orthogonal to the line */
+    double suu;    /* of u_i = (i - middle)^2 - spread, which is orthogonal to the line */
+    double spread; /* sxx / n */
     double bend;
     double square_rest;      /* residuals of the line */
     double square_rest_bend; /* of the parabola */
@@ -32,7 +33,8 @@ static void fit_line(struct fit *fit)
     double sxy = 0;
 
     fit->middle = (n - 1) / 2;
-    fit->sxx = n * (n * n - 1) / 12;
+    fit->spread = (n * n - 1) / 12;
+    fit->sxx = n * fit->spread;
     fit->mean = 0;
     for (size_t i = 0; i < fit->n; i++)
         fit->mean += fit->y[i];
@@ -46,7 +48,7 @@ static double bend_basis(const struct fit *fit, size_t i)
 {
     double x = (double)i - fit->middle;
 
-    return x * x - fit->sxx / (double)fit->n;
+    return x * x - fit->spread;
 }
 
 static void fit_bend(struct fit *fit)
@@ -133,8 +135,7 @@ static void fit_quarters(const struct fit *fit, struct trend_shape *out)
     out->gap_max = fmax(out->gap[0], fmax(out->gap[1], out->gap[2]));
 }
 
-void trend_measure_quick(const double *y, size_t n, double noise_variance,
-                         struct trend_shape *out)
+void trend_measure_quick(const double *y, size_t n, double noise_variance, struct trend_shape *out)
 {
     struct fit fit = {.y = y, .n = n};
 
@@ -149,6 +150,14 @@ void trend_measure(const double *y, size_t n, double noise_variance, struct tren
 {
     trend_measure_quick(y, n, noise_variance, out);
     out->line.t_quantile = stat_t_quantile(out->line.t_quantile);
+}
+
+double trend_half_width(const struct trend_shape *shape, size_t n)
+{
+    double noise = shape->line.t_quantile * shape->line.se_per_step;
+    double change = (shape->gap_max - shape->gap_min) / ((double)n / 4);
+
+    return sqrt(noise * noise + change * change);
 }
 
 bool trend_fit(const double *y, size_t n, double noise_variance, struct trend *out)

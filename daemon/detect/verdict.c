@@ -42,6 +42,9 @@ static void follow(struct detector *detector, const struct candidate *candidate)
 
     detector->scale = (uint8_t)candidate->scale;
     detector->rate = (float)candidate->rate;
+    detector->peak_rate = detector->verdict == VERDICT_LEAK
+                              ? fmaxf(detector->peak_rate, detector->rate)
+                              : detector->rate;
     if (detector->verdict != VERDICT_LEAK || since_ms < detector->since_ms)
         detector->since_ms = since_ms;
 }
@@ -50,6 +53,7 @@ static void follow_day(struct detector *detector)
 {
     detector->scale = DETECT_SCALES;
     detector->rate = (float)day_rate(detector);
+    detector->peak_rate = detector->rate;
     if (detector->verdict != VERDICT_LEAK)
         detector->since_ms =
             time_of(detector, detector->closed - 86400.0 * 1000 / detector->block_ms);
@@ -72,7 +76,8 @@ static bool leak_has_ended(const struct detector *detector)
         return day_is_over(detector);
     if (ring->slope < detect_rules.gone_share * detector->rate)
         return true;
-    return half->fails >= detect_rules.leave_fails && is_flat(detector, scale > 0 ? scale - 1 : 0) &&
+    return half->fails >= detect_rules.leave_fails &&
+           is_flat(detector, scale > 0 ? scale - 1 : 0) &&
            ring->slope < detect_rules.weak_share * detector->rate;
 }
 
@@ -80,7 +85,10 @@ static void leak_step(struct detector *detector, const struct candidate *candida
 {
     uint64_t lasted_ms = detector->last_ms - detector->since_ms;
 
-    if (candidate) {
+    if (candidate && candidate->rate < detect_rules.flat_share * detector->peak_rate) {
+        climb_end(detector, (double)lasted_ms / detector->block_ms);
+        become(detector, VERDICT_RESOLVED);
+    } else if (candidate) {
         follow(detector, candidate);
     } else if (day_grows(detector)) {
         follow_day(detector);

@@ -14,7 +14,8 @@
 
 #include "daemon/base/procfs.h"
 
-/* Younger than the headers this is built with: linux/pidfd.h of 6.15, asm-generic/socket.h of 6.5. */
+/* Younger than the headers this is built with: linux/pidfd.h of 6.15, asm-generic/socket.h of 6.5.
+ */
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
@@ -106,8 +107,7 @@ static void mark_level(const struct procfs *fs, const char *group, size_t len, b
         free(path);
 }
 
-static void mark_group(const struct procfs *fs, const char *group, bool is_v2,
-                       struct oom_mark *out)
+static void mark_group(const struct procfs *fs, const char *group, bool is_v2, struct oom_mark *out)
 {
     const char *slash = strrchr(group, '/');
 

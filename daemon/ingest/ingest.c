@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The door: accepts by hand instead of uv_listen, because a listening libuv stream cannot pause, and
- * out of descriptors it would refuse everybody in a loop.
+ * The door: accepts by hand instead of uv_listen, because a listening libuv stream cannot pause,
+ * and out of descriptors it would refuse everybody in a loop.
  */
 #include "daemon/ingest/ingest.h"
 
@@ -242,8 +242,8 @@ int ingest_start(uv_loop_t *loop, const struct conf *conf, struct store *store, 
     }
     ingest->listen_fd = listen_fd;
     if (listen_fd < 0) {
-        ingest->listen_fd = listen_open(conf->agents.socket, conf->agents.socket_mode, error,
-                                        error_size);
+        ingest->listen_fd =
+            listen_open(conf->agents.socket, conf->agents.socket_mode, error, error_size);
         rc = ingest->listen_fd;
         if (rc < 0)
             goto free_ingest;

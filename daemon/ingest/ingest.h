@@ -21,7 +21,7 @@ struct ingest_stats {
     uint64_t connected; /* now */
     uint64_t frames_total;
     uint64_t bytes_total;
-    uint64_t refused_connections;  /* over a cap, or not who they must be */
+    uint64_t refused_connections; /* over a cap, or not who they must be */
     uint64_t bad_frames;
 };
 

@@ -71,11 +71,17 @@ static void set_process_state(struct peer *peer, enum process_state state)
     store_set_state(peer->session.store, process, state, clock_mono_ms(), clock_wall_ms());
 }
 
+/* The signals by which people and service managers ask a program to stop. */
+static bool is_request(int signal_number)
+{
+    return signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGHUP;
+}
+
 static enum process_state judge_end(const struct peer *peer, const struct ending *ending)
 {
     bool killed = ending->known ? ending->by_signal : !peer->session.said_bye;
 
-    if (!killed)
+    if (!killed || (ending->known && is_request(ending->code)))
         return PROCESS_EXITED;
     if (ending->known && ending->code != SIGKILL)
         return PROCESS_KILLED;
@@ -228,7 +234,8 @@ static void welcome(struct peer *peer)
     oom_mark_read(fs, pid, &peer->oom);
     if (procfs_read_unit(fs, pid, unit, sizeof(unit)) == 0)
         store_put_unit(peer->session.store, process, unit);
-    if (procfs_start_wall_ms(fs, peer->session.identity.start_ticks, &started_wall_ms) == 0)
+    if (peer->session.identity.start_ticks > 0 &&
+        procfs_start_wall_ms(fs, peer->session.identity.start_ticks, &started_wall_ms) == 0)
         store_put_started(peer->session.store, process, started_wall_ms);
 }
 

@@ -165,8 +165,7 @@ static int read_types(struct session *session, struct process *process,
     return rc;
 }
 
-static int read_gc(struct session *session, struct process *process,
-                   const struct wire_frame *frame)
+static int read_gc(struct session *session, struct process *process, const struct wire_frame *frame)
 {
     struct wire_gc gc;
 
@@ -215,9 +214,9 @@ static const struct {
     uint16_t type;
     int (*read)(struct session *session, struct process *process, const struct wire_frame *frame);
 } readers[] = {
-    {WIRE_SITES, read_sites},   {WIRE_TOTALS, read_totals}, {WIRE_SITE, read_site},
-    {WIRE_NAME, read_name},     {WIRE_MODULE, read_module}, {WIRE_TYPES, read_types},
-    {WIRE_GC, read_gc},         {WIRE_SMAPS, read_smaps},   {WIRE_HEALTH, read_health},
+    {WIRE_SITES, read_sites}, {WIRE_TOTALS, read_totals}, {WIRE_SITE, read_site},
+    {WIRE_NAME, read_name},   {WIRE_MODULE, read_module}, {WIRE_TYPES, read_types},
+    {WIRE_GC, read_gc},       {WIRE_SMAPS, read_smaps},   {WIRE_HEALTH, read_health},
     {WIRE_BYE, read_bye},
 };
 

@@ -58,7 +58,8 @@ static void free_lines(struct addresses *addresses, struct address *address)
 static size_t image_key(const struct wire_module *module, char out[WIRE_STRING_BYTES_MAX + 1])
 {
     bool has_id = module->build_id_len > 0;
-    size_t len = has_id ? module->build_id_len : module->path.len;
+    /* The image keeps its path as a C string, and must be found again by it. */
+    size_t len = has_id ? module->build_id_len : strnlen(module->path.data, module->path.len);
 
     out[0] = has_id ? 'b' : 'p';
     memcpy(out + 1, has_id ? (const void *)module->build_id : module->path.data, len);
@@ -224,8 +225,7 @@ static void enqueue(struct addresses *addresses, struct address *address)
     addresses->last_waiting = address;
 }
 
-const struct address *address_add(struct addresses *addresses, struct image *image,
-                                  uint64_t offset)
+const struct address *address_add(struct addresses *addresses, struct image *image, uint64_t offset)
 {
     struct place place = {image->serial, offset};
     struct address *address;

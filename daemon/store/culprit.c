@@ -83,8 +83,8 @@ static const struct frame *python_culprit(const struct frame *frames, size_t cou
 static bool is_runtime_module(const char *module)
 {
     static const char *const prefixes[] = {
-        "libc.so",     "libc-2.",     "libstdc++.so", "libc++.so",   "libc++abi.so",
-        "libgcc_s.so", "ld-linux",    "ld-musl",      "libpthread",  "libleakagent",
+        "libc.so",     "libc-2.",     "libstdc++.so", "libc++.so",  "libc++abi.so",
+        "libgcc_s.so", "ld-linux",    "ld-musl",      "libpthread", "libleakagent",
         "libjemalloc", "libtcmalloc", "libmimalloc",
     };
 
@@ -98,20 +98,53 @@ static bool is_runtime_module(const char *module)
 static bool is_allocator_name(const char *function)
 {
     static const char *const names[] = {
-        "malloc",     "calloc",        "realloc",        "reallocarray", "memalign",
-        "valloc",     "pvalloc",       "aligned_alloc",  "posix_memalign", "strdup",
-        "strndup",    "asprintf",      "vasprintf",      "xmalloc",      "xcalloc",
-        "xrealloc",   "xstrdup",       "xstrndup",       "xzalloc",      "xnmalloc",
-        "xreallocarray", "xmemdup",    "mmap",           "mmap64",       "mremap",
-        "PyMem_Malloc", "PyMem_Calloc", "PyMem_Realloc", "PyMem_RawMalloc",
-        "PyMem_RawCalloc", "PyMem_RawRealloc", "PyObject_Malloc", "PyObject_Calloc",
+        "malloc",
+        "calloc",
+        "realloc",
+        "reallocarray",
+        "memalign",
+        "valloc",
+        "pvalloc",
+        "aligned_alloc",
+        "posix_memalign",
+        "strdup",
+        "strndup",
+        "asprintf",
+        "vasprintf",
+        "xmalloc",
+        "xcalloc",
+        "xrealloc",
+        "xstrdup",
+        "xstrndup",
+        "xzalloc",
+        "xnmalloc",
+        "xreallocarray",
+        "xmemdup",
+        "mmap",
+        "mmap64",
+        "mremap",
+        "PyMem_Malloc",
+        "PyMem_Calloc",
+        "PyMem_Realloc",
+        "PyMem_RawMalloc",
+        "PyMem_RawCalloc",
+        "PyMem_RawRealloc",
+        "PyObject_Malloc",
+        "PyObject_Calloc",
         "PyObject_Realloc",
     };
     static const char *const prefixes[] = {
-        "__libc_", "_int_malloc", "_int_realloc", "__interceptor_", "operator new", "g_malloc",
-        "g_realloc", "g_try_malloc", "g_try_realloc", "g_slice_", "g_strdup", "g_strndup",
-        "g_memdup", "je_", "mi_malloc", "mi_calloc", "mi_realloc", "tc_malloc", "_PyMem_",
-        "_PyObject_Malloc", "_PyObject_Calloc", "_PyObject_Realloc",
+        "__libc_",          "_int_malloc",
+        "_int_realloc",     "__interceptor_",
+        "operator new",     "g_malloc",
+        "g_realloc",        "g_try_malloc",
+        "g_try_realloc",    "g_slice_",
+        "g_strdup",         "g_strndup",
+        "g_memdup",         "je_",
+        "mi_malloc",        "mi_calloc",
+        "mi_realloc",       "tc_malloc",
+        "_PyMem_",          "_PyObject_Malloc",
+        "_PyObject_Calloc", "_PyObject_Realloc",
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -18,8 +18,8 @@
 
 #define PROCESS_STATES(X)                                                                          \
     X(WATCHING, "watching")     /* its agent is connected */                                       \
-    X(EXITED, "exited")         /* said good-bye, or ended by exit */                              \
-    X(KILLED, "killed")         /* ended without a word: a signal */                               \
+    X(EXITED, "exited")         /* ended by exit, or was asked to stop (SIGTERM ...) */            \
+    X(KILLED, "killed")         /* ended by another signal, or without a word */                   \
     X(OOM_KILLED, "oom-killed") /* its cgroup counted an OOM kill as it ended */                   \
     X(LOST, "lost")             /* lives, but its agent is silent */
 
@@ -61,7 +61,7 @@ struct module {
 };
 
 struct site {
-    uint32_t id;         /* the agent's, unique in the process */
+    uint32_t id;          /* the agent's, unique in the process */
     char fingerprint[17]; /* 16 hex digits: functions and modules, no lines, no addresses; "" until
                              the frames are symbolised */
     uint8_t domain;
@@ -135,8 +135,8 @@ struct process {
     struct detector rss_detector;
     struct series *live_series; /* 1 s and 10 s steps */
     struct series *rss_series;
-    enum verdict verdict; /* of the two, set by the watch alone */
-    uint64_t verdict_wall_ms; /* since when */
+    enum verdict verdict;          /* of the two, set by the watch alone */
+    uint64_t verdict_wall_ms;      /* since when */
     uint64_t growth_since_wall_ms; /* start of the growth, 0 = none */
     struct growth growth;
     struct forecast time_to_limit;

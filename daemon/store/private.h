@@ -22,7 +22,7 @@ struct process_module {
 };
 
 struct entry {
-    struct process process; /* first: a process is found in its entry by its address */
+    struct process process;         /* first: a process is found in its entry by its address */
     struct process_module *modules; /* in order of id */
     size_t module_count;
     const char **names; /* by id; NULL where none came */
@@ -34,7 +34,7 @@ struct entry {
     size_t type_cap;
     size_t unnamed_sites; /* without fingerprint, frames known */
     size_t address_count; /* asked for by this process */
-    unsigned program; /* 1, and counted on by each exec */
+    unsigned program;     /* 1, and counted on by each exec */
     uint64_t totals_mono_ms;
     uint64_t totals_wall_ms;
 };
@@ -55,7 +55,7 @@ struct store {
     size_t refused_sites;
     uint64_t names_revision; /* grows when an address was answered or a module came */
     uint64_t settled_revision;
-    size_t settle_at; /* index of the entry where the next settling goes on */
+    size_t settle_at;            /* index of the entry where the next settling goes on */
     struct incident **incidents; /* oldest first */
     size_t incident_count;
     size_t incident_cap;

@@ -55,8 +55,7 @@ static int module_init(struct store *store, pid_t pid, const struct wire_module 
     return 0;
 }
 
-int store_put_module(struct store *store, struct process *process,
-                     const struct wire_module *module)
+int store_put_module(struct store *store, struct process *process, const struct wire_module *module)
 {
     struct entry *entry = entry_of(process);
     size_t at = module_position(entry, module->id);
@@ -195,7 +194,7 @@ int store_put_site(struct store *store, struct process *process, const struct wi
     rc = take_site(store, entry, wire->id, &site);
     if (rc < 0)
         return rc == -ENOSPC ? 0 : rc; /* no fault of the sender */
-    if (site->stack) /* said again after a reconnect */
+    if (site->stack)                   /* said again after a reconnect */
         return 0;
     site->stack = intern_take(store->stacks, packed, len);
     if (!site->stack)
@@ -323,8 +322,8 @@ static void put_live_point(struct entry *entry, uint64_t now_mono_ms, uint64_t n
     series_put(entry->process.live_series, now_wall_ms, (double)entry->process.live_bytes);
 }
 
-int store_put_totals(struct store *store, struct process *process,
-                     const struct wire_totals *totals, uint64_t now_mono_ms, uint64_t now_wall_ms)
+int store_put_totals(struct store *store, struct process *process, const struct wire_totals *totals,
+                     uint64_t now_mono_ms, uint64_t now_wall_ms)
 {
     (void)store;
     for (unsigned i = 0; i < totals->domain_count; i++)

@@ -13,7 +13,8 @@ const struct process *query_process_at(const struct store *store, size_t index);
 const struct process *query_process(const struct store *store, const char *id); /* NULL: none */
 
 size_t query_incident_count(const struct store *store);
-const struct incident *query_incident_at(const struct store *store, size_t index); /* newest first */
+const struct incident *query_incident_at(const struct store *store,
+                                         size_t index); /* newest first */
 const struct incident *query_incident(const struct store *store, const char *id);
 
 enum query_order { ORDER_GROWTH, ORDER_LIVE, ORDER_RATE };

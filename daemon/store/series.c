@@ -11,12 +11,12 @@
 #include <stdlib.h>
 
 #define FINE_STEP_MS     1000u
-#define FINE_STEPS_MAX   900u  /* 15 min */
+#define FINE_STEPS_MAX   900u /* 15 min */
 #define COARSE_STEP_MS   10000u
 #define COARSE_STEPS_MAX 2160u /* 6 h */
 /* A clock that is set back by less only loses a few values; by more, the old dates were wrong. */
 #define CLOCK_BACK_MAX_MS 60000u
-#define FIRST_STEPS 32u
+#define FIRST_STEPS       32u
 
 struct envelope {
     float min;
@@ -217,9 +217,9 @@ static bool fine_suffices(const struct series *series, uint64_t from_wall_ms, ui
 {
     if (step_ms >= COARSE_STEP_MS || series->fine.count == 0)
         return false;
-    return from_wall_ms >= series->fine.first * FINE_STEP_MS ||
-           series->coarse.count == 0 ||
-           series->coarse.first * COARSE_STEP_MS + COARSE_STEP_MS > series->fine.first * FINE_STEP_MS;
+    return from_wall_ms >= series->fine.first * FINE_STEP_MS || series->coarse.count == 0 ||
+           series->coarse.first * COARSE_STEP_MS + COARSE_STEP_MS >
+               series->fine.first * FINE_STEP_MS;
 }
 
 /* Merges the base steps [step, end) into one point. */

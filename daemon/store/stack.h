@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A site's frames packed: per frame a kind, then two or three numbers of 7 bits a byte. Some 6 bytes
- * a frame instead of 32, and equal stacks of equal programs become equal bytes.
+ * A site's frames packed: per frame a kind, then two or three numbers of 7 bits a byte. Some 6
+ * bytes a frame instead of 32, and equal stacks of equal programs become equal bytes.
  */
 #ifndef LEAKD_STORE_STACK_H
 #define LEAKD_STORE_STACK_H

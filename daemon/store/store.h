@@ -32,8 +32,8 @@ int store_put_site_totals(struct store *store, struct process *process,
                           const struct wire_site_totals *totals, uint64_t now_mono_ms);
 int store_put_type_totals(struct store *store, struct process *process,
                           const struct wire_type_totals *totals, uint64_t now_mono_ms);
-int store_put_totals(struct store *store, struct process *process,
-                     const struct wire_totals *totals, uint64_t now_mono_ms, uint64_t now_wall_ms);
+int store_put_totals(struct store *store, struct process *process, const struct wire_totals *totals,
+                     uint64_t now_mono_ms, uint64_t now_wall_ms);
 void store_put_rss(struct store *store, struct process *process, uint64_t rss_bytes,
                    uint64_t now_mono_ms, uint64_t now_wall_ms);
 void store_put_limit(struct store *store, struct process *process, uint64_t limit_bytes,
@@ -79,7 +79,7 @@ struct store_address {
     const char *path;
     const uint8_t *build_id;
     uint8_t build_id_len;
-    pid_t pid; /* to read the file through /proc/PID/root when path is not ours */
+    pid_t pid;       /* to read the file through /proc/PID/root when path is not ours */
     uint64_t offset; /* ELF virtual address of the call: return address - 1 */
     uint64_t key;    /* names module and offset in store_put_symbol */
 };

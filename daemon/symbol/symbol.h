@@ -2,7 +2,7 @@
 /*
  * From module and offset to function, file, line and inlined functions, by elfutils in libuv's
  * worker threads: the loop never waits for a file. Files are other people's: anything may be wrong
- * with them, and the answer is then "unknown". dwfl.c is the only door to elfutils. Never asks a
+ * with them, and the answer is then "unknown". dwarf*.c are the only door to elfutils. Never asks a
  * debuginfod server.
  */
 #ifndef LEAKD_SYMBOL_SYMBOL_H
@@ -20,7 +20,7 @@ struct symbol_request {
     const uint8_t *build_id;
     uint8_t build_id_len;
     pid_t pid;       /* 0, or where /proc/PID/root/path may be tried when path itself does not fit */
-    uint64_t offset; /* ELF virtual address of the instruction */
+    uint64_t offset; /* ELF virtual address of the instruction: a return address minus one */
     uint64_t key;    /* comes back */
 };
 
@@ -47,6 +47,8 @@ int symbolizer_new(uv_loop_t *loop, const char *debug_path, symbol_on_found on_f
 int symbolizer_ask(struct symbolizer *symbolizer, const struct symbol_request *requests,
                    size_t count);
 bool symbolizer_is_busy(const struct symbolizer *symbolizer);
+/* Nothing is answered any more. on_closed comes from the loop, when a batch under way has come to the
+ * end of its present address; it may be NULL. */
 void symbolizer_close(struct symbolizer *symbolizer, void (*on_closed)(void *arg), void *arg);
 
 #endif

@@ -15,9 +15,11 @@ const PAGES = ['build/web/page', 'web/dist/page'].map((folder) => join(ROOT, fol
 
 const HEADERS = {
   'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
 };
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', txt: 'text/plain; charset=utf-8' };
 const TICK_MS = 500;
@@ -52,7 +54,9 @@ export async function startMock({ page = findPage(), port = 0 } = {}) {
   const mock = {
     url: '',
     down: false,
-    processes: () => processesAt(startMs, Date.now()),
+    /** Virtual seconds a second that orders-api grows by. */
+    speed: 1,
+    processes: () => processesAt(startMs, startMs + (Date.now() - startMs) * mock.speed),
     incidents: () => incidentsAt(startMs, Date.now()),
     requests: [],
     send(event, data) {
@@ -89,7 +93,9 @@ export async function startMock({ page = findPage(), port = 0 } = {}) {
     if (view === 'sites') return sendJson(response, { sites: process.name === 'orders-api' ? sitesOf() : [] });
     if (view === 'types') return sendJson(response, { types: process.name === 'orders-api' ? typesOf() : [] });
     const rssGrows = process.verdict === 'fragmentation';
-    return sendJson(response, seriesOf(startMs, query.get('name'), Number(query.get('from')), Number(query.get('to')), rssGrows));
+    const step = query.has('step') ? parseInt(query.get('step'), 10) : undefined;
+    const [from, to] = [Number(query.get('from')), Number(query.get('to'))];
+    return sendJson(response, seriesOf(startMs, query.get('name'), from, to, rssGrows, step));
   }
 
   function sendApi(response, path, query) {

@@ -46,7 +46,27 @@ function base(startMs, pid, name, more) {
     sparkline: sparkline(40 * MIB, 0, 0.2 * MIB),
     culprit: null,
     reason: '',
-    agent: { version: '0.1.0', connected: true, dropped_frames: 0, table_bytes: 1_310_720 },
+    argv0: name,
+    parent_pid: 1,
+    uid: 1000,
+    live_known: true,
+    rss_known: true,
+    pss_bytes: null,
+    limit_source: null,
+    profile: 'default',
+    domains: { native: { method: 'usable', live_bytes: 4 * MIB, live_count: 12_004 }, mmap: { method: 'exact', live_bytes: 12 * MIB, live_count: 3 } },
+    gc: null,
+    agent: {
+      version: '0.1.0',
+      attributing: false,
+      samples: 18_204,
+      dropped_samples: 0,
+      dropped_sites: 0,
+      dropped_names: 0,
+      skipped_flushes: 2,
+      reentrant: 0,
+      overhead_s_total: 0.412,
+    },
     ...more,
   };
 }
@@ -70,7 +90,8 @@ function orders(startMs, nowMs) {
     limit_bytes: 768 * MIB,
     time_to_limit_s: forecast(ORDERS_RATE, 768 * MIB - live * 1.1),
     sparkline: sparkline(live, 0.4 * MIB, 0.6 * MIB),
-    culprit: { function: 'store', file: '/srv/orders/app/orders/cache.py', line: 88 },
+    culprit: { function: 'store', file: '/srv/orders/app/orders/cache.py', line: 88, module: null },
+    limit_source: 'memory.max',
     labels: { release: '2024.11.2' },
   });
 }
@@ -148,7 +169,7 @@ function python(fn, file, line) {
 }
 
 function native(fn, module, file = null, line = null, inlined = false) {
-  return { language: 'native', function: fn, file, line, module, inlined };
+  return { language: 'native', function: fn ?? `${module}+0x1f30`, file, line, module, inlined, named: fn !== null };
 }
 
 function site(id, verdict, growth, live, count, oldest, frames) {
@@ -229,9 +250,9 @@ export function incidentsAt(startMs, nowMs) {
 }
 
 /** Live or resident bytes of orders-api: a saw over a slope, and 60 kB a second while the mock runs. */
-export function seriesOf(startMs, name, fromMs, toMs, rssGrows) {
+export function seriesOf(startMs, name, fromMs, toMs, rssGrows, askedMs) {
   const spanMs = toMs - fromMs;
-  const stepMs = spanMs <= 16 * 60_000 ? 1000 : 10_000;
+  const stepMs = askedMs ?? (spanMs <= 16 * 60_000 ? 1000 : 10_000);
   const lift = name === 'rss_bytes' ? 1.1 : 1;
   const at = (ms) => {
     const before = Math.min(ms, startMs);

@@ -251,7 +251,9 @@ END_TEST
 START_TEST(lines_that_say_nothing_are_refused)
 {
     refused("[http]\nlisten\n", 2, "neither key = value");
-    refused("[log]\nlevel = in\x01" "fo\n", 2, "control character in column 11");
+    refused("[log]\nlevel = in\x01"
+            "fo\n",
+            2, "control character in column 11");
 }
 END_TEST
 
@@ -268,7 +270,8 @@ END_TEST
 START_TEST(a_key_twice_in_a_file_is_refused)
 {
     refused("[log]\nlevel = debug\nlevel = info\n", 3, "given twice");
-    ck_assert_int_eq(load("[receiver \"a\"]\nurl = http://a\n[receiver \"b\"]\nurl = http://b\n"), 0);
+    ck_assert_int_eq(load("[receiver \"a\"]\nurl = http://a\n[receiver \"b\"]\nurl = http://b\n"),
+                     0);
     ck_assert_uint_eq(conf.receiver_count, 2);
 }
 END_TEST
@@ -311,6 +314,15 @@ START_TEST(a_receiver_without_url_is_refused)
 {
     ck_assert_int_lt(load("[receiver \"a\"]\nsend_resolved = no\n"), 0);
     ck_assert_ptr_nonnull(strstr(error, "receiver \"a\" has no url"));
+}
+END_TEST
+
+START_TEST(an_empty_file_changes_nothing)
+{
+    struct conf before = conf;
+
+    ck_assert_int_eq(load(""), 0);
+    ck_assert_int_eq(memcmp(&before, &conf, sizeof(conf)), 0);
 }
 END_TEST
 
@@ -510,6 +522,7 @@ int main(void)
         indented_lines_are_keys_not_continuations,
         dropins_come_after_the_file_in_order,
         a_receiver_without_url_is_refused,
+        an_empty_file_changes_nothing,
         a_missing_file_is_said,
         more_receivers_than_fit_are_refused,
         the_print_is_read_back_the_same,

@@ -80,17 +80,17 @@ static struct wire_stack_frame native(uint32_t module_id, uint64_t offset)
 
 static struct wire_stack_frame python(uint32_t function_id, uint32_t file_id, uint32_t line)
 {
-    return (struct wire_stack_frame){.kind = WIRE_FRAME_PYTHON,
-                                     .function_id = function_id,
-                                     .file_id = file_id,
-                                     .line = line};
+    return (struct wire_stack_frame){
+        .kind = WIRE_FRAME_PYTHON, .function_id = function_id, .file_id = file_id, .line = line};
 }
 
 static void put_totals(struct process *process, uint32_t id, uint64_t alloc, uint64_t freed)
 {
-    struct wire_site_totals totals = {
-        .site_id = id, .alloc_bytes = alloc, .free_bytes = freed, .alloc_count = alloc / 100,
-        .free_count = freed / 100};
+    struct wire_site_totals totals = {.site_id = id,
+                                      .alloc_bytes = alloc,
+                                      .free_bytes = freed,
+                                      .alloc_count = alloc / 100,
+                                      .free_count = freed / 100};
 
     ck_assert_int_eq(store_put_site_totals(store, process, &totals, 5000), 0);
 }
@@ -141,9 +141,8 @@ START_TEST(leakd_name_wins_over_exe)
     struct process *process;
 
     hello.name = STR("billing");
-    ck_assert_int_eq(store_hello(store, &identity, &hello, detect_profile_find("fast"), 1, 1,
-                                 &process),
-                     0);
+    ck_assert_int_eq(
+        store_hello(store, &identity, &hello, detect_profile_find("fast"), 1, 1, &process), 0);
     ck_assert_str_eq(process->name, "billing");
 }
 END_TEST
@@ -366,7 +365,8 @@ END_TEST
 START_TEST(frames_get_their_names_and_inlined_ones_unfold)
 {
     struct process *process = add(42, 1, 100);
-    struct wire_site site = {.id = 1, .frame_count = 2, .frames = {native(1, 0x100), native(1, 0x200)}};
+    struct wire_site site = {
+        .id = 1, .frame_count = 2, .frames = {native(1, 0x100), native(1, 0x200)}};
     struct store_symbol_frame inlined[2] = {{"inner", "a.h", 3, true}, {"outer", "a.c", 9, false}};
     struct store_address address;
     struct frame frames[8];
@@ -463,58 +463,17 @@ START_TEST(a_symbol_that_comes_after_its_process_is_gone_does_no_harm)
 }
 END_TEST
 
-static struct frame native_frame(const char *function, const char *module)
+START_TEST(a_path_with_a_nul_byte_in_it_is_cut_there)
 {
-    return (struct frame){.kind = WIRE_FRAME_NATIVE, .function = function, .module = module};
-}
+    struct wire_module module = {.id = 1, .path = {"/bin/x\0y", 8}};
+    struct process *process = add(42, 1, 100);
+    struct wire_site site = {.id = 1, .frame_count = 1, .frames = {native(1, 0x100)}};
+    struct frame frame;
 
-static struct frame python_frame(const char *function, const char *file)
-{
-    return (struct frame){.kind = WIRE_FRAME_PYTHON, .function = function, .file = file};
-}
-
-START_TEST(native_culprit_is_the_function_that_asks_for_memory)
-{
-    struct frame frames[] = {
-        native_frame("__libc_malloc", "libc.so.6"),
-        native_frame("operator new(unsigned long)", "libstdc++.so.6"),
-        native_frame("std::__new_allocator<int>::allocate(unsigned long)", "shop"),
-        native_frame("void std::vector<int>::_M_realloc_insert<int>(int&&)", "shop"),
-        native_frame("cache_grow(std::string const&)", "libcache.so.1"),
-        native_frame("main", "shop"),
-    };
-    struct frame glib[] = {native_frame(NULL, "libc.so.6"), native_frame("g_malloc0", "libglib-2.0.so.0"),
-                           native_frame("xstrdup", "tool"), native_frame("load", "tool")};
-    struct frame only_runtime[] = {native_frame("strdup", "libc.so.6")};
-
-    ck_assert_str_eq(query_culprit(frames, 6)->function, "cache_grow(std::string const&)");
-    ck_assert_str_eq(query_culprit(glib, 4)->function, "load");
-    ck_assert_ptr_eq(query_culprit(only_runtime, 1), &only_runtime[0]);
-    ck_assert_ptr_null(query_culprit(frames, 0));
-}
-END_TEST
-
-START_TEST(python_culprit_is_the_programs_own_frame)
-{
-    struct frame own[] = {
-        native_frame("dict_resize", "libpython3.11.so.1.0"),
-        python_frame("loads", "/usr/lib/python3.11/json/__init__.py"),
-        python_frame("get", "/srv/venv/lib/python3.11/site-packages/requests/api.py"),
-        python_frame("handle", "/srv/app/shop.py"),
-        python_frame("main", "/srv/app/main.py"),
-    };
-    struct frame package[] = {
-        python_frame("_call", "/usr/lib/python3.11/threading.py"),
-        python_frame("work", "/usr/lib/python3/dist-packages/gunicorn/worker.py"),
-    };
-    struct frame stdlib[] = {
-        python_frame("_load", "<frozen importlib._bootstrap>"),
-        python_frame("run", "/usr/lib/python3.11/threading.py"),
-    };
-
-    ck_assert_str_eq(query_culprit(own, 5)->function, "handle");
-    ck_assert_str_eq(query_culprit(package, 2)->function, "work");
-    ck_assert_str_eq(query_culprit(stdlib, 2)->function, "_load");
+    ck_assert_int_eq(store_put_module(store, process, &module), 0);
+    ck_assert_int_eq(store_put_site(store, process, &site), 0);
+    ck_assert_uint_eq(query_frames(store, process, site_of(process, 1), &frame, 1), 1);
+    ck_assert_str_eq(frame.module, "x"); /* and nothing leaks: LeakSanitizer looks on */
 }
 END_TEST
 
@@ -605,8 +564,7 @@ int main(void)
     tcase_add_test(tcase, addresses_are_asked_for_once_over_all_processes);
     tcase_add_test(tcase, a_fingerprint_comes_with_the_last_name_and_ignores_lines_and_addresses);
     tcase_add_test(tcase, a_symbol_that_comes_after_its_process_is_gone_does_no_harm);
-    tcase_add_test(tcase, native_culprit_is_the_function_that_asks_for_memory);
-    tcase_add_test(tcase, python_culprit_is_the_programs_own_frame);
+    tcase_add_test(tcase, a_path_with_a_nul_byte_in_it_is_cut_there);
     tcase_add_test(tcase, incidents_have_ids_of_their_own_and_the_newest_is_first);
     tcase_add_test(tcase, a_thousand_incidents_are_kept_and_open_ones_longest);
     tcase_add_test(tcase, statistics_follow_the_store_down_to_nothing);

@@ -13,6 +13,13 @@ export class ApiError extends Error {
   }
 }
 
+export interface SeriesQuery {
+  name: string;
+  fromMs: number;
+  toMs: number;
+  stepMs?: number;
+}
+
 interface Problem {
   title?: unknown;
   detail?: unknown;
@@ -29,16 +36,34 @@ async function explain(reply: Response): Promise<string> {
   return `leakd answered ${reply.status} ${reply.statusText}`.trim();
 }
 
-async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+async function ask(address: string, signal?: AbortSignal): Promise<Response> {
   let reply: Response;
   try {
-    reply = await fetch(ROOT + path, { headers: { Accept: 'application/json' }, signal: signal ?? null });
+    reply = await fetch(address, { headers: { Accept: 'application/json' }, signal: signal ?? null });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiError('leakd does not answer', 0);
   }
   if (!reply.ok) throw new ApiError(await explain(reply), reply.status);
-  return (await reply.json()) as T;
+  return reply;
+}
+
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await ask(ROOT + path, signal)).json()) as T;
+}
+
+/** A list and the pages after it; no further than makes sense to show. */
+const PAGES_MAX = 10;
+
+async function getList<T>(path: string, name: string): Promise<readonly T[]> {
+  const rows: T[] = [];
+  let next: string | null = ROOT + path;
+  for (let page = 0; next !== null && page < PAGES_MAX; page++) {
+    const reply: Response = await ask(next);
+    rows.push(...(((await reply.json()) as Record<string, readonly T[]>)[name] ?? []));
+    next = /<([^>]+)>;\s*rel="?next/.exec(reply.headers.get('Link') ?? '')?.[1] ?? null;
+  }
+  return rows;
 }
 
 const one = (id: string): string => `/processes/${encodeURIComponent(id)}`;
@@ -46,13 +71,14 @@ const one = (id: string): string => `/processes/${encodeURIComponent(id)}`;
 export const api = {
   status: (): Promise<Status> => get('/status'),
 
-  processes: async (): Promise<readonly Process[]> =>
-    (await get<{ processes: readonly Process[] }>('/processes')).processes,
+  processes: (): Promise<readonly Process[]> => getList('/processes', 'processes'),
 
-  process: (id: string, signal?: AbortSignal): Promise<Process> => get(one(id), signal),
-
-  series: (id: string, name: string, fromMs: number, toMs: number, signal?: AbortSignal): Promise<Series> =>
-    get(`${one(id)}/series?name=${name}&from=${Math.floor(fromMs)}&to=${Math.ceil(toMs)}`, signal),
+  /** Without a step the daemon chooses the finest it has for the span. */
+  series: (id: string, query: SeriesQuery, signal?: AbortSignal): Promise<Series> => {
+    const { name, fromMs, toMs, stepMs } = query;
+    const step = stepMs === undefined ? '' : `&step=${stepMs}`;
+    return get(`${one(id)}/series?name=${name}&from=${Math.floor(fromMs)}&to=${Math.ceil(toMs)}${step}`, signal);
+  },
 
   sites: async (id: string, signal?: AbortSignal): Promise<readonly Site[]> =>
     (await get<{ sites: readonly Site[] }>(`${one(id)}/sites?sort=growth&limit=20`, signal)).sites,
@@ -60,8 +86,7 @@ export const api = {
   types: async (id: string, signal?: AbortSignal): Promise<readonly TypeRow[]> =>
     (await get<{ types: readonly TypeRow[] }>(`${one(id)}/types?sort=growth&limit=20`, signal)).types,
 
-  incidents: async (): Promise<readonly Incident[]> =>
-    (await get<{ incidents: readonly Incident[] }>('/incidents')).incidents,
+  incidents: (): Promise<readonly Incident[]> => getList('/incidents', 'incidents'),
 
   incident: (id: string, signal?: AbortSignal): Promise<Incident> =>
     get(`/incidents/${encodeURIComponent(id)}`, signal),

@@ -9,6 +9,8 @@ export interface EventSink {
   onReset(): void;
   onProcess(process: Process): void;
   onIncident(incident: Incident): void;
+  onProcessRemoved(id: string): void;
+  onIncidentRemoved(id: string): void;
   onStatus(status: Status): void;
 }
 
@@ -47,6 +49,8 @@ export function openEvents(url: string, sink: EventSink): () => void {
     opened.addEventListener('reset', () => sink.onReset());
     on<Process>(opened, 'process', (process) => sink.onProcess(process));
     on<Incident>(opened, 'incident', (incident) => sink.onIncident(incident));
+    on<{ id: string }>(opened, 'process_removed', ({ id }) => sink.onProcessRemoved(id));
+    on<{ id: string }>(opened, 'incident_removed', ({ id }) => sink.onIncidentRemoved(id));
     on<Status>(opened, 'status', (status) => sink.onStatus(status));
   }
 

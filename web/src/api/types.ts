@@ -18,6 +18,8 @@ export interface Frame {
   line: number | null;
   module: string | null;
   inlined: boolean;
+  /** False: function is no name but module and offset. */
+  named?: boolean;
 }
 
 export interface Culprit {
@@ -38,6 +40,7 @@ export interface Process {
   since_ms: number | null;
   summary: string;
   growth_bytes_per_s: Interval | null;
+  /** 0 and not known yet are told apart by live_known and rss_known. */
   live_bytes: number | null;
   rss_bytes: number | null;
   limit_bytes: number | null;
@@ -49,8 +52,24 @@ export interface Process {
   culprit?: Culprit | null;
   ended_ms?: number | null;
   verdict_since_ms?: number | null;
+  live_known?: boolean;
+  rss_known?: boolean;
+  pss_bytes?: number | null;
+  limit_source?: string | null;
+  argv0?: string | null;
+  profile?: string | null;
+  domains?: Readonly<Record<string, Domain>>;
   reason?: string | null;
   agent?: Readonly<Record<string, unknown>> | null;
+  /** In an incident: the process itself is known no more. */
+  forgotten?: boolean;
+}
+
+/** What one allocator holds, and how that is counted. */
+export interface Domain {
+  method: string;
+  live_bytes: number;
+  live_count: number;
 }
 
 export interface Site {

@@ -7,9 +7,9 @@ import { Tabs } from '../ui/tabs';
 import { Canvas } from './canvas';
 import type { View } from './canvas';
 import { ChartTable } from './chart-table';
-import { toColumns } from './data';
+import { toColumns, without } from './data';
 import type { ChartData, Columns } from './data';
-import { Legend } from './legend';
+import { Legend, useHidden } from './legend';
 import type { Way } from './overlay';
 import { chartSummary } from './summary';
 import { useSeries } from './use-series';
@@ -87,6 +87,7 @@ export function ChartPanel({ process }: { process: Process }) {
   const [rangeName] = useParam('range', RANGES[0].value);
   const [mode] = useParam('view', 'chart');
   const [ahead] = useParam('ahead', 'near');
+  const [hidden] = useHidden();
   const [cursor, setCursor] = useState<number | null>(null);
   const range = RANGES.find((one) => one.value === rangeName) ?? RANGES[0];
   const { data, error } = useSeries(process.id, range.ms, range.everyMs);
@@ -94,12 +95,14 @@ export function ChartPanel({ process }: { process: Process }) {
   const shown = useMemo(() => {
     if (!data) return null;
     const columns = toColumns(data);
-    const view = viewOf(process, data, columns, range.ms, ahead === 'limit');
+    const whole = viewOf(process, data, columns, range.ms, ahead === 'limit');
+    const view = { ...whole, columns: without(columns, hidden) };
     return { columns, view, summary: chartSummary(process, data, columns, range.ms) };
-  }, [data, range, ahead, process.time_to_limit_s, process.state]);
+  }, [data, range, ahead, hidden, process.time_to_limit_s, process.state]);
 
   return (
-    <section class="panel chart-panel" aria-label="Memory over time">
+    <section class="panel">
+      <h2 class="unseen">Memory over time</h2>
       <div class="chart-bar">
         <Tabs name="range" label="Range" choices={RANGES} small />
         {shown?.view.overlay.limitBytes != null && <Tabs name="ahead" label="Reach" choices={AHEAD} small />}

@@ -67,6 +67,13 @@ export function fitAt(fit: Fit, atMs: number): { line: number; low: number; high
   return { line, low: line - spread, high: line + spread };
 }
 
+/** Without a line, for a scale that fits the other. */
+export function without(columns: Columns, line: 'live' | 'rss' | null): Columns {
+  if (line === null) return columns;
+  const empty = columns.x.map(() => null);
+  return line === 'rss' ? { ...columns, rss: empty } : { ...columns, live: empty, liveMin: empty };
+}
+
 export interface TableRow {
   atMs: number;
   live: number | null;

@@ -1,26 +1,54 @@
 import { formatBytes } from '../format/bytes';
 import { formatSecond } from '../format/time';
+import { useParam } from '../router';
 import type { Column, Columns } from './data';
 
 function valueAt(column: Column, index: number | null): number | null {
   if (index !== null) return column[index] ?? null;
-  for (let at = column.length - 1; at >= 0; at--) {
-    const value = column[at];
-    if (value != null) return value;
-  }
-  return null;
+  return column.findLast((value) => value !== null) ?? null;
+}
+
+export type Line = 'live' | 'rss';
+
+/** Which line is hidden, kept in the address: without the other one the scale fits what is left. */
+export function useHidden(): [Line | null, (line: Line) => void] {
+  const [hidden, set] = useParam('hide', '');
+  const known = hidden === 'live' || hidden === 'rss' ? hidden : null;
+  return [known, (line) => set(known === line ? '' : line)];
+}
+
+interface LineButtonProps {
+  line: Line;
+  label: string;
+  value: number | null;
+}
+
+function LineButton({ line, label, value }: LineButtonProps) {
+  const [hidden, toggle] = useHidden();
+  return (
+    <button class="legend-line" type="button" aria-pressed={hidden !== line} onClick={() => toggle(line)}>
+      <i class={`swatch ink-${line}`} />
+      {label} <b>{formatBytes(value)}</b>
+    </button>
+  );
+}
+
+interface LegendProps {
+  columns: Columns;
+  index: number | null;
+  hasFit: boolean;
+  limitBytes: number | null;
 }
 
 /** Names of the lines, with what they are under the cursor, else now. */
-export function Legend(props: { columns: Columns; index: number | null; hasFit: boolean; limitBytes: number | null }) {
-  const { columns, index } = props;
+export function Legend({ columns, index, hasFit, limitBytes }: LegendProps) {
   const at = index === null ? null : columns.x[index];
   return (
     <ul class="legend">
-      <li><i class="swatch ink-live" />Live <b>{formatBytes(valueAt(columns.live, index))}</b></li>
-      <li><i class="swatch ink-rss" />Resident <b>{formatBytes(valueAt(columns.rss, index))}</b></li>
-      {props.hasFit && <li><i class="swatch ink-fit" />Fitted line with 95 % band</li>}
-      {props.limitBytes !== null && <li><i class="swatch swatch-dotted ink-limit" />Limit <b>{formatBytes(props.limitBytes)}</b></li>}
+      <li><LineButton line="live" label="Live" value={valueAt(columns.live, index)} /></li>
+      <li><LineButton line="rss" label="Resident" value={valueAt(columns.rss, index)} /></li>
+      {hasFit && <li><i class="swatch ink-fit" />Fitted line with 95 % band</li>}
+      {limitBytes !== null && <li><i class="swatch swatch-dotted ink-limit" />Limit <b>{formatBytes(limitBytes)}</b></li>}
       <li class="legend-time">{at == null ? 'now' : formatSecond(at * 1000)}</li>
     </ul>
   );

@@ -17,10 +17,11 @@ async function more(id: string, name: string, old: Series | null, rangeMs: numbe
   const toMs = Date.now();
   const fromMs = toMs - rangeMs;
   const last = old?.points.at(-1)?.[0];
-  if (!old || last === undefined || last < fromMs) return api.series(id, name, fromMs, toMs, signal);
+  if (!old || last === undefined || last < fromMs) return api.series(id, { name, fromMs, toMs }, signal);
   // The last step may still have been filling: ask for it again.
-  const fresh = await api.series(id, name, last - old.step_ms, toMs, signal);
-  if (fresh.step_ms !== old.step_ms) return api.series(id, name, fromMs, toMs, signal);
+  const stepMs = old.step_ms;
+  const fresh = await api.series(id, { name, fromMs: last - stepMs, toMs, stepMs }, signal);
+  if (fresh.step_ms !== stepMs) return api.series(id, { name, fromMs, toMs }, signal);
   return { ...fresh, points: joinPoints(old.points, fresh.points, fromMs) };
 }
 

@@ -47,11 +47,22 @@ export const stateWord = (state: State): string => STATE_WORDS[state] ?? state;
 export const hasEnded = (process: Pick<Process, 'state'>): boolean =>
   process.state === 'exited' || process.state === 'killed' || process.state === 'oom-killed';
 
+export const liveOf = (process: Process): number | null => (process.live_known === false ? null : process.live_bytes);
+export const residentOf = (process: Process): number | null => (process.rss_known === false ? null : process.rss_bytes);
+
+/** Memory now: what counts against the limit, else what the allocators hold. */
+export const memoryOf = (process: Process): number | null => residentOf(process) ?? liveOf(process);
+
 export const isGrowing = (process: Process): boolean =>
   !hasEnded(process) && (process.verdict === 'leak' || process.verdict === 'fragmentation');
 
 export function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+/** The sentence as one: without the verdict in front, which stands beside it in its own colour. */
+export function sentence(summary: string): string {
+  return capital(summary.replace(/^(learning|ok|suspect|leak|fragmentation|resolved): /, ''));
 }
 
 /** The last two parts of a path: enough to know the file by, short enough for a row. */

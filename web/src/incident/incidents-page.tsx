@@ -17,7 +17,7 @@ export function IncidentsPage() {
       <h1 class="headline">
         {open.length === 0 ? 'No incident is open.' : open.length === 1 ? 'One incident is open.' : `${open.length} incidents are open.`}
       </h1>
-      <IncidentLines incidents={open} />
+      <IncidentLines label="Open incidents" incidents={open} />
       {all.length === 0 && (
         <Notice title="How incidents come about">
           <p>
@@ -29,7 +29,7 @@ export function IncidentsPage() {
       {resolved.length > 0 && (
         <section class="resolved-incidents">
           <h2>Resolved</h2>
-          <IncidentLines incidents={resolved} />
+          <IncidentLines label="Resolved incidents" incidents={resolved} />
         </section>
       )}
     </>

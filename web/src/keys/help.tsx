@@ -35,11 +35,9 @@ export function KeyHelp(props: { onClose: () => void }) {
         <input type="checkbox" checked={on} onChange={(event) => setKeysOn(event.currentTarget.checked)} />
         Single keys act
       </label>
-      <form method="dialog">
-        <button class="button" type="submit">
-          Close
-        </button>
-      </form>
+      <button class="button" type="button" onClick={() => dialog.current?.close()}>
+        Close
+      </button>
     </dialog>
   );
 }

@@ -60,7 +60,7 @@ export function OverviewPage() {
   return (
     <>
       <h1 class="headline">{headline(all)}</h1>
-      <IncidentLines incidents={[...incidents.values()].filter((one) => one.state !== 'resolved')} />
+      <IncidentLines label="Open incidents" incidents={[...incidents.values()].filter((one) => one.state !== 'resolved')} />
       <div class="bar">
         <h2>Processes</h2>
         <span class="faint">{words === '' ? all.length : `${shown.length} of ${all.length}`}</span>

@@ -2,7 +2,7 @@ import { Component } from 'preact';
 import type { Process } from '../api/types';
 import { formatBytes, formatGrowth } from '../format/bytes';
 import { formatForecast } from '../format/time';
-import { hasEnded, verdictWord } from '../format/words';
+import { hasEnded, memoryOf, verdictWord } from '../format/words';
 import { navigate, processHref } from '../router';
 import { Ago, For } from '../ui/ago';
 import { Estimate } from '../ui/estimate';
@@ -33,12 +33,12 @@ function Since({ process }: RowProps) {
 }
 
 function Memory({ process }: RowProps) {
-  const shown = process.rss_bytes ?? process.live_bytes;
+  const shown = memoryOf(process);
   return (
     <>
       <span class="figure">{formatBytes(shown)}</span>
       {shown !== null && process.limit_bytes ? (
-        <LimitBar bytes={shown} limitBytes={process.limit_bytes} />
+        <LimitBar bytes={shown} limitBytes={process.limit_bytes} source={process.limit_source} />
       ) : (
         <span class="sub">no limit</span>
       )}

@@ -3,7 +3,7 @@ import { culpritIndex, placeOf } from '../format/words';
 
 function FrameLine(props: { frame: Frame; guilty: boolean }) {
   const { frame, guilty } = props;
-  const where = placeOf(frame) ?? frame.module;
+  const where = placeOf(frame) ?? (frame.named === false ? null : frame.module);
   return (
     <li class={`frame frame-${frame.language}${guilty ? ' frame-guilty' : ''}`}>
       <span class="frame-language">{frame.language === 'python' ? 'Python' : 'native'}</span>

@@ -8,9 +8,9 @@ function LinkWords() {
   const link = useCell(world, (now) => now.link);
   const paused = useCell(world, (now) => now.paused);
   const heardMs = useCell(world, (now) => now.heardMs);
-  const now = Math.max(useNow(), heardMs);
+  const ago = useNow((nowMs) => (heardMs > 0 ? formatAgo(heardMs, Math.max(nowMs, heardMs)) : ''));
   if (link !== 'live') {
-    const since = heardMs > 0 ? `; what you see is from ${formatAgo(heardMs, now)}` : '';
+    const since = ago === '' ? '' : `; what you see is from ${ago}`;
     return (
       <span class="link link-lost">
         <i aria-hidden="true" />

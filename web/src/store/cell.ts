@@ -1,4 +1,4 @@
-// A value that components can watch. Changes within one frame reach them as one.
+// A value that components can watch.
 
 import { useEffect, useReducer, useRef } from 'preact/hooks';
 

@@ -20,15 +20,20 @@ export interface World {
   status: Status;
 }
 
+/** null: was removed. */
 interface Held {
-  processes: Map<string, Process>;
-  incidents: Map<string, Incident>;
+  processes: Map<string, Process | null>;
+  incidents: Map<string, Incident | null>;
   status: Status;
 }
 
-/** A stream that says nothing for so long is asked whether anybody is there. */
-const SILENCE_MS = 15000;
+/** leakd's own figures are no news on the stream; asking for them also tells whether a quiet stream
+ * still has somebody at its other end. */
+const STATUS_MS = 10000;
 const RELOAD_MS = 3000;
+
+/** A tick of the daemon arrives as many events over some milliseconds: they are shown as one. */
+const GATHER_MS = 120;
 
 export const world = cell<World>({
   loaded: false,
@@ -42,7 +47,7 @@ export const world = cell<World>({
 });
 
 let held: Held = emptyHeld();
-let frame = 0;
+let gathering = 0;
 let reloadTimer = 0;
 let streaming = false;
 
@@ -54,14 +59,19 @@ function patch(change: Partial<World>): void {
   world.set({ ...world.get(), ...change });
 }
 
-function merged<T>(old: ReadonlyMap<string, T>, fresh: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
-  return fresh.size === 0 ? old : new Map([...old, ...fresh]);
+function merged<T>(old: ReadonlyMap<string, T>, fresh: ReadonlyMap<string, T | null>): ReadonlyMap<string, T> {
+  if (fresh.size === 0) return old;
+  const all = new Map(old);
+  for (const [id, row] of fresh) {
+    if (row === null) all.delete(id);
+    else all.set(id, row);
+  }
+  return all;
 }
 
-/** Moves what was held back into view, once a frame at most. A hidden tab gets no frames, so it
- * keeps only the newest of each until it is looked at. */
+/** Moves what was held back into view. */
 function release(): void {
-  frame = 0;
+  gathering = 0;
   const now = world.get();
   if (now.paused) return;
   patch({
@@ -75,7 +85,18 @@ function release(): void {
 function heard(): void {
   const now = Date.now();
   if (now - world.get().heardMs >= 1000) patch({ heardMs: now });
-  if (!world.get().paused && frame === 0) frame = requestAnimationFrame(release);
+  if (!world.get().paused && gathering === 0) gathering = window.setTimeout(release, GATHER_MS);
+}
+
+/** Held back while paused, what is not in the fresh lists has to go when somebody resumes. */
+function withGone(fresh: Pick<World, 'processes' | 'incidents' | 'status'>): Held {
+  const gone = (old: ReadonlyMap<string, unknown>): [string, null][] => [...old.keys()].map((id) => [id, null]);
+  const { processes, incidents } = world.get();
+  return {
+    processes: new Map<string, Process | null>([...gone(processes), ...fresh.processes]),
+    incidents: new Map<string, Incident | null>([...gone(incidents), ...fresh.incidents]),
+    status: fresh.status,
+  };
 }
 
 const byId = <T extends { id: string }>(rows: readonly T[]): Map<string, T> =>
@@ -88,7 +109,7 @@ export async function reload(): Promise<void> {
   try {
     const [processes, incidents, status] = await Promise.all([api.processes(), api.incidents(), api.status()]);
     const fresh = { processes: byId(processes), incidents: byId(incidents), status };
-    if (world.get().paused && world.get().loaded) held = fresh;
+    if (world.get().paused && world.get().loaded) held = withGone(fresh);
     else patch({ ...fresh, loaded: true });
     patch({ problem: null, heardMs: Date.now(), link: streaming ? 'live' : world.get().link });
   } catch (error) {
@@ -104,7 +125,7 @@ export function setPaused(paused: boolean): void {
 }
 
 async function probe(): Promise<void> {
-  if (Date.now() - world.get().heardMs < SILENCE_MS || document.hidden) return;
+  if (document.hidden) return;
   try {
     held.status = await api.status();
     if (streaming) patch({ link: 'live' });
@@ -134,11 +155,19 @@ export function startStore(): void {
       held.incidents.set(incident.id, incident);
       heard();
     },
+    onProcessRemoved(id) {
+      held.processes.set(id, null);
+      heard();
+    },
+    onIncidentRemoved(id) {
+      held.incidents.set(id, null);
+      heard();
+    },
     onStatus(status) {
       held.status = status;
       heard();
     },
   });
   void reload();
-  window.setInterval(() => void probe(), SILENCE_MS / 3);
+  window.setInterval(() => void probe(), STATUS_MS);
 }

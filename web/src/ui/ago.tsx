@@ -3,21 +3,21 @@ import { useNow } from './now';
 
 /** "5 h 20 min": how long since then. */
 export function For(props: { ms: number }) {
-  const now = useNow();
+  const span = useNow((nowMs) => formatSpan(coarse((nowMs - props.ms) / 1000)));
   return (
     <time dateTime={new Date(props.ms).toISOString()} title={`since ${formatMoment(props.ms)}`}>
-      {formatSpan(coarse((now - props.ms) / 1000))}
+      {span}
     </time>
   );
 }
 
 /** "5 min ago"; the moment itself on hover, or in words where there is room. */
 export function Ago(props: { ms: number; full?: boolean }) {
-  const now = useNow();
+  const ago = useNow((nowMs) => formatAgo(props.ms, nowMs));
   const moment = formatMoment(props.ms);
   return (
     <time dateTime={new Date(props.ms).toISOString()} title={moment}>
-      {formatAgo(props.ms, now)}
+      {ago}
       {props.full && <span class="faint"> · {moment}</span>}
     </time>
   );

@@ -1,3 +1,5 @@
+import { Component } from 'preact';
+
 const WIDTH = 120;
 const HEIGHT = 28;
 const PAD = 3;
@@ -6,7 +8,11 @@ const PAD = 3;
  * because it fills its box. */
 const MIN_SPAN = 0.04;
 
-function pathOf(values: readonly (number | null)[]): { path: string; last: [number, number] } | null {
+type Values = readonly (number | null)[];
+
+const tenth = (value: number): number => Math.round(value * 10) / 10;
+
+function pathOf(values: Values): { path: string; last: [number, number] } | null {
   const known = values.filter((value): value is number => value !== null);
   if (known.length < 2) return null;
   const top = Math.max(...known);
@@ -22,21 +28,36 @@ function pathOf(values: readonly (number | null)[]): { path: string; last: [numb
     }
     const x = PAD + ((WIDTH - 2 * PAD) * index) / (values.length - 1);
     const y = HEIGHT - PAD - ((HEIGHT - 2 * PAD) * (value - base)) / span;
-    path += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
+    path += `${pen}${tenth(x)} ${tenth(y)}`;
     pen = 'L';
-    last = [x, y];
+    last = [tenth(x), tenth(y)];
   });
   return { path, last };
 }
 
-/** The shape of the last minutes; the figures beside it say what it shows. */
-export function Sparkline(props: { values: readonly (number | null)[] | null | undefined }) {
-  const drawn = props.values ? pathOf(props.values) : null;
-  if (drawn === null) return <span class="sparkline sparkline-none" aria-hidden="true" />;
-  return (
-    <svg class="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true" focusable="false">
-      <path d={drawn.path} />
-      <circle cx={drawn.last[0].toFixed(1)} cy={drawn.last[1].toFixed(1)} r="2" />
-    </svg>
-  );
+function same(a: Values, b: Values): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
+}
+
+interface SparklineProps {
+  values: Values | null | undefined;
+}
+
+/** The shape of the last minutes; the figures beside it say what it shows. Its values change far
+ * more rarely than the process around them. */
+export class Sparkline extends Component<SparklineProps> {
+  override shouldComponentUpdate(next: SparklineProps): boolean {
+    return !same(next.values ?? [], this.props.values ?? []);
+  }
+
+  override render({ values }: SparklineProps) {
+    const drawn = values ? pathOf(values) : null;
+    if (drawn === null) return <span class="sparkline sparkline-none" aria-hidden="true" />;
+    return (
+      <svg class="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true" focusable="false">
+        <path d={drawn.path} />
+        <circle cx={drawn.last[0]} cy={drawn.last[1]} r="2" />
+      </svg>
+    );
+  }
 }

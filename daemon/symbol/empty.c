@@ -1,2 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-typedef int symbol_is_empty;

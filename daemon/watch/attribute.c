@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a growing process grows. Sites and types are sampled figures: one sample stands for a
+ * period of P bytes, so a site of L live bytes has a variance of P * L from sampling alone, and
+ * below some 25 surviving samples nothing can be said for certain. Hundreds of sites are tested at
+ * once, so the bar rises with their number.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/watch/private.h"
+
+/* z of a single test. Lower than a process's 5: that it leaks is known by now, the question is
+ * only where. */
+#define LEAK_Z      4.0
+#define SUSPECT_Z   2.5
+#define SAMPLES_MIN 25.0
+#define POINTS_MIN  8u
+#define STEP_MS     1000u
+/* In the last third of its ring a site must still gain at this part of its whole rate: what filled
+ * up and stopped is a cache. */
+#define STILL_GROWING 0.35
+#define TOP_LOOKED_AT 32
+
+/* A site or a type, seen alike. */
+struct grower {
+    struct points *points;
+    enum verdict *verdict;
+    struct growth *growth;
+    double live_bytes;
+};
+
+static struct grower grower_of_site(struct site *site)
+{
+    return (struct grower){site->recent, &site->verdict, &site->growth,
+                           (double)site_live_bytes(site)};
+}
+
+static struct grower grower_of_type(struct type *type)
+{
+    return (struct grower){type->recent, &type->verdict, &type->growth, (double)type->live_bytes};
+}
+
+static void note(struct points **points, uint64_t now_mono_ms, double live_bytes, bool from_start)
+{
+    if (!*points) {
+        if (live_bytes <= 0)
+            return;
+        *points = malloc(sizeof(**points));
+        if (!*points)
+            return;
+        points_init(*points, from_start ? now_mono_ms - STEP_MS : now_mono_ms, STEP_MS);
+        if (from_start)
+            points_put(*points, now_mono_ms - STEP_MS, 0);
+    }
+    points_put(*points, now_mono_ms, live_bytes);
+}
+
+void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_start)
+{
+    for (size_t i = 0; i < process->site_count; i++) {
+        struct site *site = &process->sites[i];
+
+        note(&site->recent, now_mono_ms, (double)site_live_bytes(site), from_start);
+    }
+    for (size_t i = 0; i < process->type_count; i++) {
+        struct type *type = &process->types[i];
+
+        note(&type->recent, now_mono_ms, (double)type->live_bytes, from_start);
+    }
+}
+
+static double gain(const struct points *points, double live_bytes)
+{
+    return points && points->count > 0 ? live_bytes - (double)points->values[0] : 0;
+}
+
+double site_gain_bytes(const struct site *site)
+{
+    return gain(site->recent, (double)site_live_bytes(site));
+}
+
+double type_gain_bytes(const struct type *type)
+{
+    return gain(type->recent, (double)type->live_bytes);
+}
+
+static bool still_grows(const double *y, size_t n, double slope_per_step)
+{
+    size_t third = n / 3;
+
+    return y[n - 1] - y[n - 1 - third] >= STILL_GROWING * slope_per_step * (double)third;
+}
+
+static void test(const struct grower *grower, double period_bytes, double extra)
+{
+    double y[POINTS_MAX];
+    struct trend trend;
+    double per_s;
+
+    *grower->verdict = VERDICT_LEARNING;
+    grower->growth->known = false;
+    if (!grower->points || grower->points->count < POINTS_MIN)
+        return;
+    for (uint32_t i = 0; i < grower->points->count; i++)
+        y[i] = (double)grower->points->values[i];
+    if (!trend_fit(y, grower->points->count, period_bytes * grower->live_bytes, &trend))
+        return;
+    per_s = 1000.0 / grower->points->step_ms;
+    grower->growth->known = true;
+    grower->growth->estimate = trend.slope_per_step * per_s;
+    grower->growth->lower = (trend.slope_per_step - trend.t_quantile * trend.se_per_step) * per_s;
+    grower->growth->upper = (trend.slope_per_step + trend.t_quantile * trend.se_per_step) * per_s;
+    *grower->verdict = VERDICT_OK;
+    if (trend.slope_per_step <= 0 || !still_grows(y, grower->points->count, trend.slope_per_step))
+        return;
+    if (gain(grower->points, grower->live_bytes) < SAMPLES_MIN * period_bytes)
+        *grower->verdict = trend.z >= SUSPECT_Z ? VERDICT_SUSPECT : VERDICT_LEARNING;
+    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra))
+        *grower->verdict = VERDICT_LEAK;
+    else if (trend.z >= SUSPECT_Z)
+        *grower->verdict = VERDICT_SUSPECT;
+}
+
+static double multiplicity(size_t count)
+{
+    return count > 1 ? 2 * log((double)count) : 0;
+}
+
+void attribute_test(struct process *process)
+{
+    double period = (double)process->sample_period_bytes;
+
+    for (size_t i = 0; i < process->site_count; i++) {
+        struct grower grower = grower_of_site(&process->sites[i]);
+
+        test(&grower, period, multiplicity(process->site_count));
+    }
+    for (size_t i = 0; i < process->type_count; i++) {
+        struct grower grower = grower_of_type(&process->types[i]);
+
+        test(&grower, period, multiplicity(process->type_count));
+    }
+}
+
+static void forget(struct grower grower)
+{
+    *grower.verdict = VERDICT_LEARNING;
+    grower.growth->known = false;
+    free(grower.points);
+}
+
+void attribute_forget(struct process *process)
+{
+    for (size_t i = 0; i < process->site_count; i++) {
+        forget(grower_of_site(&process->sites[i]));
+        process->sites[i].recent = NULL;
+    }
+    for (size_t i = 0; i < process->type_count; i++) {
+        forget(grower_of_type(&process->types[i]));
+        process->types[i].recent = NULL;
+    }
+}
+
+/* ---- the first ones -------------------------------------------------------------------------- */
+
+/* Sure ones by the lower end of their rate; below them all by what they gained. */
+struct standing {
+    bool sure;
+    double first;
+};
+
+static struct standing standing_of(enum verdict verdict, const struct growth *growth, double gained)
+{
+    bool sure = verdict == VERDICT_LEAK && growth->lower > 0;
+
+    return (struct standing){sure, sure ? growth->lower : gained};
+}
+
+static bool is_better(struct standing a, struct standing b)
+{
+    return a.sure != b.sure ? a.sure : a.first > b.first;
+}
+
+/* Keeps out sorted, best first; an item that finds no place is left out. */
+static size_t insert(const void **out, struct standing *standings, size_t count, size_t max,
+                     const void *item, struct standing standing)
+{
+    size_t at = count;
+
+    while (at > 0 && is_better(standing, standings[at - 1]))
+        at--;
+    if (at >= max)
+        return count;
+    if (count < max)
+        count++;
+    memmove(&out[at + 1], &out[at], (count - 1 - at) * sizeof(*out));
+    memmove(&standings[at + 1], &standings[at], (count - 1 - at) * sizeof(*standings));
+    out[at] = item;
+    standings[at] = standing;
+    return count;
+}
+
+size_t attribute_top_sites(const struct process *process, const struct site **out, size_t max)
+{
+    struct standing standings[TOP_LOOKED_AT];
+    size_t count = 0;
+
+    if (max > TOP_LOOKED_AT)
+        max = TOP_LOOKED_AT;
+    for (size_t i = 0; i < process->site_count; i++) {
+        const struct site *site = &process->sites[i];
+        double gained = site_gain_bytes(site);
+
+        if (gained > 0 && site->id != WIRE_SITE_OTHER)
+            count = insert((const void **)out, standings, count, max, site,
+                           standing_of(site->verdict, &site->growth, gained));
+    }
+    return count;
+}
+
+size_t attribute_top_types(const struct process *process, const struct type **out, size_t max)
+{
+    struct standing standings[TOP_LOOKED_AT];
+    size_t count = 0;
+
+    if (max > TOP_LOOKED_AT)
+        max = TOP_LOOKED_AT;
+    for (size_t i = 0; i < process->type_count; i++) {
+        const struct type *type = &process->types[i];
+        double gained = type_gain_bytes(type);
+
+        if (gained > 0 && type->name_id != WIRE_NAME_OTHER)
+            count = insert((const void **)out, standings, count, max, type,
+                           standing_of(type->verdict, &type->growth, gained));
+    }
+    return count;
+}
+
+/* ---- blame ----------------------------------------------------------------------------------- */
+
+#define BLAME_FRAMES 96
+#define BLAME_SITES  16
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_place(const struct frame *a, const struct frame *b)
+{
+    if (a->kind != b->kind || !same_text(a->function, b->function))
+        return false;
+    if (a->kind == WIRE_FRAME_PYTHON)
+        return same_text(a->file, b->file);
+    return same_text(a->module, b->module) && (a->function || a->offset == b->offset);
+}
+
+static bool culprit_of(const struct store *store, const struct process *process,
+                       const struct site *site, struct frame *out)
+{
+    struct frame frames[BLAME_FRAMES];
+    size_t count = query_frames(store, process, site, frames, BLAME_FRAMES);
+    const struct frame *culprit = query_culprit(frames, count);
+
+    if (culprit)
+        *out = *culprit;
+    return culprit != NULL;
+}
+
+/* Growth that all sites had together: what the shares are of. */
+static double total_gain(const struct process *process)
+{
+    double total = 0;
+
+    for (size_t i = 0; i < process->site_count; i++)
+        total += fmax(0, site_gain_bytes(&process->sites[i]));
+    return total;
+}
+
+static const char *blame_type(const struct process *process)
+{
+    const struct type *first;
+    double total = 0;
+
+    for (size_t i = 0; i < process->type_count; i++)
+        total += fmax(0, type_gain_bytes(&process->types[i]));
+    if (attribute_top_types(process, &first, 1) == 0 || type_gain_bytes(first) < 0.5 * total)
+        return NULL;
+    return query_name(process, first->name_id);
+}
+
+/* Of the process's growth where both rates are known; sites that only swing then count for nothing.
+ * Else of all that any site gained. */
+static double blame_share(const struct process *process, double rate, double gained)
+{
+    double total = total_gain(process);
+
+    if (rate > 0 && process->growth.known && process->growth.estimate > 0)
+        return fmin(1, rate / process->growth.estimate);
+    return total > 0 ? fmin(1, gained / total) : 0;
+}
+
+void attribute_blame(const struct store *store, const struct process *process, struct blame *out)
+{
+    const struct site *sites[BLAME_SITES];
+    size_t count = attribute_top_sites(process, sites, BLAME_SITES);
+    double gained = 0, rate = 0;
+    struct frame culprit;
+
+    memset(out, 0, sizeof(*out));
+    if (count == 0 || !culprit_of(store, process, sites[0], &out->culprit))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (!culprit_of(store, process, sites[i], &culprit) || !same_place(&culprit, &out->culprit))
+            continue;
+        gained += site_gain_bytes(sites[i]);
+        if (sites[i]->growth.known)
+            rate += sites[i]->growth.estimate;
+    }
+    out->known = true;
+    out->share = blame_share(process, rate, gained);
+    if (out->culprit.kind == WIRE_FRAME_PYTHON)
+        out->type_name = blame_type(process);
+}

@@ -1,2 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-typedef int watch_is_empty;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* The watch from the inside. For the files of this folder only. */
+#ifndef LEAKD_WATCH_PRIVATE_H
+#define LEAKD_WATCH_PRIVATE_H
+
+#include "daemon/watch/watch.h"
+
+/* What the watch remembers of a process beside the model. */
+struct watched {
+    char id[40];
+    uint32_t last_tick; /* the process was there */
+    bool is_ended;      /* its last words are said */
+    bool zoomed;
+    uint64_t base_period_bytes; /* the agent's own, before any order */
+    uint64_t limit_due_ms;
+    uint64_t order_due_ms;   /* when an order that was not obeyed is given again */
+    uint64_t attributing_ms; /* since when sites carry points; 0 = they do not */
+    uint64_t attribute_due_ms;
+    char incident_id[24]; /* of the open one, "" = none */
+    uint64_t opened_ms;
+    uint64_t evidence_due_ms;
+    bool is_told;        /* the opening notice is out */
+    bool is_provisional; /* the incident's fingerprint is not yet that of a site */
+};
+
+struct watch {
+    struct store *store;
+    struct procfs fs;
+    struct watch_hooks hooks;
+    struct map *watched; /* by process id */
+    struct watched **list;
+    size_t count;
+    size_t cap;
+    uint32_t tick;
+    uint64_t now_mono_ms;
+    uint64_t now_wall_ms;
+};
+
+static inline bool verdict_is_growing(enum verdict verdict)
+{
+    return verdict == VERDICT_SUSPECT || verdict == VERDICT_LEAK ||
+           verdict == VERDICT_FRAGMENTATION;
+}
+
+static inline bool verdict_is_alarm(enum verdict verdict)
+{
+    return verdict == VERDICT_LEAK || verdict == VERDICT_FRAGMENTATION;
+}
+
+/* ---- judge.c: one verdict of two detectors -------------------------------------------------- */
+
+/* Feeds the newest figures to the detectors and sets the process's verdict, growth and forecast.
+ * True when the verdict changed. */
+bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_wall_ms);
+
+/* ---- attribute.c: which sites and types grow ------------------------------------------------ */
+
+/* Notes the live bytes of every site and type, making their rings where they are missing;
+ * from_start tells that sites without ring are new ones, which began at nothing. */
+void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_start);
+/* Tests every ring: sets verdict and growth of sites and types. */
+void attribute_test(struct process *process);
+void attribute_forget(struct process *process);
+
+/* Bytes gained over the ring's span, 0 without ring. */
+double site_gain_bytes(const struct site *site);
+double type_gain_bytes(const struct type *type);
+/* Those that grow, the surest first; when none does for sure those that gained most. */
+size_t attribute_top_sites(const struct process *process, const struct site **out, size_t max);
+size_t attribute_top_types(const struct process *process, const struct type **out, size_t max);
+
+/* The place that most growth comes from: sites whose culprit is one line are added up. */
+struct blame {
+    bool known;
+    struct frame culprit;
+    double share;          /* of the process's growth; 0..1 */
+    const char *type_name; /* NULL when no type has at least half of it */
+};
+void attribute_blame(const struct store *store, const struct process *process, struct blame *out);
+
+/* ---- words.c: sentences for people ---------------------------------------------------------- */
+
+void words_bytes(double bytes, char *out, size_t size);              /* "84.2 KiB" */
+void words_span(double seconds, char *out, size_t size);             /* "2 min 40 s" */
+void words_time(uint64_t wall_ms, char *out, size_t size);           /* "2026-11-22 14:02:10 UTC" */
+void words_frame(const struct frame *frame, char *out, size_t size); /* "shop.py:42 handle()" */
+/* The process's summary. */
+void words_summary(const struct store *store, const struct process *process, uint64_t now_wall_ms,
+                   char *out, size_t size);
+
+/* ---- incident.c ----------------------------------------------------------------------------- */
+
+/* Opens, updates, escalates, tells and resolves, as the process's verdict now says. */
+void incident_follow(struct watch *watch, struct watched *watched, struct process *process);
+/* The process has ended. */
+void incident_end(struct watch *watch, struct watched *watched, struct process *process);
+/* Closes incidents of processes that died long ago. */
+void incident_age(struct watch *watch);
+
+/* ---- evidence.c ----------------------------------------------------------------------------- */
+
+/* Copies what is known of the process's growth into the incident, in place of what was there.
+ * -ENOMEM: as much as there was memory for. */
+int evidence_freeze(const struct store *store, const struct process *process,
+                    struct incident *incident);
+/* A notice that borrows from the incident. */
+void evidence_notice(const struct incident *incident, enum notice_event event, uint64_t wall_ms,
+                     struct notice *out);
+
+#endif

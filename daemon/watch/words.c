@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/watch/private.h"
+
+struct unit {
+    double bytes;
+    const char *name;
+};
+
+static const struct unit *unit_of(double bytes)
+{
+    static const struct unit units[] = {{1099511627776.0, "TiB"},
+                                        {1073741824.0, "GiB"},
+                                        {1048576.0, "MiB"},
+                                        {1024.0, "KiB"},
+                                        {1, "B"}};
+    const struct unit *unit = units;
+
+    while (unit->bytes > 1 && fabs(bytes) < unit->bytes)
+        unit++;
+    return unit;
+}
+
+void words_bytes(double bytes, char *out, size_t size)
+{
+    const struct unit *unit = unit_of(bytes);
+    double value = bytes / unit->bytes;
+    bool is_whole = value == floor(value); /* "2 GiB" is how a limit was written */
+
+    snprintf(out, size, "%.*f %s", is_whole ? 0 : 1, value, unit->name);
+}
+
+void words_span(double seconds, char *out, size_t size)
+{
+    unsigned long long s = seconds > 0 && seconds < 1e15 ? (unsigned long long)seconds : 0;
+
+    if (s < 60)
+        snprintf(out, size, "%llu s", s);
+    else if (s < 600)
+        snprintf(out, size, "%llu min %llu s", s / 60, s % 60);
+    else if (s < 3600)
+        snprintf(out, size, "%llu min", s / 60);
+    else if (s < 10 * 3600)
+        snprintf(out, size, "%llu h %llu min", s / 3600, s / 60 % 60);
+    else if (s < 48 * 3600)
+        snprintf(out, size, "%llu h", s / 3600);
+    else
+        snprintf(out, size, "%llu days", s / 86400);
+}
+
+void words_time(uint64_t wall_ms, char *out, size_t size)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm;
+
+    gmtime_r(&seconds, &tm);
+    strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &tm);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+void words_frame(const struct frame *frame, char *out, size_t size)
+{
+    const char *place = frame->file ? frame->file : frame->module;
+
+    /* C++ names end with their arguments already; Python and C names get the brackets. */
+    const char *brackets = frame->function && strchr(frame->function, '(') ? "" : "()";
+
+    if (!place)
+        place = "?";
+    if (frame->file && frame->line > 0)
+        snprintf(out, size, "%s:%u %s%s", base_name(place), frame->line,
+                 frame->function ? frame->function : "?", brackets);
+    else if (frame->function)
+        snprintf(out, size, "%s in %s", frame->function, base_name(place));
+    else
+        snprintf(out, size, "%s+0x%llx", base_name(place), (unsigned long long)frame->offset);
+}
+
+/* Adds to a sentence; what does not fit is cut. */
+struct sentence {
+    char *out;
+    size_t size;
+    size_t len;
+};
+
+static void say(struct sentence *sentence, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(struct sentence *sentence, const char *format, ...)
+{
+    size_t room = sentence->size - sentence->len;
+    va_list args;
+    int written;
+
+    va_start(args, format);
+    written = vsnprintf(sentence->out + sentence->len, room, format, args);
+    va_end(args);
+    if (written > 0)
+        sentence->len += (size_t)written < room ? (size_t)written : room - 1;
+}
+
+/* Per second, or per hour when that is less than 1 KiB: 84.2 KiB/s (81.0 to 87.5). */
+static void say_rate(struct sentence *sentence, const struct growth *growth)
+{
+    bool hourly = fabs(growth->estimate) < 1024;
+    double scale = hourly ? 3600 : 1;
+    const struct unit *unit = unit_of(growth->estimate * scale);
+    double factor = scale / unit->bytes;
+
+    say(sentence, "%.1f %s/%c (%.1f to %.1f)", growth->estimate * factor, unit->name,
+        hourly ? 'h' : 's', growth->lower * factor, growth->upper * factor);
+}
+
+static void say_growth(struct sentence *sentence, const struct process *process,
+                       uint64_t now_wall_ms)
+{
+    uint64_t since = process->growth_since_wall_ms;
+    char span[40];
+
+    if (process->growth.known)
+        say_rate(sentence, &process->growth);
+    words_span(now_wall_ms > since ? (double)(now_wall_ms - since) / 1000 : 0, span, sizeof(span));
+    say(sentence, " for %s", span);
+}
+
+static void say_blame(struct sentence *sentence, const struct store *store,
+                      const struct process *process)
+{
+    struct blame blame;
+    char place[200];
+
+    attribute_blame(store, process, &blame);
+    if (!blame.known)
+        return;
+    words_frame(&blame.culprit, place, sizeof(place));
+    say(sentence, "; %.0f %% of it allocated at %s", blame.share * 100, place);
+    if (blame.type_name && *blame.type_name)
+        say(sentence, " as %s", blame.type_name);
+}
+
+static void say_limit(struct sentence *sentence, const struct process *process)
+{
+    char limit[40], span[40];
+
+    if (!process->time_to_limit.known || !isfinite(process->time_to_limit.estimate_s))
+        return;
+    words_bytes((double)process->limit_bytes, limit, sizeof(limit));
+    words_span(process->time_to_limit.estimate_s, span, sizeof(span));
+    say(sentence, "; reaches %s (%s) in %s",
+        strcmp(process->limit_source, procfs_limit_name(LIMIT_HOST)) == 0 ? "the host's memory"
+                                                                          : process->limit_source,
+        limit, span);
+}
+
+static void say_fragmentation(struct sentence *sentence, const struct process *process,
+                              uint64_t now_wall_ms)
+{
+    char live[40];
+
+    words_bytes((double)process->live_bytes, live, sizeof(live));
+    say(sentence, "fragmentation: resident memory grows ");
+    say_growth(sentence, process, now_wall_ms);
+    say(sentence, " while the %s that live in it do not", live);
+}
+
+void words_summary(const struct store *store, const struct process *process, uint64_t now_wall_ms,
+                   char *out, size_t size)
+{
+    struct sentence sentence = {out, size, 0};
+
+    switch (process->verdict) {
+    case VERDICT_LEAK:
+    case VERDICT_SUSPECT:
+        say(&sentence, "%s: growing ", verdict_name(process->verdict));
+        say_growth(&sentence, process, now_wall_ms);
+        if (process->verdict == VERDICT_SUSPECT)
+            say(&sentence, ", not long enough to be sure");
+        say_blame(&sentence, store, process);
+        say_limit(&sentence, process);
+        break;
+    case VERDICT_FRAGMENTATION:
+        say_fragmentation(&sentence, process, now_wall_ms);
+        say_limit(&sentence, process);
+        break;
+    case VERDICT_RESOLVED:
+        say(&sentence, "resolved: it has stopped growing");
+        break;
+    case VERDICT_OK:
+        say(&sentence, "ok: no steady growth");
+        break;
+    case VERDICT_LEARNING:
+        say(&sentence, "learning: too few samples to judge");
+        break;
+    }
+}

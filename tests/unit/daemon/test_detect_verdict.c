@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* The rules between a window that passes and a verdict, one case each. */
+#include <math.h>
+#include <stdio.h>
+
+#include "tests/unit/daemon/feed.h"
+#include "tests/unit/daemon/suite.h"
+
+static double leak_after(const char *profile, double level, double rate)
+{
+    struct feed feed;
+
+    feed_init(&feed, profile, 1);
+    while (feed.t < 6 * HOUR && feed.alarms == 0)
+        feed_one(&feed, level + rate * feed.t);
+    return feed.first_leak;
+}
+
+START_TEST(growth_shorter_than_the_wait_is_only_suspect)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    feed_line(&feed, 500, 20 * MIB, 200 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_SUSPECT);
+    feed_line(&feed, 200, 20 * MIB + 500 * 200 * KIB, 200 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+}
+END_TEST
+
+START_TEST(stricter_profiles_wait_longer)
+{
+    double fast = leak_after("fast", 20 * MIB, 200 * KIB);
+    double normal = leak_after("default", 20 * MIB, 200 * KIB);
+    double strict = leak_after("strict", 20 * MIB, 200 * KIB);
+
+    ck_assert_double_ge(fast, 120);
+    ck_assert_double_ge(normal, 600);
+    ck_assert_double_ge(strict, 1200);
+    ck_assert_double_lt(strict, 2000);
+}
+END_TEST
+
+START_TEST(slow_growth_waits_until_it_has_added_a_share)
+{
+    /* 12 % of 1 GiB at 100 KiB/s take 1258 s. */
+    double after = leak_after("default", 1024 * MIB, 100 * KIB);
+
+    ck_assert_double_ge(after, 1258);
+    ck_assert_double_le(after, 1700);
+}
+END_TEST
+
+START_TEST(growth_that_begins_late_waits_twice)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    feed_line(&feed, 3000, 50 * MIB, 0, 0);
+    feed_line(&feed, 1000, 50 * MIB, 300 * KIB, 0);
+    ck_assert_int_ne(feed_verdict(&feed), VERDICT_LEAK);
+    feed_line(&feed, 600, 50 * MIB + 1000 * 300 * KIB, 300 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+}
+END_TEST
+
+START_TEST(a_near_limit_shortens_the_wait)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    feed.limit = 20 * MIB + 300 * 200 * KIB; /* reached in 300 s */
+    while (feed.t < 600 && feed.alarms == 0)
+        feed_one(&feed, 20 * MIB + 200 * KIB * feed.t);
+    ck_assert_double_le(feed.first_leak, 200);
+}
+END_TEST
+
+START_TEST(a_far_limit_changes_nothing)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    feed.limit = 1e12;
+    while (feed.t < 2000 && feed.alarms == 0)
+        feed_one(&feed, 20 * MIB + 200 * KIB * feed.t);
+    ck_assert_double_eq(feed.first_leak, leak_after("default", 20 * MIB, 200 * KIB));
+}
+END_TEST
+
+START_TEST(a_step_is_no_growth)
+{
+    struct feed feed;
+
+    feed_init(&feed, "fast", 1);
+    feed_line(&feed, 300, 50 * MIB, 0, 50 * KIB);
+    feed_line(&feed, 3000, 90 * MIB, 0, 50 * KIB);
+    ck_assert_uint_eq(feed.alarms, 0);
+    ck_assert_double_eq(feed.first_suspect, NEVER);
+}
+END_TEST
+
+START_TEST(a_fill_that_saturates_is_no_leak)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    while (feed.t < 4 * HOUR)
+        feed_one(&feed,
+                 50 * MIB + 200 * MIB * (1 - exp(-feed.t / 300)) + 100 * KIB * feed_noise(&feed));
+    ck_assert_uint_eq(feed.alarms, 0);
+}
+END_TEST
+
+START_TEST(growth_below_one_percent_is_not_worth_a_word)
+{
+    struct feed feed;
+
+    feed_init(&feed, "fast", 1);
+    feed_line(&feed, 1000, 1024 * MIB, 5 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_OK);
+}
+END_TEST
+
+START_TEST(correlated_noise_is_no_leak)
+{
+    struct feed feed;
+    double walk = 0;
+
+    feed_init(&feed, "default", 10);
+    while (feed.t < 2 * DAY) {
+        walk = 0.98 * walk + MIB * feed_noise(&feed);
+        feed_one(&feed, 200 * MIB + walk);
+    }
+    ck_assert_uint_eq(feed.alarms, 0);
+}
+END_TEST
+
+START_TEST(a_leak_that_stops_is_resolved_then_ok)
+{
+    struct feed feed;
+
+    feed_init(&feed, "fast", 1);
+    feed_line(&feed, 400, 50 * MIB, 200 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    while (feed.t < 3000 && feed_verdict(&feed) == VERDICT_LEAK)
+        feed_one(&feed, 50 * MIB + 400 * 200 * KIB);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_RESOLVED);
+    ck_assert_double_lt(feed.t, 1000);
+    feed_line(&feed, 400, 50 * MIB + 400 * 200 * KIB, 0, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_OK);
+}
+END_TEST
+
+START_TEST(the_same_pattern_alarms_once)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 10);
+    while (feed.t < 20 * HOUR)
+        feed_one(&feed, 100 * MIB + 30 * KIB * fmod(feed.t, 2400) + 100 * KIB * feed_noise(&feed));
+    ck_assert_uint_eq(feed.alarms, 1);
+}
+END_TEST
+
+START_TEST(a_leak_under_a_sawtooth_is_found_despite_the_history)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 10);
+    while (feed.t < 20 * HOUR)
+        feed_one(&feed, 100 * MIB + 8 * KIB * feed.t + 20 * KIB * fmod(feed.t, 1200) +
+                            100 * KIB * feed_noise(&feed));
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+}
+END_TEST
+
+START_TEST(a_restart_resolves_at_once_and_the_next_life_is_judged_anew)
+{
+    struct feed feed;
+
+    feed_init(&feed, "fast", 1);
+    feed_line(&feed, 400, 50 * MIB, 200 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    detector_restart(&feed.detector);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_RESOLVED);
+    feed_line(&feed, 400, 50 * MIB, 200 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    ck_assert_uint_eq(feed.alarms, 2);
+}
+END_TEST
+
+START_TEST(a_restart_is_seen_in_the_bytes)
+{
+    struct feed feed;
+
+    feed_init(&feed, "fast", 1);
+    feed_line(&feed, 600, 50 * MIB, 200 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    feed_line(&feed, 20, 20 * MIB, 0, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_RESOLVED);
+}
+END_TEST
+
+/* Seconds until a straight leak of known noise alarms when it is one of so many series. */
+static double leak_among(unsigned series)
+{
+    struct detector detector;
+
+    detector_init(&detector, detect_profile_find("fast"), 1000, series);
+    for (unsigned t = 0; t < 3000; t++) {
+        struct detect_sample sample = {.time_ms = t * 1000u,
+                                       .bytes = 10 * MIB + 20 * KIB * t,
+                                       .noise_bytes2 = 150 * KIB * 150 * KIB};
+
+        if (detector_push(&detector, &sample) && detector.verdict == VERDICT_LEAK)
+            return t;
+    }
+    return NEVER;
+}
+
+START_TEST(many_series_at_once_raise_the_bar)
+{
+    ck_assert_double_lt(leak_among(1), 200);
+    ck_assert_double_gt(leak_among(4000000), 500);
+    ck_assert_double_lt(leak_among(4000000), NEVER);
+}
+END_TEST
+
+START_TEST(a_sampled_series_has_the_noise_it_was_told)
+{
+    struct detector detector;
+    unsigned alarms = 0;
+
+    detector_init(&detector, detect_profile_find("fast"), 1000, 1);
+    for (unsigned t = 0; t < 600; t++) {
+        double bytes = 1 * MIB + 20 * KIB * t;
+        struct detect_sample sample = {
+            .time_ms = t * 1000u, .bytes = bytes, .noise_bytes2 = 8 * MIB * bytes};
+
+        alarms += detector_push(&detector, &sample) && detector.verdict == VERDICT_LEAK;
+    }
+    ck_assert_uint_eq(alarms, 0);
+}
+END_TEST
+
+/* A day's load with a slow leak that no window sees: 12 h up, 12 h down. */
+static void feed_days(struct feed *feed, double days, double rate)
+{
+    while (feed->t < days * DAY)
+        feed_one(feed, 400 * MIB + rate * feed->t +
+                           150 * MIB * (1 - cos(2 * 3.14159265358979 * feed->t / DAY)) +
+                           MIB * feed_noise(feed));
+}
+
+START_TEST(a_leak_below_a_daily_cycle_is_found_against_yesterday)
+{
+    struct feed feed;
+    struct detect_result result;
+
+    feed_init(&feed, "default", 60);
+    feed_days(&feed, 2.5, 60 * MIB / DAY);
+    detector_read(&feed.detector, &result);
+    ck_assert_int_eq(result.verdict, VERDICT_LEAK);
+    ck_assert_double_eq_tol(result.growth.estimate * DAY, 60 * MIB, 12 * MIB);
+    ck_assert_double_le(result.growth.lower, result.growth.estimate);
+    ck_assert_double_ge(result.growth.upper, result.growth.estimate);
+}
+END_TEST
+
+START_TEST(a_daily_cycle_alone_is_no_leak_against_yesterday)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 60);
+    feed_days(&feed, 6, 0);
+    ck_assert_int_ne(feed_verdict(&feed), VERDICT_LEAK);
+    ck_assert_uint_le(feed.alarms, 1); /* the first rise may be taken for growth */
+}
+END_TEST
+
+START_TEST(since_is_where_the_growth_began)
+{
+    struct detect_result result;
+    struct feed feed;
+    double began;
+
+    feed_init(&feed, "fast", 1);
+    feed_line(&feed, 1024, 50 * MIB, 0, 0);
+    feed_line(&feed, 1200, 50 * MIB, 200 * KIB, 0);
+    detector_read(&feed.detector, &result);
+    ck_assert_int_eq(result.verdict, VERDICT_LEAK);
+    began = (double)(result.since_ms - feed.start_ms) / 1000;
+    ck_assert_double_eq_tol(began, 1024, 150);
+    ck_assert_uint_le(result.changed_ms, feed.start_ms + 2224000);
+}
+END_TEST
+
+START_TEST(the_fit_is_the_line_of_the_series)
+{
+    struct detect_result result;
+    struct feed feed;
+    double at;
+
+    feed_init(&feed, "fast", 1);
+    feed_line(&feed, 700, 50 * MIB, 200 * KIB, 0);
+    detector_read(&feed.detector, &result);
+    ck_assert(result.has_fit);
+    ck_assert_uint_lt(result.fit_from_ms, result.fit_to_ms);
+    at = (double)(result.fit_from_ms - feed.start_ms) / 1000;
+    ck_assert_double_eq_tol(result.fit_bytes, 50 * MIB + 200 * KIB * at, 200 * KIB);
+}
+END_TEST
+
+START_TEST(every_verdict_and_profile_has_a_name)
+{
+    ck_assert_str_eq(verdict_name(VERDICT_LEARNING), "learning");
+    ck_assert_str_eq(verdict_name(VERDICT_RESOLVED), "resolved");
+    ck_assert_ptr_null(detect_profile_find("lax"));
+    ck_assert_str_eq(detect_profile_name(detect_profile_find("strict")), "strict");
+}
+END_TEST
+
+SUITE_MAIN("detect_verdict", growth_shorter_than_the_wait_is_only_suspect,
+           stricter_profiles_wait_longer, slow_growth_waits_until_it_has_added_a_share,
+           growth_that_begins_late_waits_twice, a_near_limit_shortens_the_wait,
+           a_far_limit_changes_nothing, a_step_is_no_growth, a_fill_that_saturates_is_no_leak,
+           growth_below_one_percent_is_not_worth_a_word, correlated_noise_is_no_leak,
+           a_leak_that_stops_is_resolved_then_ok, the_same_pattern_alarms_once,
+           a_leak_under_a_sawtooth_is_found_despite_the_history,
+           a_restart_resolves_at_once_and_the_next_life_is_judged_anew,
+           a_restart_is_seen_in_the_bytes, many_series_at_once_raise_the_bar,
+           a_sampled_series_has_the_noise_it_was_told,
+           a_leak_below_a_daily_cycle_is_found_against_yesterday,
+           a_daily_cycle_alone_is_no_leak_against_yesterday, since_is_where_the_growth_began,
+           the_fit_is_the_line_of_the_series, every_verdict_and_profile_has_a_name)
