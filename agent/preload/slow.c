@@ -9,7 +9,7 @@
 #include "agent/link/link.h"
 #include "agent/preload/start.h"
 
-void slow_poll(void)
+static void poll(void)
 {
     const struct core_runtime *runtime = core_runtime();
 
@@ -29,7 +29,7 @@ ATTR_COLD void slow_alloc(void *block, size_t size_bytes)
         return;
     }
     if (core_alloc_event(block, size_bytes))
-        slow_poll();
+        poll();
     core_leave();
     errno = saved_errno;
 }
@@ -43,7 +43,7 @@ ATTR_COLD void slow_free(void)
         return;
     }
     if (core_free_event())
-        slow_poll();
+        poll();
     core_leave();
     errno = saved_errno;
 }

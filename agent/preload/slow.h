@@ -13,7 +13,4 @@ void slow_free(void);
 void slow_count_alloc(void *block, size_t size_bytes);
 void slow_count_free(size_t size_bytes);
 
-/* Everything that has to be driven, and no sample. Between core_enter and core_leave. */
-void slow_poll(void);
-
 #endif

@@ -12,11 +12,9 @@
 #include "agent/core/hot.h"
 #include "agent/core/module.h"
 #include "agent/core/report.h"
-#include "agent/core/module.h"
 #include "agent/core/unwind.h"
 #include "agent/link/link.h"
 #include "agent/preload/environment.h"
-#include "agent/preload/slow.h"
 #include "agent/preload/state.h"
 #include "agent/python/python.h"
 
@@ -57,7 +55,6 @@ __attribute__((constructor)) static void start(void)
     link_init();
     python_drive(link_poll);
     python_wish = environment_python();
-    python_drive(slow_poll);
     if (python_wish != ENVIRONMENT_PYTHON_OFF)
         look_for_python();
     core_start_sampling(environment_period_bytes());
