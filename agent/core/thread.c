@@ -67,7 +67,7 @@ static uint32_t slot_for(uintptr_t address)
     return id; /* outside of the index: the next thread at this address takes another slot */
 }
 
-void thread_attach(void)
+void thread_attach(bool may_be_fast)
 {
     struct thread *self = &thread_self;
     uint32_t id = (uintptr_t)self < ADDRESS_MAX ? slot_for((uintptr_t)self) : 0;
@@ -80,6 +80,7 @@ void thread_attach(void)
     slots[id - 1].alloc_event = 0; /* the slow path sets them by this thread's state */
     slots[id - 1].free_event = 0;
     self->slot = &slots[id - 1];
+    self->fast = may_be_fast ? self->slot : NULL;
 }
 
 void thread_count_shared(const struct thread_totals *delta)

@@ -28,6 +28,9 @@ struct thread_slot {
 };
 
 struct thread {
+    /* The slot, if the hooks may take their shortest way: NULL as well when blocks cannot be
+     * measured inline. */
+    struct thread_slot *fast;
     struct thread_slot *slot; /* NULL: not attached, inert, or all slots are taken */
     uintptr_t inside;         /* stack pointer at thread_enter, 0 = outside */
     uint64_t sample_at_bytes; /* alloc_bytes of the next sample */
@@ -51,8 +54,9 @@ extern ATTR_TLS struct thread thread_self;
 size_t thread_memory_bytes(void);
 void thread_init(void *memory); /* zeroed, aligned to 64 */
 
-/* Gives the calling thread its slot, if one is left. Any thread, inside malloc(). */
-void thread_attach(void);
+/* Gives the calling thread its slot, if one is left; sets `fast` too when it may. Any thread, inside
+ * malloc(). */
+void thread_attach(bool may_be_fast);
 
 /* For threads without a slot and before there are any: adds to the shared slot. */
 void thread_count_shared(const struct thread_totals *delta);

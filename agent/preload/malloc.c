@@ -20,37 +20,23 @@ NEXT_MALLOC_FAMILY(X)
 #undef X
 void *reallocarray(void *block, size_t count, size_t size);
 
-static inline void count_alloc(void *block)
-{
-    struct thread_slot *slot = thread_self.slot;
-    size_t size_bytes = next_block_bytes(block);
+/*
+ * malloc, calloc and free have a shortest way for threads with a fast slot, without a call but the
+ * real one. Everything else takes the long way.
+ */
 
-    if (unlikely(!slot))
-        slow_count_alloc(block, size_bytes);
-    else if (hot_alloc(slot, size_bytes))
-        slow_alloc(block, size_bytes);
+static void *counted(void *block)
+{
+    if (likely(block != NULL))
+        slow_count_alloc(block, next_block_bytes(block));
+    return block;
 }
 
-static inline void count_free(size_t size_bytes)
-{
-    struct thread_slot *slot = thread_self.slot;
-
-    if (unlikely(!slot))
-        slow_count_free(size_bytes);
-    else if (hot_free(slot, size_bytes))
-        slow_free();
-}
-
-/* Whether this operation is passed on without counting. The way of a thread's first operation, and
- * of every one while the agent is inert. */
-static ATTR_COLD bool passes_uncounted(void)
-{
-    return !preload_attach();
-}
-
+/* Whether this operation is passed on without counting: before the beginning, or inert. Attaches the
+ * thread on its first one. */
 static inline bool is_uncounted(void)
 {
-    return unlikely(!thread_self.slot) && passes_uncounted();
+    return unlikely(!thread_self.slot) && !preload_attach();
 }
 
 /* Before the next allocator is known there is only the bump arena. */
@@ -61,23 +47,27 @@ static bool is_too_early(void)
     return state == PRELOAD_UNKNOWN || state == PRELOAD_RESOLVING;
 }
 
-static inline void *counted(void *block)
-{
-    if (likely(block != NULL))
-        count_alloc(block);
-    return block;
-}
-
 static ATTR_COLD void *early_malloc(size_t size)
 {
     return is_too_early() ? bump_alloc(16, size) : next.malloc(size);
 }
 
+static ATTR_NOINLINE void *malloc_slowly(size_t size)
+{
+    return is_uncounted() ? early_malloc(size) : counted(next.malloc(size));
+}
+
 ATTR_EXPORT void *malloc(size_t size)
 {
-    if (is_uncounted())
-        return early_malloc(size);
-    return counted(next.malloc(size));
+    struct thread_slot *slot = thread_self.fast;
+    void *block;
+
+    if (unlikely(!slot))
+        return malloc_slowly(size);
+    block = next.malloc(size);
+    if (likely(block != NULL) && hot_alloc(slot, next_exact_bytes(block)))
+        return slow_alloc(block, next_exact_bytes(block));
+    return block;
 }
 
 static ATTR_COLD void *early_calloc(size_t count, size_t size)
@@ -93,11 +83,22 @@ static ATTR_COLD void *early_calloc(size_t count, size_t size)
     return bump_alloc(16, total);
 }
 
+static ATTR_NOINLINE void *calloc_slowly(size_t count, size_t size)
+{
+    return is_uncounted() ? early_calloc(count, size) : counted(next.calloc(count, size));
+}
+
 ATTR_EXPORT void *calloc(size_t count, size_t size)
 {
-    if (is_uncounted())
-        return early_calloc(count, size);
-    return counted(next.calloc(count, size));
+    struct thread_slot *slot = thread_self.fast;
+    void *block;
+
+    if (unlikely(!slot))
+        return calloc_slowly(count, size);
+    block = next.calloc(count, size);
+    if (likely(block != NULL) && hot_alloc(slot, next_exact_bytes(block)))
+        return slow_alloc(block, next_exact_bytes(block));
+    return block;
 }
 
 static ATTR_COLD void early_free(void *block)
@@ -106,27 +107,40 @@ static ATTR_COLD void early_free(void *block)
         next.free(block);
 }
 
-/* A block that the filter has not ruled out; true when it is the bump arena's. */
-static ATTR_NOINLINE bool forget(void *block)
+static ATTR_NOINLINE void free_slowly(void *block)
 {
-    if (bump_owns(block))
-        return true;
-    core_forget((uintptr_t)block);
-    return false;
-}
-
-ATTR_EXPORT void free(void *block)
-{
-    if (unlikely(!block))
-        return;
     if (is_uncounted()) {
         early_free(block);
         return;
     }
-    if (unlikely(live_maybe((uintptr_t)block)) && forget(block))
-        return;
-    count_free(next_block_bytes(block));
+    if (live_maybe((uintptr_t)block)) {
+        if (bump_owns(block))
+            return;
+        core_forget((uintptr_t)block);
+    }
+    slow_count_free(next_block_bytes(block));
     next.free(block);
+}
+
+/* After a free has been counted and before it happens. */
+static ATTR_COLD void free_and_poll(void *block)
+{
+    slow_free();
+    next.free(block);
+}
+
+ATTR_EXPORT void free(void *block)
+{
+    struct thread_slot *slot = thread_self.fast;
+
+    if (unlikely(!block))
+        return;
+    if (unlikely(!slot) || unlikely(live_maybe((uintptr_t)block)))
+        free_slowly(block);
+    else if (hot_free(slot, next_exact_bytes(block)))
+        free_and_poll(block);
+    else
+        next.free(block);
 }
 
 /* Moves a block of the bump arena, whose size is not kept, to the next allocator. */
@@ -151,14 +165,14 @@ static ATTR_COLD void *early_realloc(void *block, size_t size)
 
 /* Passes on and counts. The old block is gone when there is a new one, or when the program has
  * freed it by asking for nothing. */
-static inline void *resize(void *block, size_t size, bool *gone)
+static void *resize(void *block, size_t size, bool *gone)
 {
     size_t old_bytes = next_block_bytes(block);
     void *moved = next.realloc(block, size);
 
     *gone = moved != NULL || size == 0;
     if (*gone)
-        count_free(old_bytes);
+        slow_count_free(old_bytes);
     return moved;
 }
 
@@ -248,8 +262,8 @@ ATTR_EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
     if (is_uncounted())
         return early_posix_memalign(out, alignment, size);
     rc = next.posix_memalign(out, alignment, size);
-    if (rc == 0 && *out)
-        count_alloc(*out);
+    if (rc == 0)
+        counted(*out);
     return rc;
 }
 

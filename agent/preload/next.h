@@ -46,12 +46,16 @@ bool next_resolve(void);
 /* Decides is_exact by trying: allocates and frees a few blocks. */
 void next_probe(void);
 
-/* What the allocator takes for a block, its header included when that is known. */
+/* What glibc takes for a block, its header included. Only if is_exact. */
+static inline size_t next_exact_bytes(const void *block)
+{
+    return ((const size_t *)block)[-1] & ~(size_t)7;
+}
+
+/* The same, or what the allocator says may be used of it. */
 static inline size_t next_block_bytes(void *block)
 {
-    if (likely(next.is_exact))
-        return ((const size_t *)block)[-1] & ~(size_t)7;
-    return next.malloc_usable_size(block);
+    return next.is_exact ? next_exact_bytes(block) : next.malloc_usable_size(block);
 }
 
 #endif

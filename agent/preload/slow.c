@@ -20,18 +20,19 @@ static void poll(void)
     link_poll();
 }
 
-ATTR_COLD void slow_alloc(void *block, size_t size_bytes)
+ATTR_COLD void *slow_alloc(void *block, size_t size_bytes)
 {
     int saved_errno = errno;
 
     if (!core_enter()) {
         core_put_off_events();
-        return;
+        return block;
     }
     if (core_alloc_event(block, size_bytes))
         poll();
     core_leave();
     errno = saved_errno;
+    return block;
 }
 
 ATTR_COLD void slow_free(void)
@@ -48,16 +49,24 @@ ATTR_COLD void slow_free(void)
     errno = saved_errno;
 }
 
-ATTR_COLD void slow_count_alloc(void *block, size_t size_bytes)
+/* Where this thread's events are kept; what it counts is everybody's when it has no slot. */
+static struct thread_slot *events(void)
 {
-    thread_count_shared(&(struct thread_totals){.alloc_bytes = size_bytes, .alloc_count = 1});
-    if (hot_alloc(&thread_self.own, size_bytes))
+    return thread_self.slot ? thread_self.slot : &thread_self.own;
+}
+
+void slow_count_alloc(void *block, size_t size_bytes)
+{
+    if (unlikely(!thread_self.slot))
+        thread_count_shared(&(struct thread_totals){.alloc_bytes = size_bytes, .alloc_count = 1});
+    if (hot_alloc(events(), size_bytes))
         slow_alloc(block, size_bytes);
 }
 
-ATTR_COLD void slow_count_free(size_t size_bytes)
+void slow_count_free(size_t size_bytes)
 {
-    thread_count_shared(&(struct thread_totals){.free_bytes = size_bytes, .free_count = 1});
-    if (hot_free(&thread_self.own, size_bytes))
+    if (unlikely(!thread_self.slot))
+        thread_count_shared(&(struct thread_totals){.free_bytes = size_bytes, .free_count = 1});
+    if (hot_free(events(), size_bytes))
         slow_free();
 }

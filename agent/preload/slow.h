@@ -6,10 +6,11 @@
 
 #include <stddef.h>
 
-void slow_alloc(void *block, size_t size_bytes);
+/* Returns the block. */
+void *slow_alloc(void *block, size_t size_bytes);
 void slow_free(void);
 
-/* Counts for threads that have no slot of their own. */
+/* The long way of counting, for every thread that preload_attach has let through. */
 void slow_count_alloc(void *block, size_t size_bytes);
 void slow_count_free(size_t size_bytes);
 

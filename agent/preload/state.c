@@ -63,6 +63,6 @@ bool preload_attach(void)
     if (preload_begin() != PRELOAD_COUNTING)
         return false;
     if (!thread_self.slot && !thread_self.is_slotless)
-        thread_attach();
+        thread_attach(next.is_exact);
     return true;
 }

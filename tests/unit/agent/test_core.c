@@ -16,7 +16,7 @@ static uint64_t blocks[64]; /* addresses to speak of; nothing lies there that is
 static void set_up(void)
 {
     ck_assert(core_start());
-    thread_attach();
+    thread_attach(true);
     core_set_native_method(WIRE_METHOD_EXACT);
     core_start_sampling(1);
 }
