@@ -294,15 +294,22 @@ static int print_conf(const struct conf *conf)
 static void reload(struct daemon *daemon)
 {
     struct conf fresh;
+    char fixed[256];
+    int rc;
 
     notify_send("RELOADING=1");
-    if (load_conf(&daemon->options, &fresh) < 0) {
-        log_error("reload.refused", "%s", "going on with the configuration in force");
+    rc = load_conf(&daemon->options, &fresh);
+    if (rc == 0)
+        rc = alert_reload(daemon->alert, &fresh);
+    if (rc < 0) {
+        log_error("reload.refused", "error=\"%s\"; going on with the configuration in force",
+                  strerror(-rc));
     } else {
+        if (conf_changed_fixed(&daemon->conf, &fresh, fixed, sizeof(fixed)))
+            log_warning("reload.partly", "keys=\"%s\"; they take effect at the next start", fixed);
         daemon->conf = fresh;
         log_set_level((enum log_level)fresh.log_level);
-        alert_reload(daemon->alert, &daemon->conf);
-        log_info("reload.done", "receivers=%u", daemon->conf.receiver_count);
+        log_info("reload.done", "receivers=%u", fresh.receiver_count);
     }
     notify_send("READY=1");
 }

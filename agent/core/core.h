@@ -106,6 +106,8 @@ struct core_live {
 };
 
 #define CORE_TYPE_UNKNOWN UINT32_MAX /* looked at, is no object: do not look again */
+#define CORE_TYPE_PART    0x80000000u /* with a type's id: memory that an object of the type holds \
+                                         (a dict's table): bytes of the type, no further object */
 
 /*
  * Calls fn with a copy of every live sample whose type has not been looked at yet, at most `max`

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 /* The first page of an image is mapped; program headers are only believed inside it. */
 #define IMAGE_HEADER_BYTES 4096
@@ -13,11 +14,48 @@ typedef int (*find_object_fn)(void *address, struct dl_find_object *result);
 
 static find_object_fn find_object;
 
+/* The program itself. The kernel may have mapped it with holes, and _dl_find_object then tells only
+ * the segment that was asked for; but its program headers are known from the start. */
+static struct {
+    const struct link_map *map; /* NULL: not known */
+    const ElfW(Phdr) *headers;
+    size_t header_count;
+    uintptr_t start;
+    uintptr_t end;
+} program;
+
+static void note_program(void)
+{
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = (size_t)getauxval(AT_PHNUM);
+    uintptr_t start = UINTPTR_MAX, end = 0;
+    struct dl_find_object found;
+
+    if (!headers || getauxval(AT_PHENT) != sizeof(*headers) ||
+        find_object((void *)(uintptr_t)headers, &found) != 0 || !found.dlfo_link_map)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t at = found.dlfo_link_map->l_addr + headers[i].p_vaddr;
+
+        if (headers[i].p_type != PT_LOAD)
+            continue;
+        start = at < start ? at : start;
+        end = at + headers[i].p_memsz > end ? at + headers[i].p_memsz : end;
+    }
+    program.map = found.dlfo_link_map;
+    program.headers = headers;
+    program.header_count = count;
+    program.start = start;
+    program.end = end;
+}
+
 bool image_init(void)
 {
     void *symbol = dlsym(RTLD_DEFAULT, "_dl_find_object");
 
     memcpy(&find_object, &symbol, sizeof(find_object));
+    if (find_object)
+        note_program();
     return find_object != NULL;
 }
 
@@ -25,13 +63,17 @@ bool image_find(uintptr_t pc, struct image *out)
 {
     struct dl_find_object found;
 
-    if (!find_object || find_object((void *)pc, &found) != 0)
+    if (!find_object || find_object((void *)pc, &found) != 0 || !found.dlfo_link_map)
         return false;
     out->start = (uintptr_t)found.dlfo_map_start;
     out->end = (uintptr_t)found.dlfo_map_end;
     out->eh_frame_hdr = (uintptr_t)found.dlfo_eh_frame;
     out->map = found.dlfo_link_map;
-    return out->map != NULL && out->start < out->end;
+    if (out->map == program.map) {
+        out->start = program.start;
+        out->end = program.end;
+    }
+    return out->start < out->end;
 }
 
 static const ElfW(Phdr) *program_headers(const struct image *image, size_t *count)
@@ -39,6 +81,10 @@ static const ElfW(Phdr) *program_headers(const struct image *image, size_t *coun
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)image->start;
     size_t room = image->end - image->start;
 
+    if (image->map == program.map) {
+        *count = program.header_count;
+        return program.headers;
+    }
     if (room > IMAGE_HEADER_BYTES)
         room = IMAGE_HEADER_BYTES;
     if (room < sizeof(*header) || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)

@@ -14,7 +14,7 @@
 struct link_map;
 
 struct image {
-    uintptr_t start; /* of the mapped range; between its segments may be holes */
+    uintptr_t start; /* of the whole file; between its segments may be holes */
     uintptr_t end;
     uintptr_t eh_frame_hdr; /* 0: has none */
     const struct link_map *map;
@@ -25,7 +25,7 @@ bool image_init(void);
 
 bool image_find(uintptr_t pc, struct image *out);
 
-/* The readable segment of the image around addr, by the program headers at its start. */
+/* The readable segment of the image around addr, by its program headers. */
 bool image_segment(const struct image *image, uintptr_t addr, uintptr_t *start, uintptr_t *end);
 
 /* The GNU build-id in the image's memory; NULL when it has none. */

@@ -12,6 +12,8 @@
 #define ADDRESS_SHIFT  6
 #define ADDRESS_MAX    (UINT64_C(1) << 48)
 
+#define REFUSALS_MAX 64 /* in a row, until a mark is taken for stale */
+
 ATTR_TLS _Alignas(64) struct thread thread_self;
 
 static struct thread_slot *slots;
@@ -92,15 +94,20 @@ bool thread_enter(void)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
-    if (thread_self.inside != 0 && thread_self.inside >= here)
+    /* Whoever is really called from inside stands deeper. A mark left behind by a siglongjmp can
+     * look like that too when the program goes on deeper than it was; so it holds for a few
+     * refusals only. That is safe: what is done inside waits for nobody. */
+    if (thread_self.inside > here && ++thread_self.refusals < REFUSALS_MAX)
         return false;
     thread_self.inside = here;
+    thread_self.refusals = 0;
     return true;
 }
 
 void thread_leave(void)
 {
     thread_self.inside = 0;
+    thread_self.refusals = 0;
 }
 
 /* Slot 0 is the shared one. */

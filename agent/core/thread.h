@@ -34,6 +34,7 @@ struct thread {
     uint64_t period_bytes;    /* with which sample_at_bytes was drawn; 0 = not drawn yet */
     uint64_t random;
     uint64_t polled_count; /* operations at the last poll */
+    uint32_t refusals;     /* of thread_enter, in a row */
     bool is_slotless;      /* counts into the shared slot, keeps its events here: */
     struct thread_slot own;
 };
@@ -57,7 +58,7 @@ void thread_attach(void);
 void thread_count_shared(const struct thread_totals *delta);
 
 /* Marks this thread as inside the agent's own work; false when it is there already. A mark that a
- * siglongjmp has left behind is known by its stack pointer, which is then below the present one. */
+ * siglongjmp out of a signal handler has left behind does not stay. */
 bool thread_enter(void);
 void thread_leave(void);
 

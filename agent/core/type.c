@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "agent/core/core.h"
 #include "agent/core/sampler.h"
 
 /* Twice the types we take, so that probes stay short; place 0 is kept for the rest. */
@@ -59,11 +60,13 @@ static struct totals *totals_of(uint32_t type_id)
 
 static void count(uint32_t type_id, const struct live_sample *sample, int64_t sign)
 {
-    struct totals *totals = totals_of(type_id);
+    struct totals *totals = totals_of(type_id & ~CORE_TYPE_PART);
+    int64_t count_q16 = 0;
 
+    if (!(type_id & CORE_TYPE_PART))
+        count_q16 = (int64_t)sampler_count_q16(sample->weight_bytes, sample->size_bytes);
     atomic_fetch_add(&totals->live_bytes, sign * (int64_t)sample->weight_bytes);
-    atomic_fetch_add(&totals->live_count_q16,
-                     sign * (int64_t)sampler_count_q16(sample->weight_bytes, sample->size_bytes));
+    atomic_fetch_add(&totals->live_count_q16, sign * count_q16);
     atomic_fetch_add(&totals->live_samples, (int32_t)sign);
     atomic_store_explicit(&totals->changed, true, memory_order_release);
 }

@@ -13,7 +13,7 @@
 
 #define WORD_BYTES      sizeof(uintptr_t)
 #define IMAGES_SEEN     4  /* most stacks go through no more files at a time */
-#define LINKS_MAX       16 /* frames without tables (JIT code) between two with tables */
+#define LINKS_MAX       64 /* frames without tables (JIT code) between two with tables */
 #define HDR_SIGNED_FROM 4  /* the bytes of .eh_frame_hdr that tell two builds apart: where */
 #define HDR_SIGNED_TO   12 /* .eh_frame is, and how many functions it has */
 

@@ -205,15 +205,26 @@ static ATTR_COLD void poll_due(uint64_t now_ms)
 {
     uint64_t signals;
 
-    if (born_here && atomic_load(born_here) == 0) {
-        core_forked(); /* a raw clone: no handler of ours has run */
-        link_forked();
-        return;
-    }
     if (!is_own_process() || !try_lock(&signals))
         return;
     timed_flush(now_ms);
     unlock(&signals);
+}
+
+static bool is_new_copy(void)
+{
+    return born_here && atomic_load_explicit(born_here, memory_order_relaxed) == 0;
+}
+
+/* In a child of raw clone, where no handler of ours has run. */
+static ATTR_COLD void settle_in(void)
+{
+    unsigned empty = 0;
+
+    if (!atomic_compare_exchange_strong(born_here, &empty, 1))
+        return; /* another thread is at it */
+    core_forked();
+    link_forked();
 }
 
 void link_poll(void)
@@ -221,10 +232,12 @@ void link_poll(void)
     uint64_t due_ms = atomic_load_explicit(&link_.due_ms, memory_order_relaxed);
     uint64_t now_ms;
 
-    if (due_ms == NEVER)
+    if (due_ms == NEVER || atomic_load_explicit(&link_.state, memory_order_relaxed) == LINK_OFF)
         return;
+    if (unlikely(is_new_copy()))
+        settle_in();
     now_ms = clock_coarse_ms();
-    if (now_ms >= due_ms && atomic_load(&link_.state) != LINK_OFF &&
+    if (now_ms >= due_ms &&
         atomic_compare_exchange_strong(&link_.due_ms, &due_ms, now_ms + FLUSH_EVERY_MS))
         poll_due(now_ms);
 }
@@ -320,7 +333,7 @@ static void end(enum wire_bye_reason reason)
     uint64_t signals;
     int saved_errno = errno;
 
-    if (atomic_load(&link_.state) != LINK_CONNECTED || (born_here && atomic_load(born_here) == 0) ||
+    if (atomic_load(&link_.state) != LINK_CONNECTED || is_new_copy() ||
         !is_own_process() || !lock_briefly(&signals)) {
         errno = saved_errno;
         return;

@@ -11,6 +11,7 @@
 #include "agent/core/core.h"
 #include "agent/core/hot.h"
 #include "agent/core/report.h"
+#include "agent/core/module.h"
 #include "agent/core/unwind.h"
 #include "agent/link/link.h"
 #include "agent/preload/environment.h"
@@ -48,6 +49,7 @@ __attribute__((constructor)) static void start(void)
 {
     if (!preload_attach())
         return;
+    module_init();
     unwind_init();
     pthread_atfork(NULL, NULL, forked);
     link_init();

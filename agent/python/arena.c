@@ -11,6 +11,7 @@
 #define ARENAS_MAX     65536 /* 64 GiB of arenas of 1 MiB */
 #define ARENA_MIN      (256U << 10) /* from 3.11 the same allocator serves 16 KiB frame stacks */
 #define PROBES_MAX     512
+#define READ_MIN       40 /* arenas a round: 50 us */
 #define FRESH_FACTOR   20 /* times the budget for arenas that have never been read */
 #define WORD_BITS      64
 #define WORDS          (ARENAS_MAX / WORD_BITS)
@@ -187,31 +188,58 @@ static void read_slot(size_t slot)
     }
 }
 
-/* Reads the slots of one word; false when the time is over. */
-static bool read_word(uint64_t bits, size_t word, uint64_t until_ns)
+/* How long a round may last: on a busy machine the clock runs while we wait for the processor, so
+ * some arenas are read whatever it says. */
+struct limit {
+    uint64_t until_ns;
+    unsigned count_min;
+};
+
+static bool is_over(struct limit *limit)
 {
-    for (; bits != 0; bits &= bits - 1) {
-        read_slot(word * WORD_BITS + (size_t)__builtin_ctzll(bits));
-        if (clock_fine_ns() >= until_ns)
-            return false;
+    if (limit->count_min > 0) {
+        limit->count_min--;
+        return false;
     }
-    return true;
+    return clock_fine_ns() >= limit->until_ns;
 }
 
-/* Reads the slots with a bit in `words`, or, where `not_in` is given, those without one there; a
- * round goes on where the last one was cut off. */
-static void read_round(_Atomic uint64_t *words, _Atomic uint64_t *not_in, size_t *from,
-                       uint64_t until_ns)
-{
-    for (size_t i = 0; i < WORDS; i++) {
-        uint64_t bits = atomic_load_explicit(&words[*from], memory_order_relaxed);
+/* The arenas with a bit in one map and, if given, none in another; where to go on in them. */
+struct arena_set {
+    _Atomic uint64_t *in;
+    _Atomic uint64_t *not_in;
+    size_t next;
+};
 
-        if (not_in && bits)
-            bits &= ~atomic_load_explicit(&not_in[*from], memory_order_relaxed);
-        if (!read_word(bits, *from, until_ns))
-            return;
-        *from = (*from + 1) % WORDS;
+/* The slots of one word that a round is after, from slot `from` on. */
+static uint64_t bits_from(const struct arena_set *set, size_t from)
+{
+    size_t word = from / WORD_BITS;
+    uint64_t bits = atomic_load_explicit(&set->in[word], memory_order_relaxed);
+
+    if (set->not_in && bits)
+        bits &= ~atomic_load_explicit(&set->not_in[word], memory_order_relaxed);
+    return bits & UINT64_MAX << from % WORD_BITS;
+}
+
+/* Reads the slots of a set; a round goes on where the last one was cut off, and ends after all. */
+static void read_round(struct arena_set *set, uint64_t budget_ns)
+{
+    struct limit limit = {clock_fine_ns() + budget_ns, READ_MIN};
+    size_t slot = set->next;
+
+    for (size_t words = 0; words <= WORDS; words++) {
+        uint64_t bits = bits_from(set, slot);
+
+        for (; bits != 0; bits &= bits - 1) {
+            set->next = slot / WORD_BITS * WORD_BITS + (size_t)__builtin_ctzll(bits);
+            if (is_over(&limit))
+                return;
+            read_slot(set->next);
+        }
+        slot = (slot / WORD_BITS + 1) * WORD_BITS % ARENAS_MAX;
     }
+    set->next = slot;
 }
 
 static bool is_ours(void)
@@ -224,17 +252,18 @@ static bool is_ours(void)
 
 void arena_walk(uint64_t budget_ns)
 {
-    static size_t fresh_at, roomy_at, others_at;
-    uint64_t now_ns;
+    static struct arena_set fresh, roomy, others;
 
     /* Without our hook an arena may vanish under the reader. */
     if (!table || !is_ours())
         return;
-    now_ns = clock_fine_ns();
-    read_round(table->fresh, NULL, &fresh_at, now_ns + FRESH_FACTOR * budget_ns);
-    now_ns = clock_fine_ns();
-    read_round(table->roomy, NULL, &roomy_at, now_ns + budget_ns / 2);
-    read_round(table->used, table->roomy, &others_at, now_ns + budget_ns);
+    fresh.in = table->fresh;
+    roomy.in = table->roomy;
+    others.in = table->used;
+    others.not_in = table->roomy;
+    read_round(&fresh, FRESH_FACTOR * budget_ns);
+    read_round(&roomy, budget_ns / 2);
+    read_round(&others, budget_ns / 2);
 }
 
 bool arena_totals(struct arena_totals *out)

@@ -231,7 +231,7 @@ static uint32_t type_at(const struct interp *interp, const uint8_t *block, size_
 
 uint32_t type_of_block(const struct interp *interp, uintptr_t addr, size_t size_bytes, bool steady)
 {
-    static const char keys_name[] = "dict (keys)";
+    static const char dict_name[] = "dict";
     _Static_assert(DICTKEYS_HEAD_BYTES <= GC_HEAD_BYTES + PREHEADER_BYTES + 16, "what is read");
     uint8_t block[GC_HEAD_BYTES + PREHEADER_BYTES + sizeof(struct object_head)] = {0};
     size_t seen = size_bytes < sizeof(block) ? size_bytes : sizeof(block);
@@ -249,6 +249,6 @@ uint32_t type_of_block(const struct interp *interp, uintptr_t addr, size_t size_
             return id;
     }
     if (dictkeys_is_table(interp->layout.minor, block, size_bytes))
-        return core_intern(keys_name, sizeof(keys_name) - 1);
+        return core_intern(dict_name, sizeof(dict_name) - 1) | CORE_TYPE_PART;
     return CORE_TYPE_UNKNOWN;
 }

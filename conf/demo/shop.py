@@ -14,7 +14,7 @@ import urllib.parse
 
 TRAIL = []  # grows for ever: nobody ever takes anything out
 
-CACHE_MAX = 4000
+CACHE_MAX = 2000
 PRICES = collections.OrderedDict()  # bounded: the oldest entry makes room for a new one
 PRICES_LOCK = threading.Lock()
 
@@ -43,6 +43,7 @@ def remember(request_id, step):
 
 class Shop(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes
 
     def do_GET(self):
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)

@@ -126,8 +126,10 @@ static void report(struct channel *channel, const struct outbox_item *item,
     if (response->error)
         snprintf(error, sizeof(error), "%s", response->message);
     else if (response->status >= 300 && response->status <= 399)
-        snprintf(error, sizeof(error), "HTTP %ld: redirects are not followed; give the address "
-                 "that it leads to", response->status);
+        snprintf(error, sizeof(error),
+                 "HTTP %ld: redirects are not followed; give the address "
+                 "that it leads to",
+                 response->status);
     else if (!delivery.delivered)
         snprintf(error, sizeof(error), "HTTP %ld", response->status);
     alert->stats.delivered += delivery.delivered;
@@ -150,7 +152,8 @@ static void stop_channel(struct channel *channel, const struct fetch_response *r
     struct outbox_item *item;
 
     channel->stopped = true;
-    log_warning("receiver.off", "receiver=%s HTTP 410: it wants no more notices; off until a reload",
+    log_warning("receiver.off",
+                "receiver=%s HTTP 410: it wants no more notices; off until a reload",
                 channel->receiver.name);
     while ((item = outbox_take(&channel->outbox))) {
         report(channel, item, response, OUTBOX_GIVEN_UP);
@@ -327,8 +330,7 @@ static void set_link(struct alert *alert, const struct conf *conf)
         snprintf(alert->link_start, sizeof(alert->link_start), "%.*s/i/", (int)len,
                  conf->external_url);
     else if (conf->http.listen[0])
-        snprintf(alert->link_start, sizeof(alert->link_start), "http://%s/i/",
-                 conf->http.listen);
+        snprintf(alert->link_start, sizeof(alert->link_start), "http://%s/i/", conf->http.listen);
 }
 
 int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,

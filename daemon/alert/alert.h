@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Telling people. policy.c decides purely (who gets what, when to try again); outbox.c keeps what is
- * not delivered yet; kind.c has a row for each type of receiver; body.c and sign.c make the Standard
- * Webhooks 1.0.0 request; fetch sends it. At least once while leakd runs, the same id over all
- * retries, one in flight a receiver, in order. Loop thread.
+ * Telling people. policy.c decides purely (who gets what, when to try again); outbox.c keeps what
+ * is not delivered yet; kind.c has a row for each type of receiver; body.c and sign.c make the
+ * Standard Webhooks 1.0.0 request; fetch sends it. At least once while leakd runs, the same id over
+ * all retries, one in flight a receiver, in order. Loop thread.
  */
 #ifndef LEAKD_ALERT_ALERT_H
 #define LEAKD_ALERT_ALERT_H
@@ -96,7 +96,7 @@ struct alert_delivery {
     unsigned attempts;
     long http_status; /* 0: no answer */
     bool delivered;
-    bool given_up; /* no further attempt will follow */
+    bool given_up;     /* no further attempt will follow */
     const char *error; /* "" when delivered */
     uint64_t elapsed_ms;
 };
@@ -109,8 +109,8 @@ int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
 /* New receivers after a reload; notices to those that are gone are dropped, those that said 410 are
  * tried again. -ENOMEM, or -EINVAL (a type that conf should have refused): the old ones stay. */
 int alert_reload(struct alert *alert, const struct conf *conf);
-/* What is not delivered is given up without a word. Before or after fetcher_close, but not after the
- * fetcher's on_closed. */
+/* What is not delivered is given up without a word. Before or after fetcher_close, but not after
+ * the fetcher's on_closed. */
 void alert_close(struct alert *alert, void (*on_closed)(void *arg), void *arg);
 
 /* Queues the notice for every receiver that wants it. -ENOSPC when the outbox is full. */
@@ -149,8 +149,8 @@ int alert_sign(const char *secret, const char *id, uint64_t timestamp_s, const v
                size_t body_len, char *out, size_t out_size);
 
 struct buf;
-/* The JSON body, at most ALERT_BODY_MAX bytes: long names are cut and frames left out until it fits.
- * link: address of the incident's page, NULL = none. */
+/* The JSON body, at most ALERT_BODY_MAX bytes: long names are cut and frames left out until it
+ * fits. link: address of the incident's page, NULL = none. */
 void alert_write_body(const struct notice *notice, const char *link, struct buf *out);
 
 #endif

@@ -66,8 +66,8 @@ static bool receiver_name(const char *section, char name[64])
         return false;
     memcpy(name, section + 1, len - 2);
     name[len - 2] = '\0';
-    return name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] ==
-           '\0';
+    return name[strspn(
+               name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] == '\0';
 }
 
 static void receiver_init(struct conf_receiver *receiver, const char *name)
@@ -293,7 +293,8 @@ static int load_file(struct load *load, const char *path)
     buf_init(&text, FILE_BYTES_MAX);
     rc = read_whole(fd, &text);
     close(fd);
-    rc = rc < 0 ? cannot(load, "cannot read it", rc) : load_text(load, text.data ? text.data : "", text.len);
+    rc = rc < 0 ? cannot(load, "cannot read it", rc)
+                : load_text(load, text.data ? text.data : "", text.len);
     buf_done(&text);
     return rc;
 }

@@ -20,11 +20,11 @@ const char *conf_severity_name(enum conf_severity severity); /* "info" ... */
 
 struct conf_receiver {
     char name[64];
-    char type[16];     /* "webhook"; other types are refused until they exist */
-    char url[2048];    /* http or https; may hold a secret: never logged whole */
+    char type[16];              /* "webhook"; other types are refused until they exist */
+    char url[2048];             /* http or https; may hold a secret: never logged whole */
     char socket[CONF_PATH_MAX]; /* connect here instead of to the URL's host; "" for no */
     bool allow_link_local;      /* 169.254/16 and fe80::/10 are refused else */
-    char secret[256];   /* name of a credential, or the path of a 0600 file; empty: unsigned */
+    char secret[256]; /* name of a credential, or the path of a 0600 file; empty: unsigned */
     char secret_value[CONF_SECRET_MAX]; /* what was read: "whsec_..."; never printed */
     enum conf_severity min_severity;
     bool send_resolved;

@@ -71,7 +71,8 @@ static int user_state_dir(char *out, size_t size, char *error)
 
 static int place_sockets(struct conf *conf, const char *folder, char *error)
 {
-    int rc = put_path(conf->agents.socket, sizeof(conf->agents.socket), folder, "agent.sock", error);
+    int rc =
+        put_path(conf->agents.socket, sizeof(conf->agents.socket), folder, "agent.sock", error);
 
     if (rc < 0)
         return rc;

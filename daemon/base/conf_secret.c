@@ -22,10 +22,11 @@ static int secret_path(const struct conf_receiver *receiver, char *out, size_t s
     } else if (folder) {
         len = snprintf(out, size, "%s/%s", folder, receiver->secret);
     } else {
-        snprintf(error, CONF_ERROR_MAX,
-                 "receiver \"%s\": there are no credentials ($CREDENTIALS_DIRECTORY is not set); add "
-                 "LoadCredential=%s:FILE to the unit, or give the path of a file as secret",
-                 receiver->name, receiver->secret);
+        snprintf(
+            error, CONF_ERROR_MAX,
+            "receiver \"%s\": there are no credentials ($CREDENTIALS_DIRECTORY is not set); add "
+            "LoadCredential=%s:FILE to the unit, or give the path of a file as secret",
+            receiver->name, receiver->secret);
         return -ENOENT;
     }
     return len < (int)size ? 0 : -ENAMETOOLONG;
@@ -71,10 +72,11 @@ static int read_secret(int fd, struct conf_receiver *receiver, const char *path,
     value[len] = '\0';
     if (looks_like_secret(value))
         return 0;
-    snprintf(error, CONF_ERROR_MAX,
-             "%.300s holds no secret for webhooks: 24 to 64 random bytes in base64, like the output "
-             "of: head -c 32 /dev/urandom | base64",
-             path);
+    snprintf(
+        error, CONF_ERROR_MAX,
+        "%.300s holds no secret for webhooks: 24 to 64 random bytes in base64, like the output "
+        "of: head -c 32 /dev/urandom | base64",
+        path);
     return -EINVAL;
 }
 

@@ -7,8 +7,10 @@
 #include "daemon/base/conf.h"
 
 #define ROW(section, name, type, owner, field, ...)                                                \
-    {section, name, type, offsetof(struct owner, field), sizeof(((struct owner *)0)->field),       \
-     __VA_ARGS__}
+    {                                                                                              \
+        section, name, type, offsetof(struct owner, field), sizeof(((struct owner *)0)->field),    \
+            __VA_ARGS__                                                                            \
+    }
 
 #define MINUTE_MS UINT64_C(60000)
 #define YEAR_MS   (366 * 24 * 60 * MINUTE_MS)
@@ -41,8 +43,8 @@ const struct conf_key conf_keys[] = {
     ROW("symbols", "debug_path", CONF_PATHS, conf, symbols.debug_path, 0, 0, "/usr/lib/debug", NULL,
         true, false),
     ROW("notices", "external_url", CONF_URL, conf, external_url, 0, 0, "", NULL, true, true),
-    ROW("log", "level", CONF_LEVEL, conf, log_level, 0, 0, "info", "error warning info debug", false,
-        true),
+    ROW("log", "level", CONF_LEVEL, conf, log_level, 0, 0, "info", "error warning info debug",
+        false, true),
     ROW(CONF_RECEIVER_SECTION, "type", CONF_CHOICE, conf_receiver, type, 0, 0, "webhook", "webhook",
         false, true),
     ROW(CONF_RECEIVER_SECTION, "url", CONF_URL, conf_receiver, url, 0, 0, "", NULL, false, true),

@@ -152,8 +152,9 @@ static int check_url(const char *value, char *why, size_t size)
     }
     for (const char *c = value; *c; c++) {
         if ((unsigned char)*c <= ' ' || *c == 0x7f || *c == '"' || *c == '<' || *c == '>') {
-            snprintf(why, size,
-                     "an address has no blanks and no quotes; comments stand on lines of their own");
+            snprintf(
+                why, size,
+                "an address has no blanks and no quotes; comments stand on lines of their own");
             return -EINVAL;
         }
     }

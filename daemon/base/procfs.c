@@ -56,7 +56,8 @@ struct stat_fields {
     uint64_t start_ticks;
 };
 
-static int parse_stat(const char *text, struct stat_fields *out, const char **comm, size_t *comm_len)
+static int parse_stat(const char *text, struct stat_fields *out, const char **comm,
+                      size_t *comm_len)
 {
     const char *open = strchr(text, '(');
     const char *close = strrchr(text, ')');
@@ -86,9 +87,8 @@ int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out
         rc = parse_stat(text, &fields, &comm, &comm_len);
     if (rc < 0)
         return rc;
-    *out = (struct procfs_stat){.state = fields.state,
-                                .parent_pid = fields.parent_pid,
-                                .start_ticks = fields.start_ticks};
+    *out = (struct procfs_stat){
+        .state = fields.state, .parent_pid = fields.parent_pid, .start_ticks = fields.start_ticks};
     if (comm_len >= sizeof(out->comm))
         comm_len = sizeof(out->comm) - 1;
     memcpy(out->comm, comm, comm_len);

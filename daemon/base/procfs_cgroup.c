@@ -230,8 +230,8 @@ static bool read_field(const char *path, const char *name, uint64_t *out)
     if (!file)
         return false;
     while (!found && fgets(line, sizeof(line), file))
-        found = !strncmp(line, name, strlen(name)) &&
-                sscanf(line + strlen(name), "%" SCNu64, out) == 1;
+        found =
+            !strncmp(line, name, strlen(name)) && sscanf(line + strlen(name), "%" SCNu64, out) == 1;
     fclose(file);
     return found;
 }

@@ -22,11 +22,13 @@
 
 void client_rows(struct client *client, struct option_row rows[CLIENT_ROWS])
 {
-    const struct option_row all[CLIENT_ROWS] = {
-        {"url", &client->url, NULL},      {"socket", &client->socket, NULL},
-        {"json", NULL, &client->json},    {"plain", NULL, &client->plain},
-        {"bytes", NULL, &client->bytes},  {"no-color", NULL, &client->no_colour},
-        {NULL, NULL, NULL}};
+    const struct option_row all[CLIENT_ROWS] = {{"url", &client->url, NULL},
+                                                {"socket", &client->socket, NULL},
+                                                {"json", NULL, &client->json},
+                                                {"plain", NULL, &client->plain},
+                                                {"bytes", NULL, &client->bytes},
+                                                {"no-color", NULL, &client->no_colour},
+                                                {NULL, NULL, NULL}};
 
     memcpy(rows, all, sizeof(all));
 }
@@ -127,8 +129,7 @@ int client_get(const struct client *client, const char *path, struct answer *out
 {
     static const char *const headers[] = {"Accept: application/json", NULL};
     struct conf_sockets sockets;
-    struct fetch_request request = {
-        .method = "GET", .headers = headers, .timeout_ms = TIMEOUT_MS};
+    struct fetch_request request = {.method = "GET", .headers = headers, .timeout_ms = TIMEOUT_MS};
     struct fetch_response response = {0};
     char url[URL_MAX];
     const char *where = client->url;

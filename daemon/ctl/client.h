@@ -13,8 +13,8 @@ struct json_tree;
 
 struct client {
     const struct command *command; /* named in messages */
-    const char *url;    /* --url: of the API; NULL: by the socket */
-    const char *socket; /* --socket; NULL: yours, else the service's */
+    const char *url;               /* --url: of the API; NULL: by the socket */
+    const char *socket;            /* --socket; NULL: yours, else the service's */
     bool json;
     bool plain;
     bool bytes; /* raw numbers */

@@ -34,7 +34,8 @@ static const char *number_slowly(const char *p, double *out)
 {
     char *end;
 
-    if (!is_digit(*p) && *p != '.' && !((*p == '-' || *p == '+') && (is_digit(p[1]) || p[1] == '.')))
+    if (!is_digit(*p) && *p != '.' &&
+        !((*p == '-' || *p == '+') && (is_digit(p[1]) || p[1] == '.')))
         return NULL; /* strtod would take spaces, "inf", "nan" */
     if (p[0] == '0' && (p[1] | 0x20) == 'x')
         return NULL;
@@ -138,8 +139,7 @@ static bool read_header(struct csv *csv, const char *p)
         csv->columns = 0;
         return fail(csv, "the header must name t_seconds and bytes");
     }
-    csv->last_column =
-        csv->time_column > csv->bytes_column ? csv->time_column : csv->bytes_column;
+    csv->last_column = csv->time_column > csv->bytes_column ? csv->time_column : csv->bytes_column;
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a recorded series, `t_seconds,bytes[,...]`, piece by piece, so that its size is no matter. */
+/* Reads a recorded series, `t_seconds,bytes[,...]`, piece by piece, so that its size is no matter.
+ */
 #ifndef LEAKD_CTL_CSV_H
 #define LEAKD_CTL_CSV_H
 
@@ -18,7 +19,7 @@ typedef bool (*csv_on_sample)(void *arg, double t_seconds, double bytes);
 struct csv {
     csv_on_sample on_sample;
     void *arg;
-    uint64_t line;  /* of the text, from 1 */
+    uint64_t line; /* of the text, from 1 */
     unsigned time_column;
     unsigned bytes_column;
     unsigned last_column; /* of the two */

@@ -9,8 +9,7 @@
 #include "leakd_version.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_ps, &command_show, &command_incidents,
-    &command_replay,
+    &command_run, &command_ps, &command_show, &command_incidents, &command_replay,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -28,12 +27,13 @@ static void print_help(FILE *to)
           to);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n"
-          "leakctl COMMAND --help says more. leakctl --version says which.\n"
-          "\n"
-          "Exit: 0 done, 1 a leak was found, 2 wrong usage or input, 3 no daemon, 4 not permitted,\n"
-          "5 not found, 124 timed out; leakctl run gives the program's own.\n",
-          to);
+    fputs(
+        "\n"
+        "leakctl COMMAND --help says more. leakctl --version says which.\n"
+        "\n"
+        "Exit: 0 done, 1 a leak was found, 2 wrong usage or input, 3 no daemon, 4 not permitted,\n"
+        "5 not found, 124 timed out; leakctl run gives the program's own.\n",
+        to);
 }
 
 static int say_unknown(const char *typed)

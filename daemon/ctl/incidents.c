@@ -88,9 +88,8 @@ static void put_deliveries(struct buf *out, const struct json_tree *incident)
         const char *error = json_get_str(delivery, "error", NULL);
         char text[FRAME_MAX];
 
-        snprintf(text, sizeof(text), "%.63s %.48s: %.200s",
-                 json_get_str(delivery, "receiver", "-"), json_get_str(delivery, "event", "-"),
-                 error ? error : "delivered");
+        snprintf(text, sizeof(text), "%.63s %.48s: %.200s", json_get_str(delivery, "receiver", "-"),
+                 json_get_str(delivery, "event", "-"), error ? error : "delivered");
         put_line(out, i ? "" : "notices", text);
     }
 }
@@ -159,9 +158,8 @@ static int run_incidents(const struct command *command, int argc, char **argv)
         break;
     }
     id = count > 0 ? argv[1] : NULL;
-    if (count > 1 ||
-        (id && (!*id || id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
-                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")]))) {
+    if (count > 1 || (id && (!*id || id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
+                                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")]))) {
         fputs("leakctl incidents: takes one id at most; without one it lists them\n", stderr);
         return CTL_USAGE;
     }

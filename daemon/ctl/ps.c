@@ -35,8 +35,8 @@ static void put_process(struct table *table, const struct json_tree *process, bo
 
 static int print_processes(const struct client *client, const struct json_tree *processes)
 {
-    static const char *const heads[] = {"ID",    ">PID", "NAME",    "RUNTIME", "STATE", "VERDICT",
-                                        ">LIVE", ">RSS", "GROWTH",  "LIMIT IN", NULL};
+    static const char *const heads[] = {"ID",    ">PID", "NAME",   "RUNTIME",  "STATE", "VERDICT",
+                                        ">LIVE", ">RSS", "GROWTH", "LIMIT IN", NULL};
     struct table table;
     struct buf out;
     int code;

@@ -22,7 +22,8 @@
 /* Below, every allocation is sampled and the program crawls; above, a leak takes hours to show. */
 #define PERIOD_MIN_BYTES 64
 #define PERIOD_MAX_BYTES (1u << 30)
-/* A test run must name its lines within minutes: many samples, and Python's hooks from the start. */
+/* A test run must name its lines within minutes: many samples, and Python's hooks from the start.
+ */
 #define FAST_PERIOD "65536"
 
 struct launch {
@@ -103,7 +104,8 @@ static int prepare(const struct launch *launch, const char *program)
     const char *why = "";
 
     if (agentlib_find(agent, &why) < 0) {
-        fprintf(stderr, "leakctl run: the agent %s: %s; LEAKD_AGENT can name another\n", agent, why);
+        fprintf(stderr, "leakctl run: the agent %s: %s; LEAKD_AGENT can name another\n", agent,
+                why);
         return CTL_CANNOT_RUN;
     }
     target_check(program, agent, &target);
@@ -125,10 +127,11 @@ static int prepare(const struct launch *launch, const char *program)
 static int run_run(const struct command *command, int argc, char **argv)
 {
     struct launch launch = {0};
-    const struct option_row rows[] = {
-        {"name", &launch.name, NULL},     {"period", &launch.period, NULL},
-        {"profile", &launch.profile, NULL}, {"socket", &launch.socket, NULL},
-        {NULL, NULL, NULL}};
+    const struct option_row rows[] = {{"name", &launch.name, NULL},
+                                      {"period", &launch.period, NULL},
+                                      {"profile", &launch.profile, NULL},
+                                      {"socket", &launch.socket, NULL},
+                                      {NULL, NULL, NULL}};
     int count, code;
 
     switch (option_read(command, rows, true, argc, argv, &count)) {
@@ -157,19 +160,20 @@ static int run_run(const struct command *command, int argc, char **argv)
 const struct command command_run = {
     .name = "run",
     .summary = "run a program under the agent",
-    .help = "Examples:\n"
-            "  leakctl run -- python3 server.py\n"
-            "  leakctl run --name shop --profile fast -- ./shop --port 8080\n"
-            "\n"
-            "usage: leakctl run [--name N] [--period BYTES] [--profile P] [--socket PATH] -- CMD...\n"
-            "\n"
-            "  --name N        how the process is called in leakd; else its file name\n"
-            "  --period BYTES  bytes between two samples, e.g. 64KiB; smaller names lines sooner\n"
-            "                  and costs more (512KiB; 64KiB with --profile fast)\n"
-            "  --profile P     fast (tests, demos), default, or strict (pages somebody)\n"
-            "  --socket PATH   leakd's socket for agents; else yours, else the service's\n"
-            "\n"
-            "Environment: LEAKD_AGENT names another libleakagent.so.\n"
-            "Exit: the program's own; 126 or 127 when it cannot be run, 2 for wrong usage.\n",
+    .help =
+        "Examples:\n"
+        "  leakctl run -- python3 server.py\n"
+        "  leakctl run --name shop --profile fast -- ./shop --port 8080\n"
+        "\n"
+        "usage: leakctl run [--name N] [--period BYTES] [--profile P] [--socket PATH] -- CMD...\n"
+        "\n"
+        "  --name N        how the process is called in leakd; else its file name\n"
+        "  --period BYTES  bytes between two samples, e.g. 64KiB; smaller names lines sooner\n"
+        "                  and costs more (512KiB; 64KiB with --profile fast)\n"
+        "  --profile P     fast (tests, demos), default, or strict (pages somebody)\n"
+        "  --socket PATH   leakd's socket for agents; else yours, else the service's\n"
+        "\n"
+        "Environment: LEAKD_AGENT names another libleakagent.so.\n"
+        "Exit: the program's own; 126 or 127 when it cannot be run, 2 for wrong usage.\n",
     .run = run_run,
 };

@@ -85,12 +85,16 @@ static void put_identity(struct buf *out, const struct json_tree *process)
 
 static void put_verdict(struct buf *out, const struct json_tree *process, bool raw)
 {
+    const char *verdict = json_get_str(process, "verdict", "-");
+    const char *summary = json_get_str(process, "summary", "");
     char text[FIGURE_MAX];
 
     buf_puts(out, "  ");
-    text_put_safe(out, json_get_str(process, "verdict", NULL));
-    buf_puts(out, ": ");
-    text_put_safe(out, json_get_str(process, "summary", ""));
+    if (strncmp(summary, verdict, strlen(verdict)) != 0) { /* the sentence may begin with it */
+        text_put_safe(out, verdict);
+        buf_puts(out, ": ");
+    }
+    text_put_safe(out, summary);
     buf_putc(out, '\n');
     figure_growth(process, raw, text);
     put_line(out, "growth", text);

@@ -49,8 +49,7 @@ static enum target_state find(const char *command, char out[PATH_MAX])
         snprintf(out, PATH_MAX, "%s", command);
         if (access(command, F_OK) < 0)
             return TARGET_NOT_FOUND;
-        return is_file(command) && access(command, X_OK) == 0 ? TARGET_FITS
-                                                              : TARGET_NOT_EXECUTABLE;
+        return is_file(command) && access(command, X_OK) == 0 ? TARGET_FITS : TARGET_NOT_EXECUTABLE;
     }
     if (!path)
         path = "/bin:/usr/bin";
@@ -213,8 +212,8 @@ static bool interpreter(int fd, char out[PATH_MAX])
     line[len] = '\0';
     start = 2 + strspn(line + 2, " \t");
     end = start + strcspn(line + start, " \t\r\n");
-    return end > start && snprintf(out, PATH_MAX, "%.*s", (int)(end - start), line + start) <
-                              PATH_MAX;
+    return end > start &&
+           snprintf(out, PATH_MAX, "%.*s", (int)(end - start), line + start) < PATH_MAX;
 }
 
 /* One program; a script moves path to its interpreter and says so by true. */
@@ -246,8 +245,8 @@ static int read_agent(const char *path, Elf64_Ehdr *out)
 
     if (fd < 0)
         return -errno;
-    good = elf_open(&elf, fd) && elf.head.e_type == ET_DYN &&
-           elf.head.e_ident[EI_CLASS] == ELFCLASS64;
+    good =
+        elf_open(&elf, fd) && elf.head.e_type == ET_DYN && elf.head.e_ident[EI_CLASS] == ELFCLASS64;
     close(fd);
     if (good)
         *out = elf.head;

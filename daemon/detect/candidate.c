@@ -115,8 +115,7 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     return true;
 }
 
-static bool newest_quarter_grows(const struct detector *detector,
-                                 const struct candidate *candidate)
+static bool newest_quarter_grows(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_ring *ring;
 
@@ -126,9 +125,19 @@ static bool newest_quarter_grows(const struct detector *detector,
     return ring->slope + 2 * ring->se >= detect_rules.quarter_share * candidate->rate;
 }
 
+/* Enough windows in a row. Those of half the length count too, twice as many: a larger window that
+ * begins to pass is more evidence, not a reason to begin again. */
+static bool has_passed_often(const struct detector *detector, const struct candidate *candidate)
+{
+    unsigned need = detector->profile->leak_passes;
+
+    return candidate->passes >= need ||
+           (candidate->scale > 0 && detector->rings[candidate->scale - 1].passes >= 2 * need);
+}
+
 bool candidate_is_leak(const struct detector *detector, const struct candidate *candidate)
 {
-    return candidate->passes >= detector->profile->leak_passes && candidate->lasted >= candidate->need &&
+    return has_passed_often(detector, candidate) && candidate->lasted >= candidate->need &&
            newest_quarter_grows(detector, candidate);
 }
 

@@ -76,7 +76,8 @@ struct detect_result {
     uint64_t since_ms;    /* start of the growth; valid in suspect, leak and resolved */
     struct growth growth; /* known once a window is full */
     double z;             /* of the scale that decides */
-    /* The line through the deciding window: bytes(t) = fit_bytes + growth.estimate * (t - fit_from). */
+    /* The line through the deciding window: bytes(t) = fit_bytes + growth.estimate * (t -
+     * fit_from). */
     bool has_fit;
     uint64_t fit_from_ms;
     uint64_t fit_to_ms;
@@ -101,9 +102,9 @@ struct forecast forecast_to_limit(const struct growth *growth, double level_byte
 struct trend {
     double slope_per_step;
     double se_per_step;
-    double z;         /* standard normal equivalent of slope / se */
+    double z;          /* standard normal equivalent of slope / se */
     double t_quantile; /* 97.5 % of Student's t with the effective degrees of freedom */
-    double intercept; /* at the first value */
+    double intercept;  /* at the first value */
 };
 
 bool trend_fit(const double *y, size_t n, double noise_variance, struct trend *out);

@@ -16,7 +16,7 @@
 #define BLOCK_MIN_MS 8000
 #define STEP_MAX_MS  (15u * 60 * 1000) /* a day's half hours must be seen */
 /* A calm series shows its growth over half an hour: long enough to be steady, still news. */
-#define CALM_SCALE 4
+#define CALM_SCALE         4
 #define RESTART_BLOCKS_MIN 8
 
 _Static_assert(sizeof(struct detector) <= 1600, "the budget of a series");
@@ -28,7 +28,8 @@ void detector_init(struct detector *detector, const struct detect_profile *profi
     step_ms = step_ms < 1 ? 1 : step_ms > STEP_MAX_MS ? STEP_MAX_MS : step_ms;
     detector->profile = profile;
     detector->step_ms = (uint32_t)step_ms;
-    detector->block_ms = 2 * detector->step_ms > BLOCK_MIN_MS ? 2 * detector->step_ms : BLOCK_MIN_MS;
+    detector->block_ms =
+        2 * detector->step_ms > BLOCK_MIN_MS ? 2 * detector->step_ms : BLOCK_MIN_MS;
     if (multiplicity > 1)
         detector->multiplicity = (float)(2 * stat_log(multiplicity));
 }

@@ -54,7 +54,7 @@ struct detector {
     uint32_t open_block; /* the one being filled */
     uint32_t closed;     /* blocks closed, holes included */
     float open_min;
-    float level;       /* last base block */
+    float level; /* last base block */
     float noise_bytes2;
     float limit_bytes;
     float multiplicity; /* 2 ln M */
@@ -63,7 +63,7 @@ struct detector {
     uint8_t verdict;
     uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
     bool has_sample;
-    uint32_t born;        /* block in which the process began */
+    uint32_t born; /* block in which the process began */
     uint32_t resolved_at;
     struct detect_climb climb;
     struct detect_day day;

@@ -22,8 +22,8 @@ void detect_explain(const struct detect_result *result, uint64_t now_ms, char *o
         snprintf(out, size, "growing %s for %s", growth, span);
         break;
     case VERDICT_SUSPECT:
-        snprintf(out, size, "may be leaking: growing %s for %s, not long enough to be sure",
-                 growth, span);
+        snprintf(out, size, "may be leaking: growing %s for %s, not long enough to be sure", growth,
+                 span);
         break;
     case VERDICT_FRAGMENTATION:
         snprintf(out, size, "resident memory grows %s over flat live bytes", growth);
@@ -36,7 +36,7 @@ void detect_explain(const struct detect_result *result, uint64_t now_ms, char *o
         snprintf(out, size, "no steady growth");
         break;
     case VERDICT_LEARNING:
-        snprintf(out, size, "learning: too few samples to judge");
+        snprintf(out, size, "too few samples to judge yet");
         break;
     }
 }

@@ -10,9 +10,11 @@ struct unit {
     const char *name;
 };
 
-static const struct unit units[] = {
-    {1024.0 * 1024 * 1024 * 1024, "TiB"}, {1024.0 * 1024 * 1024, "GiB"}, {1024.0 * 1024, "MiB"},
-    {1024.0, "KiB"}, {1, "B"}};
+static const struct unit units[] = {{1024.0 * 1024 * 1024 * 1024, "TiB"},
+                                    {1024.0 * 1024 * 1024, "GiB"},
+                                    {1024.0 * 1024, "MiB"},
+                                    {1024.0, "KiB"},
+                                    {1, "B"}};
 
 /* The unit in which the value has a digit before the point; B for the least. */
 static const struct unit *unit_of(double bytes)

@@ -22,14 +22,35 @@
  * has added this share of the level, because before nobody is harmed; at most half a day (a day).
  */
 static const struct detect_profile profiles[] = {
-    {.name = "fast", .z = 4.5, .z_short = 5, .leak_passes = 2, .wait_s = 120, .wait_late_s = 240,
-     .wait_age_share = 0.1, .wait_age_max_s = 600, .wait_gain_share = 0.05,
+    {.name = "fast",
+     .z = 4.5,
+     .z_short = 5,
+     .leak_passes = 2,
+     .wait_s = 120,
+     .wait_late_s = 240,
+     .wait_age_share = 0.1,
+     .wait_age_max_s = 600,
+     .wait_gain_share = 0.05,
      .wait_gain_max_s = 12 * 3600},
-    {.name = "default", .z = 5, .z_short = 5, .leak_passes = 4, .wait_s = 600, .wait_late_s = 1200,
-     .wait_age_share = 0.2, .wait_age_max_s = 3600, .wait_gain_share = 0.12,
+    {.name = "default",
+     .z = 5,
+     .z_short = 5,
+     .leak_passes = 4,
+     .wait_s = 600,
+     .wait_late_s = 1200,
+     .wait_age_share = 0.2,
+     .wait_age_max_s = 3600,
+     .wait_gain_share = 0.12,
      .wait_gain_max_s = 12 * 3600},
-    {.name = "strict", .z = 5, .z_short = 6, .leak_passes = 4, .wait_s = 1200, .wait_late_s = 1800,
-     .wait_age_share = 0.33, .wait_age_max_s = 7200, .wait_gain_share = 0.4,
+    {.name = "strict",
+     .z = 5,
+     .z_short = 6,
+     .leak_passes = 4,
+     .wait_s = 1200,
+     .wait_late_s = 1800,
+     .wait_age_share = 0.33,
+     .wait_age_max_s = 7200,
+     .wait_gain_share = 0.4,
      .wait_gain_max_s = 24 * 3600},
 };
 
@@ -52,9 +73,9 @@ const struct detect_rules detect_rules = {
      * it has been faster and is on its way to an end. */
     .late_share = 0.4,
     .slowed_share = 1.2,
-    /* A series whose growth has ended by itself after a time L must grow 2 L before we believe it
+    /* A series whose growth has ended by itself after a time L must grow 3 L before we believe it
      * does not this time, unless the window shows 6 such lengths. */
-    .history_waits = 2,
+    .history_waits = 3,
     .history_windows = 6,
     /* Growth that only a window of hours shows has the pace of a day, and a day's load rises for
      * half of it, straight for ten hours at most: it must outlast that. */

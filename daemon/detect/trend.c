@@ -19,7 +19,7 @@ struct fit {
     double mean;
     double sxx;
     double slope;
-    double suu; /* of u_i = (i - middle)^2 - spread, which is orthogonal to the line */
+    double suu;    /* of u_i = (i - middle)^2 - spread, which is orthogonal to the line */
     double spread; /* sxx / n */
     double bend;
     double square_rest;      /* residuals of the line */
@@ -135,8 +135,7 @@ static void fit_quarters(const struct fit *fit, struct trend_shape *out)
     out->gap_max = fmax(out->gap[0], fmax(out->gap[1], out->gap[2]));
 }
 
-void trend_measure_quick(const double *y, size_t n, double noise_variance,
-                         struct trend_shape *out)
+void trend_measure_quick(const double *y, size_t n, double noise_variance, struct trend_shape *out)
 {
     struct fit fit = {.y = y, .n = n};
 

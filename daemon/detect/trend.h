@@ -11,7 +11,7 @@
 
 struct trend_shape {
     struct trend line;
-    double gap[3];    /* differences of the means of neighbouring quarters */
+    double gap[3]; /* differences of the means of neighbouring quarters */
     double gap_min;
     double gap_max;
     double bend_t; /* t of the second order term: below 0 the growth slows down */
@@ -21,8 +21,7 @@ struct trend_shape {
 void trend_measure(const double *y, size_t n, double noise_variance, struct trend_shape *out);
 
 /* Does not compute the quantile: for the path of every sample. */
-void trend_measure_quick(const double *y, size_t n, double noise_variance,
-                         struct trend_shape *out);
+void trend_measure_quick(const double *y, size_t n, double noise_variance, struct trend_shape *out);
 
 /* Of the 95 % interval of the growth, per step. Noise is one part of it; the other is that the rate
  * itself changes, with load and in bursts, by as much as the quarters of the window differ. */

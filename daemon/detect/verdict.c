@@ -76,7 +76,8 @@ static bool leak_has_ended(const struct detector *detector)
         return day_is_over(detector);
     if (ring->slope < detect_rules.gone_share * detector->rate)
         return true;
-    return half->fails >= detect_rules.leave_fails && is_flat(detector, scale > 0 ? scale - 1 : 0) &&
+    return half->fails >= detect_rules.leave_fails &&
+           is_flat(detector, scale > 0 ? scale - 1 : 0) &&
            ring->slope < detect_rules.weak_share * detector->rate;
 }
 

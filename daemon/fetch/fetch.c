@@ -158,8 +158,8 @@ static void set_safety(CURL *easy)
 static void set_request(struct transfer *transfer, const struct fetch_request *request)
 {
     CURL *easy = transfer->easy;
-    uint64_t connect_ms = request->timeout_ms < CONNECT_TIMEOUT_MS ? request->timeout_ms
-                                                                   : CONNECT_TIMEOUT_MS;
+    uint64_t connect_ms =
+        request->timeout_ms < CONNECT_TIMEOUT_MS ? request->timeout_ms : CONNECT_TIMEOUT_MS;
 
     set_safety(easy);
     set_method(easy, request);

@@ -14,15 +14,16 @@
 #include <uv.h>
 
 struct fetch_request {
-    const char *method;      /* "GET", "POST" */
+    const char *method; /* "GET", "POST" */
     const char *url;
     const char *unix_socket; /* NULL, or the path of a socket to connect to instead of the host */
     const char *const *headers; /* "name: value", NULL-terminated; NULL for none */
     const void *body;           /* copied */
     size_t body_len;
-    uint64_t timeout_ms;   /* for the whole */
-    size_t response_max;   /* 0: FETCH_BODY_MAX */
-    bool refuse_link_local; /* addresses where clouds keep their metadata, whatever name led there */
+    uint64_t timeout_ms; /* for the whole */
+    size_t response_max; /* 0: FETCH_BODY_MAX */
+    bool
+        refuse_link_local; /* addresses where clouds keep their metadata, whatever name led there */
 };
 
 struct fetch_response {

@@ -19,12 +19,8 @@ const struct http_asset *asset_find(const struct http_source *source, const char
 
 bool asset_is_page(const char *path)
 {
-    static const char *const exact[] = {"/", "/incidents", "/compare", "/settings"};
-
-    for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
-        if (strcmp(path, exact[i]) == 0)
-            return true;
-    }
+    if (strcmp(path, "/") == 0 || strcmp(path, "/incidents") == 0)
+        return true;
     return (strncmp(path, "/p/", 3) == 0 || strncmp(path, "/i/", 3) == 0) && path[3];
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the handlers, the events and the metrics share. Owned by server.c, which knows sockets. */
+/* What the handlers, the events and the metrics share. Owned by http.c. */
 #ifndef LEAKD_HTTP_CONTEXT_H
 #define LEAKD_HTTP_CONTEXT_H
 
@@ -15,6 +15,7 @@ struct http_context {
     struct metrics *metrics;
     uint64_t started_wall_ms;
     uint64_t connections; /* open now */
+    size_t streams_max;
     bool stopping; /* /readyz says no, so that nobody sends more */
 };
 

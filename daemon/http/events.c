@@ -10,11 +10,11 @@
 
 #include "daemon/base/buf.h"
 
-#define RING_EVENTS     4096
-#define RING_BYTES_MAX  (4u << 20)
-#define GREETING_MAX    (64u << 10)
-#define RESUME_WAIT_MS  60000
-#define RETRY_MS        3000
+#define RING_EVENTS    4096
+#define RING_BYTES_MAX (4u << 20)
+#define GREETING_MAX   (64u << 10)
+#define RESUME_WAIT_MS 60000
+#define RETRY_MS       3000
 
 /* Counted, because a client may be in the middle of one that has left the ring. */
 struct event {
@@ -98,7 +98,8 @@ void events_free(struct events *events)
     free(events);
 }
 
-/* ---- clients ---------------------------------------------------------------------------------- */
+/* ---- clients ----------------------------------------------------------------------------------
+ */
 
 static bool parse_id(const char *text, uint64_t *out)
 {
@@ -124,15 +125,14 @@ static void place_client(struct event_client *client, const char *last_event_id)
 {
     struct events *events = client->events;
     uint64_t last = 0;
-    bool resumes = parse_id(last_event_id, &last) && last + 1 >= events->first_id &&
-                   last < events->end_id;
+    bool resumes =
+        parse_id(last_event_id, &last) && last + 1 >= events->first_id && last < events->end_id;
 
     client->next_id = resumes ? last + 1 : events->end_id;
     client->position = events->pushed_bytes - bytes_from(events, client->next_id);
     buf_printf(&client->own, "retry: %d\n\n", RETRY_MS);
     if (*last_event_id && !resumes)
-        buf_printf(&client->own, "id: %" PRIu64 "\nevent: reset\ndata: {}\n\n",
-                   events->end_id - 1);
+        buf_printf(&client->own, "id: %" PRIu64 "\nevent: reset\ndata: {}\n\n", events->end_id - 1);
 }
 
 int events_join(struct events *events, const char *last_event_id, uint64_t now_ms,
@@ -264,7 +264,8 @@ void events_greet(struct event_client *client, const char *name, const char *dat
     buf_puts(&client->own, "\n\n");
 }
 
-/* ---- the ring --------------------------------------------------------------------------------- */
+/* ---- the ring ---------------------------------------------------------------------------------
+ */
 
 static void end_client(struct event_client *client, const char *name)
 {
@@ -281,9 +282,8 @@ static void end_lagging(struct event_client *client)
 /* Room for one more: whoever has not read what goes is let go. */
 static void make_room(struct events *events, size_t len)
 {
-    while (events->first_id < events->end_id &&
-           (events->end_id - events->first_id == RING_EVENTS ||
-            events->ring_bytes + len > RING_BYTES_MAX)) {
+    while (events->first_id < events->end_id && (events->end_id - events->first_id == RING_EVENTS ||
+                                                 events->ring_bytes + len > RING_BYTES_MAX)) {
         for (struct event_client *client = events->clients; client; client = client->next) {
             if (!client->ending && client->next_id == events->first_id)
                 end_lagging(client);
@@ -295,8 +295,8 @@ static void make_room(struct events *events, size_t len)
 void events_push(struct events *events, const char *name, const char *data, size_t len)
 {
     char head[96];
-    int head_len = snprintf(head, sizeof(head), "id: %" PRIu64 "\nevent: %s\ndata: ",
-                            events->end_id, name);
+    int head_len =
+        snprintf(head, sizeof(head), "id: %" PRIu64 "\nevent: %s\ndata: ", events->end_id, name);
     size_t total = (size_t)head_len + len + 2;
     struct event *event = malloc(sizeof(*event) + total);
 
@@ -324,7 +324,8 @@ void events_push(struct events *events, const char *name, const char *data, size
 void events_begin_tick(struct events *events)
 {
     uint64_t burst = events->pushed_bytes - events->tick_bytes;
-    /* A tick in which everything changed may bring more than the cap at once: that is no lag yet. */
+    /* A tick in which everything changed may bring more than the cap at once: that is no lag yet.
+     */
     uint64_t allowed = burst * 2 > EVENTS_LAG_BYTES_MAX ? burst * 2 : EVENTS_LAG_BYTES_MAX;
 
     for (struct event_client *client = events->clients; client; client = client->next) {

@@ -42,7 +42,7 @@ void exposition_begin(struct exposition *exposition, const char *suffix)
 /* Names come from programs: bytes that are no UTF-8 would spoil the whole scrape. */
 static size_t utf8_length(const unsigned char *s)
 {
-    size_t need = s[0] < 0x80                      ? 1
+    size_t need = s[0] < 0x80                    ? 1
                   : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
                   : s[0] >> 4 == 14              ? 3
                   : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
@@ -79,13 +79,28 @@ char *exposition_clean(const char *value)
     return clean;
 }
 
+/* Most values are plain throughout. */
+static size_t plain_length(const unsigned char *s)
+{
+    size_t len = 0;
+
+    while (s[len] >= ' ' && s[len] < 0x7f && s[len] != '"' && s[len] != '\\')
+        len++;
+    return len;
+}
+
 static void put_escaped(struct buf *out, const char *value)
 {
     const unsigned char *s = (const unsigned char *)value;
 
-    while (*s) {
-        size_t len = utf8_length(s);
+    for (;;) {
+        size_t plain = plain_length(s), len;
 
+        buf_put(out, s, plain);
+        s += plain;
+        if (!*s)
+            return;
+        len = utf8_length(s);
         if (len == 0)
             buf_puts(out, replacement);
         else if (*s == '\n')

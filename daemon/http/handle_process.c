@@ -68,8 +68,7 @@ void handle_processes(struct http_context *context, const struct http_request *r
     json_array_end(&json);
     json_object_end(&json);
     if (process && end < query_process_count(store))
-        reply_set_next(reply, "/api/v1/processes", limit, process->first_seen_mono_ms,
-                       process->id);
+        reply_set_next(reply, "/api/v1/processes", limit, process->first_seen_mono_ms, process->id);
 }
 
 void handle_process(struct http_context *context, const struct http_request *request,

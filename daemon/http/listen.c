@@ -81,8 +81,7 @@ no_address:
     return -EINVAL;
 }
 
-static void explain_bind(int rc, const char *address, unsigned port, char *error,
-                         size_t error_size)
+static void explain_bind(int rc, const char *address, unsigned port, char *error, size_t error_size)
 {
     if (rc == -EADDRINUSE)
         snprintf(error, error_size,
@@ -141,7 +140,8 @@ int listen_tcp(const char *address, int *fd, unsigned *port, char *error, size_t
     return 0;
 }
 
-/* ---- the Unix socket ---------------------------------------------------------------------------- */
+/* ---- the Unix socket ----------------------------------------------------------------------------
+ */
 
 static bool somebody_answers(const struct sockaddr_un *name)
 {
@@ -211,8 +211,9 @@ int listen_unix(const char *path, mode_t mode, int *fd, struct stat *node, char 
         return rc;
     rc = open_private(&name, mode, fd);
     if (rc < 0) {
-        snprintf(error, error_size, "cannot make the socket %s: %s; make its folder writable for "
-                                    "leakd, or set [http] socket to another path",
+        snprintf(error, error_size,
+                 "cannot make the socket %s: %s; make its folder writable for "
+                 "leakd, or set [http] socket to another path",
                  path, strerror(-rc));
         return rc;
     }
@@ -229,7 +230,8 @@ void listen_unlink(const char *path, const struct stat *node)
         unlink(path);
 }
 
-/* ---- Host --------------------------------------------------------------------------------------- */
+/* ---- Host ---------------------------------------------------------------------------------------
+ */
 
 /* host is exactly name:port; without a port it means 80. */
 static bool is_name_and_port(const char *host, const char *name, unsigned port)

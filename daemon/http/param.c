@@ -34,8 +34,7 @@ bool param_only(const struct http_request *request, struct http_reply *reply, co
         const char *name = request->target->params[i].name;
 
         if (list_find(known, name) < 0) {
-            reply_bad_param(reply, name, "not known here; known are: %s",
-                            *known ? known : "none");
+            reply_bad_param(reply, name, "not known here; known are: %s", *known ? known : "none");
             return false;
         }
     }

@@ -33,8 +33,7 @@ struct cursor {
     uint64_t time_ms;
     char id[40];
 };
-bool param_cursor(const struct http_request *request, struct http_reply *reply,
-                  struct cursor *out);
+bool param_cursor(const struct http_request *request, struct http_reply *reply, struct cursor *out);
 /* Sets Link: <path?limit=...&cursor=...>; rel="next". */
 void reply_set_next(struct http_reply *reply, const char *path, uint64_t limit, uint64_t time_ms,
                     const char *id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request as the handlers see it, and the answer they fill in. Neither knows the server's library,
- * so that every handler can be called without a socket.
+ * A request as the handlers see it, and the answer they fill in. Neither knows the server's
+ * library, so that every handler can be called without a socket.
  */
 #ifndef LEAKD_HTTP_REPLY_H
 #define LEAKD_HTTP_REPLY_H
@@ -27,9 +27,9 @@ struct http_request {
 };
 
 enum reply_cache {
-    REPLY_NO_STORE,    /* live figures */
-    REPLY_REVALIDATE,  /* kept, but asked for again with its ETag */
-    REPLY_IMMUTABLE,   /* the name carries a hash */
+    REPLY_NO_STORE,   /* live figures */
+    REPLY_REVALIDATE, /* kept, but asked for again with its ETag */
+    REPLY_IMMUTABLE,  /* the name carries a hash */
 };
 
 struct http_reply {
@@ -40,10 +40,10 @@ struct http_reply {
     const void *fixed; /* instead of body: bytes that outlive the reply */
     size_t fixed_len;
     bool is_gzip;
-    bool varies;      /* by Accept-Encoding */
-    bool is_stream;   /* no body: the client joins the events */
-    char etag[64];    /* with its quotes; "" for none */
-    char link[256];   /* RFC 8288; "" for none */
+    bool varies;       /* by Accept-Encoding */
+    bool is_stream;    /* no body: the client joins the events */
+    char etag[64];     /* with its quotes; "" for none */
+    char link[256];    /* RFC 8288; "" for none */
     const char *allow; /* NULL for none */
 };
 

@@ -99,8 +99,9 @@ static size_t answer_file(struct http_context *context, const struct http_reques
     const struct http_asset *asset = asset_find(&context->source, is_page ? "/index.html" : path);
 
     if (!asset && is_page)
-        reply_problem(reply, 404, "this leakd was built without the dashboard; its API is at "
-                                  "/api/v1/openapi.json");
+        reply_problem(reply, 404,
+                      "this leakd was built without the dashboard; its API is at "
+                      "/api/v1/openapi.json");
     else if (!asset)
         reply_problem(reply, 404, "there is nothing at this path");
     else if (!is_reading(request))
@@ -122,6 +123,7 @@ size_t routes_answer(struct http_context *context, struct http_request *request,
     else
         route->handle(context, request, reply);
     if (reply->body.failed)
-        reply_problem(reply, 500, "the answer is larger than leakd sends; ask with a smaller limit");
+        reply_problem(reply, 500,
+                      "the answer is larger than leakd sends; ask with a smaller limit");
     return (size_t)(route - routes);
 }

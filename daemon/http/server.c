@@ -4,9 +4,10 @@
  * epoll descriptor libuv watches. That epoll is edge-triggered inside, so MHD also says by when it
  * wants to run again, and a timer does that: without it, connections hang.
  */
-#include "daemon/http/http.h"
+#include "daemon/http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,36 +16,28 @@
 
 #include <microhttpd.h>
 
-#include "daemon/base/conf.h"
 #include "daemon/base/log.h"
 #include "daemon/http/context.h"
+#include "daemon/http/headers.h"
 #include "daemon/http/listen.h"
 #include "daemon/http/publish.h"
-#include "daemon/http/reply.h"
 #include "daemon/http/routes.h"
 
-#define IDLE_S            10        /* without a byte, except event streams */
-#define READ_MS_MAX       30000     /* a request has to be whole by then, however it drips */
-#define SEND_MS_MAX       120000    /* and its answer has to be gone */
-#define LAST_WORDS_MS     10000     /* for a client that was let go to read that */
+#define IDLE_S            10     /* without a byte, except event streams */
+#define READ_MS_MAX       30000  /* a request has to be whole by then, however it drips */
+#define SEND_MS_MAX       120000 /* and its answer has to be gone */
+#define LAST_WORDS_MS     10000  /* for a client that was let go to read that */
+#define REST_MS           100
+#define WARN_AGAIN_MS     60000
 #define CONNECTION_MEMORY (32u << 10)
 #define REQUEST_BODY_MAX  (64u << 10)
 #define STREAM_BLOCK      4096
 #define STREAM_SNDBUF     (64 << 10) /* else the kernel keeps megabytes for a reader that sleeps */
 
-struct listener {
-    struct http *http;
-    struct MHD_Daemon *daemon;
-    uv_poll_t poll;
-    uv_timer_t timer;
-    bool is_unix;
-    bool is_watched; /* poll and timer are initialised */
-};
-
 struct exchange;
 
 struct connection {
-    struct http *http;
+    struct server *server;
     struct connection *next;
     struct connection *prev;
     int fd;
@@ -67,61 +60,91 @@ struct exchange {
     bool gone; /* the client of a stream hung up */
 };
 
-struct http {
-    struct http_context context;
-    struct publisher *publisher;
-    struct listener listeners[2];
-    size_t listener_count;
+struct server {
+    struct server_options options;
+    struct http_context *context;
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll;
+    uv_timer_t timer;
     struct connection *connections;
-    unsigned port;
-    unsigned streams_max;
-    char external_url[256];
-    char socket_path[CONF_PATH_MAX];
-    struct stat socket_node;
+    void (*on_closed)(void *arg);
+    void *on_closed_arg;
     unsigned handles; /* not closed yet */
-    void (*on_stopped)(void *arg);
-    void *on_stopped_arg;
+    uint64_t warned_ms;
+    bool is_resting; /* no descriptors: the loop does not watch, the timer wakes it */
 };
 
-static uint64_t now_ms(const struct http *http)
+static uint64_t now_ms(const struct server *server)
 {
-    return http->context.source.now_mono_ms();
+    return server->context->source.now_mono_ms();
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------- */
+/* ---- the loop -----------------------------------------------------------------------------------
+ */
 
 static void on_timer(uv_timer_t *timer);
 
-static void pump(struct listener *listener)
+static void pump(struct server *server)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
 
-    MHD_run(listener->daemon);
-    if (MHD_get_timeout(listener->daemon, &timeout_ms) == MHD_YES)
-        uv_timer_start(&listener->timer, on_timer, timeout_ms, 0);
+    MHD_run(server->daemon);
+    if (server->is_resting)
+        return; /* the timer has to end that */
+    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
+        uv_timer_start(&server->timer, on_timer, timeout_ms, 0);
     else
-        uv_timer_stop(&listener->timer);
+        uv_timer_stop(&server->timer);
 }
+
+static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void on_timer(uv_timer_t *timer)
 {
-    pump(timer->data);
+    struct server *server = timer->data;
+
+    if (server->is_resting) {
+        server->is_resting = false;
+        uv_poll_start(&server->poll, UV_READABLE, on_readable);
+    }
+    pump(server);
+}
+
+static bool has_descriptors(const struct server *server)
+{
+    int fd = fcntl(server->options.fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+/* A connection that waits and cannot be accepted would wake the loop for ever. */
+static void rest(struct server *server)
+{
+    if (server->warned_ms == 0 || now_ms(server) - server->warned_ms >= WARN_AGAIN_MS) {
+        log_warning("http.descriptors", "none are left, new connections wait; raise LimitNOFILE");
+        server->warned_ms = now_ms(server);
+    }
+    server->is_resting = true;
+    uv_poll_stop(&server->poll);
+    uv_timer_start(&server->timer, on_timer, REST_MS, 0);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
+    struct server *server = poll->data;
+
     (void)status;
     (void)events;
-    pump(poll->data);
+    pump(server);
+    if (!has_descriptors(server))
+        rest(server);
 }
 
-static void pump_all(struct http *http)
-{
-    for (size_t i = 0; i < http->listener_count; i++)
-        pump(&http->listeners[i]);
-}
-
-/* ---- event streams ------------------------------------------------------------------------------ */
+/* ---- event streams ------------------------------------------------------------------------------
+ */
 
 static void on_stream_ready(void *arg)
 {
@@ -141,7 +164,7 @@ static ssize_t on_stream_read(void *arg, uint64_t position, char *out, size_t ma
     (void)position;
     if (exchange->gone)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    len = events_read(exchange->client, out, max, now_ms(exchange->connection->http));
+    len = events_read(exchange->client, out, max, now_ms(exchange->connection->server));
     if (len > 0)
         return (ssize_t)len;
     if (events_has_ended(exchange->client))
@@ -161,15 +184,16 @@ static const char *header(struct MHD_Connection *mhd, const char *name)
 static struct MHD_Response *open_stream(struct exchange *exchange)
 {
     struct connection *connection = exchange->connection;
-    struct http *http = connection->http;
+    struct server *server = connection->server;
+    struct events *events = server->context->events;
     int size = STREAM_SNDBUF;
     struct MHD_Response *response;
 
-    if (events_client_count(http->context.events) >= http->streams_max ||
-        events_join(http->context.events, header(exchange->mhd, "Last-Event-ID"), now_ms(http),
-                    on_stream_ready, exchange, &exchange->client) < 0)
+    if (events_client_count(events) >= server->context->streams_max ||
+        events_join(events, header(exchange->mhd, "Last-Event-ID"), now_ms(server), on_stream_ready,
+                    exchange, &exchange->client) < 0)
         return NULL;
-    publisher_greet(&http->context, exchange->client);
+    publisher_greet(server->context, exchange->client);
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream_read,
                                                  exchange, NULL);
     if (!response)
@@ -199,11 +223,11 @@ static void check_stream(struct connection *connection, uint64_t now)
 }
 
 /* MHD looks at idle time alone; a byte now and then must not hold a connection for ever. */
-static void sweep(struct http *http)
+static void sweep(struct server *server)
 {
-    uint64_t now = now_ms(http);
+    uint64_t now = now_ms(server);
 
-    for (struct connection *c = http->connections; c; c = c->next) {
+    for (struct connection *c = server->connections; c; c = c->next) {
         if (c->stream)
             check_stream(c, now);
         if (c->deadline_ms && now >= c->deadline_ms)
@@ -211,43 +235,12 @@ static void sweep(struct http *http)
     }
 }
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------------------------------
+ */
 
-static const struct {
-    const char *name;
-    const char *value;
-} security_headers[] = {
-    {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
-    {"X-Content-Type-Options", "nosniff"},
-    {"Referrer-Policy", "no-referrer"},
-    {"Cross-Origin-Opener-Policy", "same-origin"},
-    {"Cross-Origin-Resource-Policy", "same-origin"},
-};
-
-static void add_headers(struct MHD_Response *response, const struct http_reply *reply)
+static void add_header(void *arg, const char *name, const char *value)
 {
-    static const char *const caches[] = {"no-store", "no-cache",
-                                         "private, max-age=31536000, immutable"};
-
-    for (size_t i = 0; i < sizeof(security_headers) / sizeof(security_headers[0]); i++)
-        MHD_add_response_header(response, security_headers[i].name, security_headers[i].value);
-    MHD_add_response_header(response, "Cache-Control", caches[reply->cache]);
-    if (reply->status != 304)
-        MHD_add_response_header(response, "Content-Type", reply->content_type);
-    if (reply->etag[0])
-        MHD_add_response_header(response, "ETag", reply->etag);
-    if (reply->is_gzip)
-        MHD_add_response_header(response, "Content-Encoding", "gzip");
-    if (reply->varies)
-        MHD_add_response_header(response, "Vary", "Accept-Encoding");
-    if (reply->link[0])
-        MHD_add_response_header(response, "Link", reply->link);
-    if (reply->allow)
-        MHD_add_response_header(response, "Allow", reply->allow);
-    if (reply->status == 503)
-        MHD_add_response_header(response, "Retry-After", "5");
+    MHD_add_response_header(arg, name, value);
 }
 
 static struct MHD_Response *make_response(struct http_reply *reply)
@@ -284,23 +277,23 @@ static struct MHD_Response *make_any_response(struct exchange *exchange, struct 
 }
 
 /* MHD_NO makes MHD close the connection. */
-static enum MHD_Result send_reply(struct exchange *exchange, struct http_reply *reply,
-                                  bool is_head)
+static enum MHD_Result send_reply(struct exchange *exchange, struct http_reply *reply, bool is_head)
 {
     struct MHD_Response *response = make_any_response(exchange, reply, is_head);
     enum MHD_Result result = MHD_NO;
 
     if (response) {
-        add_headers(response, reply);
+        headers_each(reply, add_header, response);
         if (!exchange->connection->stream)
-            exchange->connection->deadline_ms = now_ms(exchange->connection->http) + SEND_MS_MAX;
+            exchange->connection->deadline_ms = now_ms(exchange->connection->server) + SEND_MS_MAX;
         result = MHD_queue_response(exchange->mhd, reply->status, response);
         MHD_destroy_response(response);
     }
     return result;
 }
 
-/* ---- requests ----------------------------------------------------------------------------------- */
+/* ---- requests -----------------------------------------------------------------------------------
+ */
 
 struct host_seen {
     const char *value;
@@ -321,29 +314,29 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
 }
 
 /* False: the reply is a refusal. */
-static bool check_host(const struct listener *listener, struct MHD_Connection *mhd,
+static bool check_host(const struct server *server, struct MHD_Connection *mhd,
                        struct http_reply *reply)
 {
     struct host_seen seen = {NULL, 0};
 
-    if (listener->is_unix)
+    if (server->options.is_unix)
         return true; /* no browser, and so no foreign page, speaks to a file */
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, on_header, &seen);
     if (seen.count > 1) {
         reply_problem(reply, 400, "the request has more than one Host header");
         return false;
     }
-    if (seen.value && listen_host_is_ours(seen.value, listener->http->port,
-                                          listener->http->external_url))
+    if (seen.value &&
+        listen_host_is_ours(seen.value, server->options.port, server->options.external_url))
         return true;
     reply_problem(reply, 421,
                   "leakd answers as 127.0.0.1:%u, [::1]:%u and localhost:%u only; set external_url "
                   "in its configuration to the address that people use",
-                  listener->http->port, listener->http->port, listener->http->port);
+                  server->options.port, server->options.port, server->options.port);
     return false;
 }
 
-static size_t fill_reply(const struct listener *listener, const struct exchange *exchange,
+static size_t fill_reply(const struct server *server, const struct exchange *exchange,
                          const char *method, struct http_reply *reply)
 {
     struct MHD_Connection *mhd = exchange->mhd;
@@ -354,33 +347,32 @@ static size_t fill_reply(const struct listener *listener, const struct exchange 
                                    .if_none_match = header(mhd, "If-None-Match"),
                                    .last_event_id = header(mhd, "Last-Event-ID")};
 
-    if (!check_host(listener, mhd, reply))
+    if (!check_host(server, mhd, reply))
         return routes_none();
     if (exchange->target_rc < 0) {
         reply_problem(reply, exchange->target_rc == -E2BIG ? 414 : 400, "%s",
                       exchange->target_error);
         return routes_none();
     }
-    return routes_answer(&listener->http->context, &request, reply);
+    return routes_answer(server->context, &request, reply);
 }
 
-static enum MHD_Result answer(const struct listener *listener, struct exchange *exchange,
-                              const char *method)
+static enum MHD_Result answer(struct server *server, struct exchange *exchange, const char *method)
 {
     struct http_reply reply;
     enum MHD_Result result;
     size_t route;
 
     reply_init(&reply);
-    route = fill_reply(listener, exchange, method, &reply);
+    route = fill_reply(server, exchange, method, &reply);
     result = send_reply(exchange, &reply, strcmp(method, "HEAD") == 0);
-    metrics_count_request(listener->http->context.metrics, route, reply.status,
+    metrics_count_request(server->context->metrics, route, reply.status,
                           uv_hrtime() - exchange->started_ns);
     reply_done(&reply);
     return result;
 }
 
-static enum MHD_Result refuse_body(const struct listener *listener, struct exchange *exchange)
+static enum MHD_Result refuse_body(struct server *server, struct exchange *exchange)
 {
     struct http_reply reply;
     enum MHD_Result result;
@@ -388,7 +380,7 @@ static enum MHD_Result refuse_body(const struct listener *listener, struct excha
     reply_init(&reply);
     reply_problem(&reply, 413, "a request has at most %u bytes of body here", REQUEST_BODY_MAX);
     result = send_reply(exchange, &reply, false);
-    metrics_count_request(listener->http->context.metrics, routes_none(), reply.status, 0);
+    metrics_count_request(server->context->metrics, routes_none(), reply.status, 0);
     reply_done(&reply);
     return result;
 }
@@ -455,54 +447,55 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **state,
         return;
     connection = exchange->connection;
     connection->stream = NULL;
-    connection->deadline_ms = now_ms(connection->http) + READ_MS_MAX;
+    connection->deadline_ms = now_ms(connection->server) + READ_MS_MAX;
     if (exchange->client)
-        events_leave(exchange->client, now_ms(connection->http));
+        events_leave(exchange->client, now_ms(connection->server));
     free(exchange);
     *state = NULL;
 }
 
-static void add_connection(struct http *http, struct MHD_Connection *mhd, void **context)
+static void add_connection(struct server *server, struct MHD_Connection *mhd, void **context)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
 
     *context = connection;
     if (!connection)
         return;
-    connection->http = http;
+    connection->server = server;
     connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    connection->deadline_ms = now_ms(http) + READ_MS_MAX;
-    connection->next = http->connections;
+    connection->deadline_ms = now_ms(server) + READ_MS_MAX;
+    connection->next = server->connections;
     if (connection->next)
         connection->next->prev = connection;
-    http->connections = connection;
-    http->context.connections++;
+    server->connections = connection;
+    server->context->connections++;
 }
 
-static void remove_connection(struct http *http, struct connection *connection)
+static void remove_connection(struct server *server, struct connection *connection)
 {
     if (connection->prev)
         connection->prev->next = connection->next;
     else
-        http->connections = connection->next;
+        server->connections = connection->next;
     if (connection->next)
         connection->next->prev = connection->prev;
-    http->context.connections--;
+    server->context->connections--;
     free(connection);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct listener *listener = arg;
+    struct server *server = arg;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        add_connection(listener->http, mhd, context);
+        add_connection(server, mhd, context);
     else if (*context)
-        remove_connection(listener->http, *context);
+        remove_connection(server, *context);
 }
 
-/* ---- start and stop ----------------------------------------------------------------------------- */
+/* ---- start and stop -----------------------------------------------------------------------------
+ */
 
 __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *arg, const char *format,
                                                              va_list args)
@@ -524,185 +517,82 @@ static void on_mhd_panic(void *arg, const char *file, unsigned line, const char 
     abort();
 }
 
-static int start_daemon(struct listener *listener, int fd, unsigned connections_max)
+void server_set_panic(void)
 {
-    listener->daemon = MHD_start_daemon(
+    MHD_set_panic_func(on_mhd_panic, NULL);
+}
+
+static struct MHD_Daemon *start_daemon(struct server *server)
+{
+    return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-        listener, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, connections_max, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, listener, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
-        MHD_OPTION_END);
-    return listener->daemon ? 0 : -EIO;
+        server, MHD_OPTION_LISTEN_SOCKET, server->options.fd, MHD_OPTION_EXTERNAL_LOGGER,
+        on_mhd_log, NULL, MHD_OPTION_CONNECTION_LIMIT, server->options.connections_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_END);
 }
 
-static int add_listener(struct http *http, int fd, bool is_unix, const struct conf *conf,
-                        char *error, size_t error_size)
+static void on_handle_closed(uv_handle_t *handle)
 {
-    struct listener *listener = &http->listeners[http->listener_count];
+    struct server *server = handle->data;
 
-    listener->http = http;
-    listener->is_unix = is_unix;
-    if (start_daemon(listener, fd, conf->http.connections_max) < 0) {
-        close(fd);
-        snprintf(error, error_size, "the HTTP library does not start: are there descriptors left "
-                                    "(LimitNOFILE)?");
-        return -EIO;
-    }
-    http->listener_count++;
-    return 0;
+    if (--server->handles > 0)
+        return;
+    if (server->on_closed)
+        server->on_closed(server->on_closed_arg);
+    free(server);
 }
 
-static int listen_all(struct http *http, const struct conf *conf, char *error, size_t error_size)
+int server_open(uv_loop_t *loop, const struct server_options *options, struct server **out)
 {
-    int fd, rc;
-
-    if (conf->http.listen[0]) {
-        rc = listen_tcp(conf->http.listen, &fd, &http->port, error, error_size);
-        if (rc == 0)
-            rc = add_listener(http, fd, false, conf, error, error_size);
-        if (rc < 0)
-            return rc;
-    }
-    if (!conf->http.socket[0])
-        return 0;
-    rc = listen_unix(conf->http.socket, conf->user_mode ? 0600 : 0660, &fd, &http->socket_node,
-                     error, error_size);
-    if (rc < 0)
-        return rc;
-    snprintf(http->socket_path, sizeof(http->socket_path), "%s", conf->http.socket);
-    return add_listener(http, fd, true, conf, error, error_size);
-}
-
-static int watch(struct http *http, uv_loop_t *loop, struct listener *listener)
-{
-    int fd = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    int rc = uv_poll_init(loop, &listener->poll, fd);
-
-    if (rc < 0)
-        return rc;
-    uv_timer_init(loop, &listener->timer);
-    listener->poll.data = listener;
-    listener->timer.data = listener;
-    listener->is_watched = true;
-    http->handles += 2;
-    return uv_poll_start(&listener->poll, UV_READABLE, on_readable);
-}
-
-static int make_parts(struct http *http)
-{
-    size_t label_count;
-    const char *const *labels = routes_labels(&label_count);
-    int rc = metrics_new(labels, label_count, &http->context.metrics);
-
-    if (rc == 0)
-        rc = events_new(http->context.started_wall_ms * 1000, &http->context.events);
-    return rc == 0 ? publisher_new(&http->publisher) : rc;
-}
-
-static void free_http(struct http *http)
-{
-    publisher_free(http->publisher);
-    events_free(http->context.events);
-    metrics_free(http->context.metrics);
-    free(http);
-}
-
-static void finish(struct http *http)
-{
-    void (*on_stopped)(void *arg) = http->on_stopped;
-    void *arg = http->on_stopped_arg;
-
-    free_http(http);
-    if (on_stopped)
-        on_stopped(arg);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct listener *listener = handle->data;
-
-    if (--listener->http->handles == 0)
-        finish(listener->http);
-}
-
-static void close_listener(struct listener *listener)
-{
-    if (listener->is_watched) {
-        uv_close((uv_handle_t *)&listener->poll, on_closed);
-        uv_close((uv_handle_t *)&listener->timer, on_closed);
-    }
-    MHD_stop_daemon(listener->daemon);
-}
-
-int http_start(uv_loop_t *loop, const struct conf *conf, const struct http_source *source,
-               struct http **out, unsigned *port, char *error, size_t error_size)
-{
-    struct http *http = calloc(1, sizeof(*http));
-    unsigned share = conf->http.connections_max / 4 * 3;
+    struct server *server = calloc(1, sizeof(*server));
     int rc;
 
-    if (!http) {
-        snprintf(error, error_size, "no memory for the HTTP server");
+    if (!server)
         return -ENOMEM;
+    server->options = *options;
+    server->context = options->context;
+    server->daemon = start_daemon(server);
+    if (!server->daemon) {
+        free(server);
+        return -EMFILE; /* it does not say; memory and descriptors are all it needs */
     }
-    MHD_set_panic_func(on_mhd_panic, NULL);
-    http->context.source = *source;
-    http->context.started_wall_ms = source->now_wall_ms();
-    http->streams_max = share < EVENTS_CLIENTS_MAX ? share : EVENTS_CLIENTS_MAX;
-    snprintf(http->external_url, sizeof(http->external_url), "%s", conf->external_url);
-    snprintf(error, error_size, "no memory for the HTTP server");
-    rc = make_parts(http);
-    if (rc == 0)
-        rc = listen_all(http, conf, error, error_size);
-    for (size_t i = 0; i < http->listener_count && rc == 0; i++) {
-        rc = watch(http, loop, &http->listeners[i]);
-        if (rc < 0)
-            snprintf(error, error_size, "the HTTP server cannot be watched: %s", uv_strerror(rc));
-    }
+    rc = uv_poll_init(loop, &server->poll,
+                      MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
     if (rc < 0) {
-        http_stop(http, NULL, NULL);
+        MHD_stop_daemon(server->daemon);
+        free(server);
         return rc;
     }
-    error[0] = '\0';
-    pump_all(http);
-    *port = http->port;
-    *out = http;
+    uv_timer_init(loop, &server->timer);
+    server->poll.data = server;
+    server->timer.data = server;
+    server->handles = 2;
+    rc = uv_poll_start(&server->poll, UV_READABLE, on_readable);
+    if (rc < 0) {
+        server_close(server, NULL, NULL);
+        return rc;
+    }
+    pump(server);
+    *out = server;
     return 0;
 }
 
-void http_stop(struct http *http, void (*on_stopped)(void *arg), void *arg)
+void server_close(struct server *server, void (*on_closed)(void *arg), void *arg)
 {
-    http->on_stopped = on_stopped;
-    http->on_stopped_arg = arg;
-    http->context.stopping = true;
-    /* MHD must not be stopped while a connection is suspended. */
-    if (http->context.events)
-        events_end_all(http->context.events);
-    for (size_t i = 0; i < http->listener_count; i++) {
-        MHD_run(http->listeners[i].daemon);
-        close_listener(&http->listeners[i]);
-    }
-    if (http->socket_path[0])
-        listen_unlink(http->socket_path, &http->socket_node);
-    if (http->handles == 0)
-        finish(http);
+    server->on_closed = on_closed;
+    server->on_closed_arg = arg;
+    /* MHD must not be stopped while a connection is suspended: those that were resumed end now. */
+    MHD_run(server->daemon);
+    uv_close((uv_handle_t *)&server->poll, on_handle_closed);
+    uv_close((uv_handle_t *)&server->timer, on_handle_closed);
+    MHD_stop_daemon(server->daemon);
 }
 
-void http_publish_process(struct http *http, const struct process *process)
+void server_tick(struct server *server)
 {
-    publisher_mark_process(http->publisher, process->id);
-}
-
-void http_publish_incident(struct http *http, const struct incident *incident)
-{
-    publisher_mark_incident(http->publisher, incident->id);
-}
-
-void http_tick(struct http *http)
-{
-    publisher_tick(http->publisher, &http->context);
-    sweep(http);
-    pump_all(http);
+    sweep(server);
+    pump(server);
 }

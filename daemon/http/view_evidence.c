@@ -177,7 +177,9 @@ static void put_frozen_frame(struct json *json, const struct frozen_frame *frame
     json_object(json, NULL);
     json_str(json, "language", language(frame->kind));
     json_str(json, "function",
-             frame->function ? frame->function : frame->module ? frame->module : "unknown");
+             frame->function ? frame->function
+             : frame->module ? frame->module
+                             : "unknown");
     json_str(json, "file", frame->file);
     put_line(json, frame->line);
     json_str(json, "module", frame->module);

@@ -2,7 +2,7 @@
 /* The shape Process. */
 #include "daemon/http/view.h"
 
-#include <math.h>
+#include <string.h>
 
 #define SPARK_VALUES  60
 #define SPARK_SPAN_MS (15 * 60 * 1000)
@@ -129,6 +129,38 @@ static void put_agent(struct json *json, const struct process *process)
     json_object_end(json);
 }
 
+/* Digits of value at out, which has 20 bytes; returns how many. */
+static size_t put_digits(char *out, uint64_t value)
+{
+    char backwards[20];
+    size_t len = 0;
+
+    do {
+        backwards[len++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    for (size_t i = 0; i < len; i++)
+        out[i] = backwards[len - 1 - i];
+    return len;
+}
+
+/* Most of the numbers in a list of processes are here: printf would take half of its time. */
+static void put_numbers(struct json *json, const char *key, const double *values, size_t count)
+{
+    char text[SPARK_VALUES * 21 + 1];
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        text[len++] = i == 0 ? '[' : ',';
+        if (values[i] >= 0 && values[i] < 0x1p63)
+            len += put_digits(text + len, (uint64_t)values[i]);
+        else
+            len = (size_t)(stpcpy(text + len, "null") - text);
+    }
+    text[len++] = ']';
+    json_raw(json, key, text, len);
+}
+
 static void put_spark(struct json *json, const struct http_source *source,
                       const struct process *process)
 {
@@ -138,18 +170,10 @@ static void put_spark(struct json *json, const struct http_source *source,
                                                        values, SPARK_VALUES)
                                         : 0;
 
-    if (count == 0) {
+    if (count == 0)
         json_null(json, "sparkline");
-        return;
-    }
-    json_array(json, "sparkline");
-    for (size_t i = 0; i < count; i++) {
-        if (isfinite(values[i]) && values[i] >= 0)
-            json_u64(json, NULL, (uint64_t)values[i]);
-        else
-            json_null(json, NULL);
-    }
-    json_array_end(json);
+    else
+        put_numbers(json, "sparkline", values, count);
 }
 
 void view_process(struct json *json, const char *key, const struct http_source *source,

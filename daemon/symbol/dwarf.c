@@ -13,21 +13,15 @@
 #include <elfutils/libdwelf.h>
 #include <gelf.h>
 
+#include "daemon/symbol/dwarf_symbol.h"
+#include "daemon/symbol/ranges.h"
+
 #define UNITS_MAX        200000u        /* compilation units; Chromium has some 50,000 */
-#define RANGES_MAX       1000000u       /* of all units */
 #define LINE_PROGRAM_MAX (8u << 20)     /* bytes of one unit's; a row of it costs elfutils 100 bytes */
 #define DEPTH_MAX        256            /* of nested DIEs */
 #define SCOPES_MAX       32             /* functions inlined into each other at one address */
-#define RANGES_BACK_MAX  16             /* overlapping units looked at */
 #define STRING_SECTIONS_MAX 4           /* .debug_str, .debug_line_str */
 #define VISITS_A_LOOK    64             /* DIEs between two looks at the clock */
-
-/* Addresses of a compilation unit. */
-struct range {
-    uint64_t start;
-    uint64_t end;
-    Dwarf_Off unit; /* offset of its DIE */
-};
 
 struct dwarf_file {
     int fd;
@@ -41,10 +35,8 @@ struct dwarf_file {
     uint64_t table_bytes; /* of symbol and string tables */
     bool has_debug_info;
     bool is_given_up; /* a lookup took too long: no second one */
-    struct range *ranges; /* sorted by start */
-    size_t range_count;
-    uint64_t ranges_read; /* empty ones too: a list may be shared by all units */
     bool has_ranges;
+    struct ranges ranges;
     bool needs_shared;
 };
 
@@ -143,7 +135,7 @@ void dwarf_file_close(struct dwarf_file *file)
     elf_end(file->elf);
     dwarf_file_close(file->shared);
     close(file->fd);
-    free(file->ranges);
+    ranges_done(&file->ranges);
     free(file);
 }
 
@@ -174,7 +166,7 @@ bool dwarf_file_has_debug_info(const struct dwarf_file *file)
 
 uint64_t dwarf_file_bytes(const struct dwarf_file *file)
 {
-    uint64_t bytes = sizeof(*file) + file->range_count * sizeof(*file->ranges) + file->table_bytes;
+    uint64_t bytes = sizeof(*file) + file->ranges.room * sizeof(struct range) + file->table_bytes;
 
     if (file->dwarf)
         bytes += 2 * file->debug_bytes; /* as read, and what elfutils makes of it */
@@ -183,85 +175,44 @@ uint64_t dwarf_file_bytes(const struct dwarf_file *file)
 
 /* ---- units ---------------------------------------------------------------------------------- */
 
-static int compare_ranges(const void *a, const void *b)
-{
-    const struct range *x = a, *y = b;
-
-    if (x->start != y->start)
-        return x->start < y->start ? -1 : 1;
-    return (x->end > y->end) - (x->end < y->end);
-}
-
-static bool append_range(struct dwarf_file *file, size_t *room, struct range range)
-{
-    struct range *more;
-
-    if (file->range_count == *room) {
-        size_t want = *room ? *room * 2 : 256;
-
-        more = reallocarray(file->ranges, want, sizeof(*more));
-        if (!more)
-            return false;
-        file->ranges = more;
-        *room = want;
-    }
-    file->ranges[file->range_count++] = range;
-    return true;
-}
-
-static bool append_unit(struct dwarf_file *file, size_t *room, Dwarf_Off unit)
+static bool add_unit(struct dwarf_file *file, Dwarf_Off unit)
 {
     Dwarf_Addr base, start, end;
     Dwarf_Die die;
     ptrdiff_t at = 0;
-    bool fits = true;
+    bool more = true;
 
     if (!dwarf_offdie(file->dwarf, unit, &die))
         return true;
-    while (fits && (at = dwarf_ranges(&die, at, &base, &start, &end)) > 0) {
-        fits = file->ranges_read++ < RANGES_MAX;
-        if (fits && start < end)
-            fits = append_range(file, room, (struct range){start, end, unit});
-    }
-    return fits;
+    while (more && (at = dwarf_ranges(&die, at, &base, &start, &end)) > 0)
+        more = ranges_add(&file->ranges, (struct range){start, end, unit});
+    return more;
 }
 
 /* .debug_aranges would say the same faster, but clang writes none. */
 static void read_ranges(struct dwarf_file *file)
 {
     Dwarf_Off unit = 0, next;
-    size_t header_bytes, room = 0;
+    size_t header_bytes;
 
     file->has_ranges = true;
     for (unsigned n = 0; n < UNITS_MAX; n++) {
         if (dwarf_nextcu(file->dwarf, unit, &next, &header_bytes, NULL, NULL, NULL) != 0 ||
-            next <= unit || !append_unit(file, &room, unit + header_bytes))
+            next <= unit || !add_unit(file, unit + header_bytes))
             break;
         unit = next;
     }
-    if (file->range_count > 1)
-        qsort(file->ranges, file->range_count, sizeof(*file->ranges), compare_ranges);
+    ranges_sort(&file->ranges);
 }
 
 static bool find_unit(struct dwarf_file *file, uint64_t address, Dwarf_Die *unit)
 {
-    size_t low = 0, high = file->range_count;
+    uint64_t offset;
 
-    while (low < high) {
-        size_t half = low + (high - low) / 2;
-
-        if (file->ranges[half].start <= address)
-            low = half + 1;
-        else
-            high = half;
-    }
-    for (size_t back = 0; back < RANGES_BACK_MAX && low > back; back++) {
-        const struct range *range = &file->ranges[low - 1 - back];
-
-        if (address < range->end)
-            return dwarf_offdie(file->dwarf, range->unit, unit) != NULL;
-    }
-    return false;
+    if (!file->has_ranges)
+        read_ranges(file);
+    return ranges_find(&file->ranges, address, &offset) &&
+           dwarf_offdie(file->dwarf, offset, unit) != NULL;
 }
 
 /* elfutils (0.188) takes the length of the last string without looking for its end. */
@@ -557,97 +508,13 @@ size_t dwarf_file_frames(struct dwarf_file *file, uint64_t address, struct dwarf
     if (!file->dwarf || file->is_given_up || max == 0 ||
         (file->needs_shared && !file->shared))
         return 0;
-    if (!file->has_ranges)
-        read_ranges(file);
     if (!find_unit(file, address, &unit))
         return 0;
     find_scopes(file, &unit, address, &scopes);
     return put_frames(&unit, &scopes, has_sane_lines(file, &unit), address, frames, max);
 }
 
-/* ---- symbol tables -------------------------------------------------------------------------- */
-
-struct best {
-    const char *name;
-    uint64_t start;
-    bool sized; /* the symbol's size says that it covers the address */
-};
-
-static bool is_function_symbol(const GElf_Sym *symbol)
-{
-    int type = GELF_ST_TYPE(symbol->st_info);
-
-    return symbol->st_shndx != SHN_UNDEF &&
-           (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
-}
-
-/* A symbol that covers the address beats one of unknown size before it; then the nearest wins. */
-static void consider(const GElf_Sym *symbol, const char *name, uint64_t address, struct best *best)
-{
-    bool sized = symbol->st_size > 0 && address - symbol->st_value < symbol->st_size;
-
-    if (!name || !name[0] || symbol->st_value > address || !is_function_symbol(symbol) ||
-        (!sized && symbol->st_size > 0))
-        return;
-    if (best->name && (best->sized > sized ||
-                       (best->sized == sized && best->start >= symbol->st_value)))
-        return;
-    *best = (struct best){.name = name, .start = symbol->st_value, .sized = sized};
-}
-
-static void search_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, uint64_t address,
-                           struct best *best)
-{
-    Elf_Data *data = elf_getdata(section, NULL);
-    size_t count = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
-
-    for (size_t i = 0; i < count && i < INT32_MAX; i++) {
-        GElf_Sym symbol;
-
-        if (!gelf_getsym(data, (int)i, &symbol))
-            return;
-        if (symbol.st_value <= address)
-            consider(&symbol, elf_strptr(elf, header->sh_link, symbol.st_name), address, best);
-    }
-}
-
-static void search_tables(struct dwarf_file *file, GElf_Word type, uint64_t address,
-                          struct best *best)
-{
-    Elf_Scn *section = NULL;
-    GElf_Shdr header;
-
-    while ((section = elf_nextscn(file->elf, section))) {
-        if (gelf_getshdr(section, &header) && header.sh_type == type)
-            search_symbols(file->elf, section, &header, address, best);
-    }
-}
-
-/* Symbols without a size (assembly, _start) are believed only inside an executable segment. */
-static bool is_executable(Elf *elf, uint64_t address)
-{
-    size_t count;
-    GElf_Phdr header;
-
-    if (elf_getphdrnum(elf, &count) != 0)
-        return false;
-    for (size_t i = 0; i < count && i < UINT16_MAX; i++) {
-        if (gelf_getphdr(elf, (int)i, &header) && header.p_type == PT_LOAD &&
-            (header.p_flags & PF_X) && address >= header.p_vaddr &&
-            address - header.p_vaddr < header.p_memsz)
-            return true;
-    }
-    return false;
-}
-
 const char *dwarf_file_symbol(struct dwarf_file *file, uint64_t address)
 {
-    struct best best = {.name = NULL};
-
-    if (!is_executable(file->elf, address))
-        return NULL;
-    search_tables(file, SHT_SYMTAB, address, &best);
-    if (!best.name || !best.sized)
-        search_tables(file, SHT_DYNSYM, address, &best);
-    return best.name;
+    return dwarf_symbol_at(file->elf, address);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One ELF file and what its symbol table and DWARF say; dwarf.c is the only door to elfutils. The
+ * One ELF file and what its symbol table and DWARF say; dwarf*.c are the only door to elfutils. The
  * file may be hostile: nothing here maps it (a file cut short while mapped would kill the daemon),
  * recurses by its contents, opens a file that it names, or works on one address for longer than
  * DWARF_LOOKUP_MS. Blocking; used by one thread at a time. Knows no debuginfod.

@@ -2,7 +2,7 @@
 /*
  * From module and offset to function, file, line and inlined functions, by elfutils in libuv's
  * worker threads: the loop never waits for a file. Files are other people's: anything may be wrong
- * with them, and the answer is then "unknown". dwarf.c is the only door to elfutils. Never asks a
+ * with them, and the answer is then "unknown". dwarf*.c are the only door to elfutils. Never asks a
  * debuginfod server.
  */
 #ifndef LEAKD_SYMBOL_SYMBOL_H

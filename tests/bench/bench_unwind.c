@@ -3,6 +3,9 @@
  * Time of one stack of 30 frames: unwind_stack, glibc's backtrace(), and libunwind's unw_backtrace
  * when its library is installed; warm (the same stack again) and cold (the caches written over in
  * between). Prints one line a walker, in nanoseconds a stack: the median of the rounds.
+ *
+ *     cc -O2 -D_GNU_SOURCE -I. tests/bench/bench_unwind.c build/agent/libagent_core.a \
+ *        build/agent/libagent_wire.a -o bench_unwind
  */
 #include <dlfcn.h>
 #include <execinfo.h>

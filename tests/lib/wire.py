@@ -349,10 +349,16 @@ class Daemon:
                 self.changed.notify_all()
             threading.Thread(target=self.read_all, args=(agent, connection), daemon=True).start()
 
-    def read_all(self, agent, connection):
+    def greet(self, connection):
         try:
             if self.welcome:
                 connection.sendall(encode("WELCOME", protocol=PROTOCOL, flags=0))
+        except OSError:
+            pass  # the process has ended already; what it said is still to be read
+
+    def read_all(self, agent, connection):
+        try:
+            self.greet(connection)
             while True:
                 data = connection.recv(1 << 16)
                 if not data:

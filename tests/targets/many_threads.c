@@ -9,10 +9,18 @@
 static pthread_key_t key;
 static pthread_barrier_t all_here;
 
+/* Through a volatile: compilers leave out a malloc whose block goes nowhere but to free. */
+static void churn(size_t size)
+{
+    void *volatile block = malloc(size);
+
+    free(block);
+}
+
 static void on_key_destroyed(void *block)
 {
     free(block);
-    free(malloc(333));
+    churn(333);
 }
 
 static void *run(void *unused)
@@ -21,7 +29,7 @@ static void *run(void *unused)
 
     (void)unused;
     for (int i = 0; i < 20; i++)
-        free(malloc((size_t)i * 50));
+        churn((size_t)i * 50);
     pthread_setspecific(key, malloc(77));
     pthread_barrier_wait(&all_here);
     memset(block, 3, 1000);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random operations of the whole malloc family by several threads that free each other's blocks, with
- * a model of what an exact counter must have seen. Usage: shadow THREADS OPERATIONS SEED KEEP. All
- * blocks are freed at the end but the last KEEP of the main thread. Prints the model:
+ * a model of what an exact counter must have seen. Usage: shadow THREADS OPERATIONS SEED KEEP
+ * WAVES. All blocks are freed at the end but the last KEEP of the main thread. Prints the model:
  * "alloc_bytes alloc_count free_bytes free_count".
  */
 #include <malloc.h>
@@ -18,6 +18,7 @@
 
 static _Atomic(void *) shelf[SHELF];
 static _Atomic uint64_t alloc_bytes, alloc_count, free_bytes, free_count;
+static pthread_barrier_t all_here; /* so that what libc keeps for a thread is the same in every run */
 static long operations;
 static unsigned long seed;
 
@@ -91,6 +92,7 @@ static void *work(void *number)
 {
     uint64_t state = seed * 1000003 + (uintptr_t)number * 7919 + 1;
 
+    pthread_barrier_wait(&all_here);
     for (long i = 0; i < operations; i++) {
         uint64_t r = next_random(&state);
         _Atomic(void *) *place = &shelf[(r >> 40) % SHELF];
@@ -110,25 +112,33 @@ static void *work(void *number)
     return NULL;
 }
 
+static void run_wave(unsigned threads)
+{
+    pthread_t ids[64];
+
+    pthread_barrier_init(&all_here, NULL, threads);
+    for (unsigned long i = 0; i < threads; i++)
+        pthread_create(&ids[i], NULL, work, (void *)i);
+    for (unsigned i = 0; i < threads; i++)
+        pthread_join(ids[i], NULL);
+    pthread_barrier_destroy(&all_here);
+}
+
 int main(int argc, char **argv)
 {
-    int threads = argc > 1 ? atoi(argv[1]) : 1;
+    unsigned threads = argc > 1 ? (unsigned)atoi(argv[1]) % 65 : 1;
     long keep = argc > 4 ? atol(argv[4]) : 0;
-    pthread_t ids[64];
+    long waves = argc > 5 ? atol(argv[5]) : 1;
 
     operations = argc > 2 ? atol(argv[2]) : 1000;
     seed = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
-    for (long i = 0; i < threads && i < 64; i++)
-        pthread_create(&ids[i], NULL, work, (void *)(intptr_t)i);
-    for (int i = 0; i < threads && i < 64; i++)
-        pthread_join(ids[i], NULL);
+    for (long i = 0; i < waves; i++)
+        run_wave(threads);
     for (int i = 0; i < SHELF; i++)
         drop(shelf[i]);
     for (long i = 0; i < keep && operations > 0; i++)
         born(malloc(1000));
     printf("%lu %lu %lu %lu\n", (unsigned long)alloc_bytes, (unsigned long)alloc_count,
            (unsigned long)free_bytes, (unsigned long)free_count);
-    fflush(stdout);
-    usleep(operations > 0 ? 0 : 1000);
     return 0;
 }

@@ -28,8 +28,11 @@ struct feed {
 
 static inline void feed_init(struct feed *feed, const char *profile, double step_s)
 {
-    *feed = (struct feed){.start_ms = 7777777, .step_ms = (uint64_t)(step_s * 1000), .noise = 1,
-                          .first_leak = NEVER, .first_suspect = NEVER};
+    *feed = (struct feed){.start_ms = 7777777,
+                          .step_ms = (uint64_t)(step_s * 1000),
+                          .noise = 1,
+                          .first_leak = NEVER,
+                          .first_suspect = NEVER};
     detector_init(&feed->detector, detect_profile_find(profile), feed->step_ms, 1);
 }
 
@@ -43,7 +46,8 @@ static inline double feed_noise(struct feed *feed)
 static inline bool feed_one(struct feed *feed, double bytes)
 {
     struct detect_sample sample = {.time_ms = feed->start_ms + (uint64_t)(feed->t * 1000),
-                                   .bytes = bytes, .limit_bytes = feed->limit};
+                                   .bytes = bytes,
+                                   .limit_bytes = feed->limit};
     bool changed = detector_push(&feed->detector, &sample);
 
     if (changed && feed->detector.verdict == VERDICT_LEAK) {

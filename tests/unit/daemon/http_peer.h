@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An HTTP server for tests: one thread, plain sockets, one scripted answer a connection. The last
- * answer repeats. What it was asked is kept.
+ * answer repeats, or with `cycle` all of them do. The first requests are kept.
  */
 #ifndef LEAKD_TESTS_HTTP_PEER_H
 #define LEAKD_TESTS_HTTP_PEER_H
@@ -29,9 +29,10 @@ struct http_peer {
     int stop[2];
     int port;
     const char *const *answers; /* NULL-terminated */
+    atomic_bool cycle;
     pthread_t thread;
     atomic_int count;
-    char requests[PEER_REQUESTS_MAX][32768];
+    char requests[PEER_REQUESTS_MAX + 1][32768]; /* the last is written over */
     int stalled[PEER_REQUESTS_MAX];
     int stalled_count;
 };
@@ -59,6 +60,7 @@ static void peer_read(int fd, char *out, size_t size)
 static void peer_answer(struct http_peer *peer, int fd, const char *answer)
 {
     if (!strcmp(answer, PEER_STALLS)) {
+        ck_assert_int_lt(peer->stalled_count, PEER_REQUESTS_MAX);
         peer->stalled[peer->stalled_count++] = fd;
         return;
     }
@@ -78,12 +80,16 @@ static void *peer_run(void *arg)
         int fd = accept(peer->fd, NULL, NULL);
         int count = atomic_load(&peer->count);
 
-        if (fd < 0 || count == PEER_REQUESTS_MAX)
+        if (fd < 0)
             break;
-        peer_read(fd, peer->requests[count], sizeof(peer->requests[count]));
+        peer_read(fd, peer->requests[count < PEER_REQUESTS_MAX ? count : PEER_REQUESTS_MAX],
+                  sizeof(peer->requests[0]));
         atomic_store(&peer->count, count + 1);
         peer_answer(peer, fd, *answer);
-        answer += answer[1] != NULL;
+        if (answer[1])
+            answer++;
+        else if (atomic_load(&peer->cycle))
+            answer = peer->answers;
     }
     return NULL;
 }
@@ -99,8 +105,7 @@ static void peer_begin(struct http_peer *peer, const char *const *answers)
 static struct http_peer *peer_start(const char *const *answers)
 {
     struct http_peer *peer = calloc(1, sizeof(*peer));
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
 
     ck_assert_ptr_nonnull(peer);

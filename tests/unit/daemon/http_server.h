@@ -187,7 +187,8 @@ static MAYBE_UNUSED void server_tick(struct server *server)
     server_do(server, server_tick_work, NULL);
 }
 
-/* ---- the store's content ------------------------------------------------------------------------ */
+/* ---- the store's content ------------------------------------------------------------------------
+ */
 
 static MAYBE_UNUSED struct wire_str text(const char *s)
 {
@@ -241,9 +242,8 @@ static MAYBE_UNUSED void put_totals(struct server *server, struct process *proce
                      .live_bytes = live_bytes - live_bytes / 2,
                      .live_count = 5}}};
 
-    ck_assert_int_eq(store_put_totals(server->store, process, &totals, server_mono_ms(),
-                                      server_wall_ms()),
-                     0);
+    ck_assert_int_eq(
+        store_put_totals(server->store, process, &totals, server_mono_ms(), server_wall_ms()), 0);
 }
 
 static MAYBE_UNUSED void put_site(struct server *server, struct process *process, uint32_t id,
@@ -269,13 +269,11 @@ static MAYBE_UNUSED void put_site(struct server *server, struct process *process
     ck_assert_int_eq(store_put_name(server->store, process, &names[0]), 0);
     ck_assert_int_eq(store_put_name(server->store, process, &names[1]), 0);
     ck_assert_int_eq(store_put_site(server->store, process, &site), 0);
-    ck_assert_int_eq(
-        store_put_site_totals(server->store, process, &totals, server_mono_ms()), 0);
+    ck_assert_int_eq(store_put_site_totals(server->store, process, &totals, server_mono_ms()), 0);
 }
 
-static MAYBE_UNUSED struct incident *put_incident(struct server *server,
-                                                  const struct process *process,
-                                                  const char *severity)
+static MAYBE_UNUSED struct incident *
+put_incident(struct server *server, const struct process *process, const char *severity)
 {
     struct incident *take = calloc(1, sizeof(*take));
     struct incident *out = NULL;
@@ -312,7 +310,8 @@ static MAYBE_UNUSED struct incident *put_incident(struct server *server,
     return out;
 }
 
-/* ---- the client --------------------------------------------------------------------------------- */
+/* ---- the client ---------------------------------------------------------------------------------
+ */
 
 struct answer {
     int status;

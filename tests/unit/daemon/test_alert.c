@@ -9,7 +9,7 @@
 #include "daemon/fetch/fetch.h"
 #include "tests/unit/daemon/http_peer.h"
 
-#define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define SECRET         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 #define ANSWER(status) "HTTP/1.1 " status " x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 /* The deliveries that were reported, as one line each: "receiver event attempts status what". */
@@ -34,7 +34,9 @@ static void on_delivery(void *arg, const struct alert_delivery *delivery)
     ck_assert_int_lt(w->count, 16);
     snprintf(w->lines[w->count], sizeof(w->lines[0]), "%s %s %s %u %ld %s", delivery->receiver,
              delivery->incident_id, delivery->event, delivery->attempts, delivery->http_status,
-             delivery->delivered ? "delivered" : delivery->given_up ? "given up" : "waits");
+             delivery->delivered  ? "delivered"
+             : delivery->given_up ? "given up"
+                                  : "waits");
     snprintf(w->errors[w->count], sizeof(w->errors[0]), "%s", delivery->error);
     snprintf(w->ids[w->count], sizeof(w->ids[0]), "%s", delivery->notice_id);
     w->count++;

@@ -84,8 +84,8 @@ START_TEST(headers_are_those_of_standard_webhooks)
     struct attempt attempt;
 
     ck_assert_ptr_nonnull(kind);
-    ck_assert_int_eq(
-        kind->put_headers(&receiver, VECTOR_ID, 1614265330, VECTOR_BODY, 20, &attempt), 0);
+    ck_assert_int_eq(kind->put_headers(&receiver, VECTOR_ID, 1614265330, VECTOR_BODY, 20, &attempt),
+                     0);
     ck_assert_uint_eq(attempt.count, 5);
     ck_assert_str_eq(attempt.headers[0], "content-type: application/json");
     ck_assert_int_eq(strncmp(attempt.headers[1], "user-agent: leakd/", 18), 0);
@@ -322,12 +322,13 @@ static struct notice sample(void)
         .growth = {.known = true, .estimate = 1024.5, .lower = 1000, .upper = 1050},
         .time_to_limit = {.known = true, .estimate_s = 60, .lower_s = 50, .upper_s = INFINITY},
         .site_count = 1,
-        .sites = {{.growth = {.known = true, .estimate = 1, .lower = 0.5, .upper = 2},
-                   .live_bytes = 7,
-                   .frame_count = 2,
-                   .frames = {{.function = "malloc", .module = "libc.so.6"},
-                              {.function = "store", .file = "cache.py", .line = 88, .python = true}},
-                   .culprit = 1}},
+        .sites =
+            {{.growth = {.known = true, .estimate = 1, .lower = 0.5, .upper = 2},
+              .live_bytes = 7,
+              .frame_count = 2,
+              .frames = {{.function = "malloc", .module = "libc.so.6"},
+                         {.function = "store", .file = "cache.py", .line = 88, .python = true}},
+              .culprit = 1}},
         .type_count = 1,
         .types = {{.name = "app.Session", .live_bytes = 3, .live_count = 2}}};
 
@@ -364,7 +365,8 @@ START_TEST(the_body_has_the_shape_that_is_promised)
     ck_assert_str_eq(json_get_str(data, "link", ""), "http://127.0.0.1:7373/i/i1");
     ck_assert_double_eq(json_get_double(data, "opened_ms", 0), 1795338900000.0);
     ck_assert_str_eq(json_get_str(json_get(data, "process"), "unit", ""), "orders.service");
-    ck_assert_double_eq(json_get_double(json_get(data, "growth_bytes_per_s"), "estimate", 0), 1024.5);
+    ck_assert_double_eq(json_get_double(json_get(data, "growth_bytes_per_s"), "estimate", 0),
+                        1024.5);
     ck_assert_double_eq(json_get_double(json_get(data, "time_to_limit_s"), "lower", 0), 50);
     ck_assert(json_is_null(json_get(json_get(data, "time_to_limit_s"), "upper")));
     ck_assert_str_eq(json_get_str(culprit, "function", ""), "store");

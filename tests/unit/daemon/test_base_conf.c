@@ -251,7 +251,9 @@ END_TEST
 START_TEST(lines_that_say_nothing_are_refused)
 {
     refused("[http]\nlisten\n", 2, "neither key = value");
-    refused("[log]\nlevel = in\x01" "fo\n", 2, "control character in column 11");
+    refused("[log]\nlevel = in\x01"
+            "fo\n",
+            2, "control character in column 11");
 }
 END_TEST
 
@@ -268,7 +270,8 @@ END_TEST
 START_TEST(a_key_twice_in_a_file_is_refused)
 {
     refused("[log]\nlevel = debug\nlevel = info\n", 3, "given twice");
-    ck_assert_int_eq(load("[receiver \"a\"]\nurl = http://a\n[receiver \"b\"]\nurl = http://b\n"), 0);
+    ck_assert_int_eq(load("[receiver \"a\"]\nurl = http://a\n[receiver \"b\"]\nurl = http://b\n"),
+                     0);
     ck_assert_uint_eq(conf.receiver_count, 2);
 }
 END_TEST

@@ -177,11 +177,11 @@ START_TEST(bytes_that_are_no_utf8_are_replaced)
         {"a\xff"
          "b",
          "\"a\\ufffdb\""},
-        {"\xc0\xaf", "\"\\ufffd\\ufffd\""},                      /* overlong slash */
-        {"\xe0\x80\xaf", "\"\\ufffd\\ufffd\\ufffd\""},           /* overlong */
-        {"\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""},           /* surrogate */
+        {"\xc0\xaf", "\"\\ufffd\\ufffd\""},                       /* overlong slash */
+        {"\xe0\x80\xaf", "\"\\ufffd\\ufffd\\ufffd\""},            /* overlong */
+        {"\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""},            /* surrogate */
         {"\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""}, /* beyond U+10FFFF */
-        {"\xe2\x82", "\"\\ufffd\\ufffd\""},                      /* cut */
+        {"\xe2\x82", "\"\\ufffd\\ufffd\""},                       /* cut */
         {"\xc3", "\"\\ufffd\""},
     };
 
@@ -469,9 +469,10 @@ static void add_cases(TCase *tcase, const TTest *const *cases, size_t count)
 int main(void)
 {
     const TTest *const written[] = {
-        nesting_and_commas_are_kept, integers_are_exact, doubles_are_numbers_or_null,
-        strings_leave_safe_for_a_page, keys_are_escaped_as_well,
-        bytes_that_are_no_utf8_are_replaced, a_nul_within_a_string_is_written,
+        nesting_and_commas_are_kept,      integers_are_exact,
+        doubles_are_numbers_or_null,      strings_leave_safe_for_a_page,
+        keys_are_escaped_as_well,         bytes_that_are_no_utf8_are_replaced,
+        a_nul_within_a_string_is_written,
     };
     const TTest *const others[] = {
         a_buffer_grows_to_its_ceiling_and_not_beyond,

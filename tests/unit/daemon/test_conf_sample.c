@@ -159,7 +159,9 @@ START_TEST(the_man_page_has_every_key_with_its_default)
         bool is_receivers = !strcmp(key->section, CONF_RECEIVER_SECTION);
 
         snprintf(line, sizeof(line), "\n.BR %s \" = %s%s\"\n", key->name,
-                 key->initial[0] ? key->initial : key->optional ? "(none)" : "(required)",
+                 key->initial[0] ? key->initial
+                 : key->optional ? "(none)"
+                                 : "(required)",
                  key->reloadable && !is_receivers ? " *" : "");
         ck_assert_msg(strstr(page, line) != NULL, "%s", line);
     }

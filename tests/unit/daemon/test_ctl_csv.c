@@ -100,10 +100,22 @@ END_TEST
 
 START_TEST(numbers_are_those_of_strtod)
 {
-    static const char *const numbers[] = {
-        "0", "1", "0.1", "123.456", "999999999999999", "9007199254740993", "0.000000001",
-        "12345678901234567890", "1e3", "2.5E-3", ".5", "5.", "007", "1.7976931348623157e308",
-        "123456.789012345678", "0.30000000000000004"};
+    static const char *const numbers[] = {"0",
+                                          "1",
+                                          "0.1",
+                                          "123.456",
+                                          "999999999999999",
+                                          "9007199254740993",
+                                          "0.000000001",
+                                          "12345678901234567890",
+                                          "1e3",
+                                          "2.5E-3",
+                                          ".5",
+                                          "5.",
+                                          "007",
+                                          "1.7976931348623157e308",
+                                          "123456.789012345678",
+                                          "0.30000000000000004"};
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         struct csv csv;
@@ -119,8 +131,8 @@ END_TEST
 
 START_TEST(what_is_no_number_is_named_with_its_line)
 {
-    static const char *const wrong[] = {"x",  "",    " 1", "1 ",     "1x",  "0x10", "inf", "nan",
-                                        "-",  ".",   "1e", "1e999",  "1.2.3", "--1", "\"1\"", "+"};
+    static const char *const wrong[] = {"x", "",  " 1", "1 ",    "1x",    "0x10", "inf",   "nan",
+                                        "-", ".", "1e", "1e999", "1.2.3", "--1",  "\"1\"", "+"};
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct csv csv;

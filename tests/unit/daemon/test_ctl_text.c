@@ -21,9 +21,9 @@ START_TEST(sizes_are_read_with_their_units)
     static const struct {
         const char *text;
         uint64_t bytes;
-    } rows[] = {{"0", 0}, {"65536", 65536}, {"64KiB", 65536}, {"64kib", 65536}, {"64Ki", 65536},
-                {"64KB", 64000}, {"64k", 64000}, {"5MB", 5000000}, {"5MiB", 5242880},
-                {"1.5 GiB", 1610612736}, {"2T", 2000000000000}, {"7B", 7}};
+    } rows[] = {{"0", 0},          {"65536", 65536},        {"64KiB", 65536},      {"64kib", 65536},
+                {"64Ki", 65536},   {"64KB", 64000},         {"64k", 64000},        {"5MB", 5000000},
+                {"5MiB", 5242880}, {"1.5 GiB", 1610612736}, {"2T", 2000000000000}, {"7B", 7}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint64_t bytes = 1;
@@ -36,8 +36,8 @@ END_TEST
 
 START_TEST(what_is_no_size_is_refused_and_nothing_written)
 {
-    static const char *const wrong[] = {"",     "KiB", "-1",   "1x",    "1KiBB", "1.2.3",
-                                        "1 Ki B", ".",  "0x10", "1e3",  "inf",   "64 KiB "};
+    static const char *const wrong[] = {"",       "KiB", "-1",   "1x",  "1KiBB", "1.2.3",
+                                        "1 Ki B", ".",   "0x10", "1e3", "inf",   "64 KiB "};
     uint64_t bytes = 42;
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
@@ -224,8 +224,7 @@ START_TEST(a_preload_too_long_is_refused)
 {
     char out[10];
 
-    ck_assert_int_eq(agentlib_preload("/l/libleakagent.so", NULL, out, sizeof(out)),
-                     -ENAMETOOLONG);
+    ck_assert_int_eq(agentlib_preload("/l/libleakagent.so", NULL, out, sizeof(out)), -ENAMETOOLONG);
 }
 END_TEST
 
@@ -278,9 +277,9 @@ END_TEST
 
 START_TEST(a_site_is_named_by_its_culprit)
 {
-    struct json_tree *named = parse(
-        "{\"frames\":[{\"function\":\"malloc_wrapper\",\"module\":\"libx.so\"}],\"culprit\":"
-        "{\"function\":\"store\",\"file\":\"orders/cache.py\",\"line\":88}}");
+    struct json_tree *named =
+        parse("{\"frames\":[{\"function\":\"malloc_wrapper\",\"module\":\"libx.so\"}],\"culprit\":"
+              "{\"function\":\"store\",\"file\":\"orders/cache.py\",\"line\":88}}");
     struct json_tree *bare = parse("{\"frames\":[{\"language\":\"native\",\"function\":\"f\","
                                    "\"file\":null,\"line\":null,\"module\":\"libx.so\"}]}");
     char text[128];

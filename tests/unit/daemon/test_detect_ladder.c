@@ -85,7 +85,7 @@ START_TEST(a_small_hole_is_bridged)
     feed_init(&feed, "default", 1);
     feed_line(&feed, 600, 50 * MIB, 100 * KIB, 0);
     feed.t += 300;
-    feed_line(&feed, 400, 50 * MIB + 900 * 100 * KIB, 100 * KIB, 0);
+    feed_line(&feed, 900, 50 * MIB + 900 * 100 * KIB, 100 * KIB, 0);
     detector_read(&feed.detector, &result);
     ck_assert_int_eq(result.verdict, VERDICT_LEAK);
     ck_assert_double_eq_tol(result.growth.estimate, 100 * KIB, 2 * KIB);
@@ -119,8 +119,7 @@ START_TEST(a_clock_that_jumps_back_changes_nothing)
     jumped.t -= 350;
     feed_line(&jumped, 400, 50 * MIB + 400 * 100 * KIB, 100 * KIB, 0);
     feed_line(&straight, 400, 50 * MIB + 400 * 100 * KIB, 100 * KIB, 0);
-    ck_assert_mem_eq(jumped.detector.rings, straight.detector.rings,
-                     sizeof(jumped.detector.rings));
+    ck_assert_mem_eq(jumped.detector.rings, straight.detector.rings, sizeof(jumped.detector.rings));
 }
 END_TEST
 
@@ -159,10 +158,10 @@ START_TEST(any_bytes_and_times_are_survived)
     feed_init(&feed, "strict", 1);
     detector_init(&detector, detect_profile_find("strict"), 0, 1000000);
     for (unsigned i = 0; i < 20000; i++) {
-        struct detect_sample sample = {
-            .time_ms = (uint64_t)(fabs(feed_noise(&feed)) * 1e18) >> (i % 60),
-            .bytes = pow(10, 40 * feed_noise(&feed)),
-            .limit_bytes = pow(10, 300 * feed_noise(&feed))};
+        struct detect_sample sample = {.time_ms =
+                                           (uint64_t)(fabs(feed_noise(&feed)) * 1e18) >> (i % 60),
+                                       .bytes = pow(10, 40 * feed_noise(&feed)),
+                                       .limit_bytes = pow(10, 300 * feed_noise(&feed))};
 
         detector_push(&detector, &sample);
     }

@@ -6,8 +6,8 @@
 
 #include "daemon/detect/detect.h"
 
-#define KIB 1024.0
-#define MIB (1024.0 * 1024)
+#define KIB   1024.0
+#define MIB   (1024.0 * 1024)
 #define NEVER 1e9
 
 /* Bytes at a second of the series. */

@@ -106,7 +106,8 @@ START_TEST(a_fill_that_saturates_is_no_leak)
 
     feed_init(&feed, "default", 1);
     while (feed.t < 4 * HOUR)
-        feed_one(&feed, 50 * MIB + 200 * MIB * (1 - exp(-feed.t / 300)) + 100 * KIB * feed_noise(&feed));
+        feed_one(&feed,
+                 50 * MIB + 200 * MIB * (1 - exp(-feed.t / 300)) + 100 * KIB * feed_noise(&feed));
     ck_assert_uint_eq(feed.alarms, 0);
 }
 END_TEST

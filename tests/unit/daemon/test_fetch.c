@@ -172,9 +172,9 @@ END_TEST
 
 START_TEST(only_http_addresses_are_taken)
 {
-    static const char *const bad[] = {"ftp://127.0.0.1/", "file:///etc/hostname", "127.0.0.1:80",
-                                      "gopher://127.0.0.1/", "", "http://", "http://:80/",
-                                      "http://a b/"};
+    static const char *const bad[] = {
+        "ftp://127.0.0.1/", "file:///etc/hostname", "127.0.0.1:80", "gopher://127.0.0.1/", "",
+        "http://",          "http://:80/",          "http://a b/"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         ck_assert_msg(get(bad[i]) == -EINVAL, "%s", bad[i]);
@@ -206,13 +206,19 @@ END_TEST
 
 START_TEST(link_local_is_refused_in_every_spelling)
 {
-    static const char *const spellings[] = {
-        "http://169.254.169.254/latest/meta-data", "http://2852039166/", "http://0xa9fea9fe/",
-        "http://0251.0376.0251.0376/", "http://169.254.1/", "http://[::ffff:169.254.169.254]/",
-        "http://[::ffff:a9fe:a9fe]/", "http://[64:ff9b::a9fe:a9fe]/", "http://[fe80::1]/",
-        "http://[febf::1]/", "http://[fd00:ec2::254]/", "http://me@169.254.0.1:80/"};
-    struct fetch_request request = {
-        .method = "GET", .timeout_ms = 5000, .refuse_link_local = true};
+    static const char *const spellings[] = {"http://169.254.169.254/latest/meta-data",
+                                            "http://2852039166/",
+                                            "http://0xa9fea9fe/",
+                                            "http://0251.0376.0251.0376/",
+                                            "http://169.254.1/",
+                                            "http://[::ffff:169.254.169.254]/",
+                                            "http://[::ffff:a9fe:a9fe]/",
+                                            "http://[64:ff9b::a9fe:a9fe]/",
+                                            "http://[fe80::1]/",
+                                            "http://[febf::1]/",
+                                            "http://[fd00:ec2::254]/",
+                                            "http://me@169.254.0.1:80/"};
+    struct fetch_request request = {.method = "GET", .timeout_ms = 5000, .refuse_link_local = true};
 
     for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
         request.url = spellings[i];
@@ -265,16 +271,17 @@ START_TEST(retry_after_is_read_as_seconds_and_as_date)
     time_t later = time(NULL) + 100;
     struct tm tm;
 
-    ck_assert_int_eq(
-        get_answer("HTTP/1.1 429 No\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n"), 0);
+    ck_assert_int_eq(get_answer("HTTP/1.1 429 No\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n"),
+                     0);
     ck_assert_uint_eq(response.retry_after_ms, 120000);
     ck_assert_int_eq(
         get_answer("HTTP/1.1 429 No\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n"), 0);
     ck_assert_uint_eq(response.retry_after_ms, 0);
     gmtime_r(&later, &tm);
-    strftime(answer, sizeof(answer),
-             "HTTP/1.1 503 No\r\nretry-after: %a, %d %b %Y %H:%M:%S GMT\r\ncontent-length: 0\r\n\r\n",
-             &tm);
+    strftime(
+        answer, sizeof(answer),
+        "HTTP/1.1 503 No\r\nretry-after: %a, %d %b %Y %H:%M:%S GMT\r\ncontent-length: 0\r\n\r\n",
+        &tm);
     ck_assert_int_eq(get_answer(answer), 0);
     ck_assert_uint_gt(response.retry_after_ms, 80000);
     ck_assert_uint_le(response.retry_after_ms, 100000);
@@ -325,7 +332,7 @@ static void start(struct seen *seen, uint64_t timeout_ms)
 
 static void run_until(const int *count, int wanted)
 {
-    uint64_t deadline_ms = clock_mono_ms() + 10000;
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
 
     while (*count < wanted && clock_mono_ms() < deadline_ms)
         uv_run(&loop, UV_RUN_ONCE);
@@ -396,6 +403,30 @@ START_TEST(kept_connections_are_used_again)
         run_until(&seen.count, i);
         ck_assert_int_eq(seen.status, 200);
     }
+    close_loop(&seen);
+    peer_end(peer);
+}
+END_TEST
+
+START_TEST(a_flapping_peer_leaves_nothing_behind)
+{
+    static const char *const answers[] = {PEER_OK,
+                                          PEER_CLOSES,
+                                          "garbage",
+                                          PEER_OK,
+                                          "HTTP/1.1 500 x\r\ncontent-length: 9\r\n\r\nshort",
+                                          "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+                                          NULL};
+    struct http_peer *peer = peer_start(answers);
+    struct seen seen;
+
+    atomic_store(&peer->cycle, true);
+    url_of(peer, "/");
+    open_loop(&seen);
+    seen.more = 1000;
+    for (int i = 0; i < 8; i++)
+        start(&seen, 5000);
+    run_until(&seen.count, 1008);
     close_loop(&seen);
     peer_end(peer);
 }
@@ -499,6 +530,7 @@ int main(void)
         requests_run_side_by_side_and_end_once,
         a_request_may_be_started_from_the_end_of_another,
         kept_connections_are_used_again,
+        a_flapping_peer_leaves_nothing_behind,
         a_slow_peer_times_out_on_the_loop,
         closing_ends_what_is_in_flight,
         the_fetcher_may_be_closed_from_the_end_of_a_request,

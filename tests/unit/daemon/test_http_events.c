@@ -23,7 +23,8 @@ static void tear_down(void)
     server_stop(&server);
 }
 
-/* ---- a client of the stream --------------------------------------------------------------------- */
+/* ---- a client of the stream ---------------------------------------------------------------------
+ */
 
 struct stream {
     int fd;
@@ -261,10 +262,9 @@ END_TEST
 
 START_TEST(a_client_that_was_away_too_long_is_told_to_reset)
 {
-    static const char *const ids[] = {"Last-Event-ID: 5\r\n", "Last-Event-ID: x\r\n",
-                                      "Last-Event-ID: 18446744073709551615\r\n",
-                                      "Last-Event-ID: 99999999999999999999999\r\n",
-                                      "Last-Event-ID: 9007199254740991\r\n"};
+    static const char *const ids[] = {
+        "Last-Event-ID: 5\r\n", "Last-Event-ID: x\r\n", "Last-Event-ID: 18446744073709551615\r\n",
+        "Last-Event-ID: 99999999999999999999999\r\n", "Last-Event-ID: 9007199254740991\r\n"};
 
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         struct stream stream = open_stream(ids[i]);
@@ -396,7 +396,8 @@ START_TEST(a_stop_ends_the_streams)
 }
 END_TEST
 
-/* ---- the ring by itself ------------------------------------------------------------------------- */
+/* ---- the ring by itself -------------------------------------------------------------------------
+ */
 
 static void on_ready(void *arg)
 {

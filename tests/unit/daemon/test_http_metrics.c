@@ -38,7 +38,8 @@ static void tear_down(void)
     server_stop(&server);
 }
 
-/* ---- the checker -------------------------------------------------------------------------------- */
+/* ---- the checker --------------------------------------------------------------------------------
+ */
 
 struct check {
     bool open_metrics;
@@ -78,9 +79,9 @@ static void check_type(struct check *check, const char *line)
 
     ck_assert_int_eq(sscanf(line, "# TYPE %127s %15s", family, check->type), 2);
     ck_assert_str_eq(family, check->family);
-    ck_assert_ptr_nonnull(strstr(check->open_metrics ? " gauge counter info histogram "
-                                                     : " gauge counter histogram ",
-                                 check->type));
+    ck_assert_ptr_nonnull(
+        strstr(check->open_metrics ? " gauge counter info histogram " : " gauge counter histogram ",
+               check->type));
     if (strcmp(check->type, "counter") == 0)
         ck_assert_msg((strcmp(family + strlen(family) - 6, "_total") == 0) != check->open_metrics,
                       "%s", family);
@@ -146,8 +147,8 @@ static void check_sample(struct check *check, const char *line)
         ck_assert_msg(rest != end + 1 && *rest == '\0', "%s", line);
     }
     for (size_t i = 0; i < check->sample_count; i++)
-        ck_assert_msg(strncmp(check->samples[i], line, (size_t)(end - line) + 1) != 0,
-                      "twice: %s", line);
+        ck_assert_msg(strncmp(check->samples[i], line, (size_t)(end - line) + 1) != 0, "twice: %s",
+                      line);
     check->samples[check->sample_count++] = strndup(line, (size_t)(end - line) + 1);
 }
 
@@ -179,7 +180,8 @@ static size_t check_text(char *text, bool open_metrics)
     return count;
 }
 
-/* ---- cases -------------------------------------------------------------------------------------- */
+/* ---- cases --------------------------------------------------------------------------------------
+ */
 
 START_TEST(both_formats_are_well_formed)
 {
@@ -221,10 +223,8 @@ START_TEST(the_figures_are_those_of_the_store)
     expect(&answer, "leakd_process_heap_live_bytes{unit=\"orders.service\",worker=\"0\","
                     "domain=\"python\"} 500001");
     expect(&answer, "leakd_process_allocations_total{unit=\"orders.service\",worker=\"0\"} 30");
-    expect(&answer,
-           "leakd_growth_bytes_per_second{unit=\"orders.service\",worker=\"0\"} 10.5");
-    expect(&answer,
-           "leakd_growth_lower_bytes_per_second{unit=\"orders.service\",worker=\"0\"} 9");
+    expect(&answer, "leakd_growth_bytes_per_second{unit=\"orders.service\",worker=\"0\"} 10.5");
+    expect(&answer, "leakd_growth_lower_bytes_per_second{unit=\"orders.service\",worker=\"0\"} 9");
     expect(&answer, "leakd_time_to_limit_seconds{unit=\"orders.service\",worker=\"1\"} +Inf");
     expect(&answer, "leakd_memory_limit_bytes{unit=\"orders.service\",worker=\"0\","
                     "source=\"memory_max\"} 1073741824");

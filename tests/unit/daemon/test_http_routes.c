@@ -53,12 +53,35 @@ static char *below(const char *rest)
 
 START_TEST(process_has_the_fields_of_the_contract)
 {
-    static const char *const fields[] = {
-        "id", "pid", "name", "unit", "exe", "runtime", "state", "verdict", "since_ms", "summary",
-        "growth_bytes_per_s", "live_bytes", "rss_bytes", "limit_bytes", "time_to_limit_s",
-        "alloc_bytes_total", "free_bytes_total", "alloc_count_total", "sample_period_bytes",
-        "started_ms", "labels", "verdict_since_ms", "domains", "parent_pid", "reason", "sparkline",
-        "culprit", "agent", "ended_ms"};
+    static const char *const fields[] = {"id",
+                                         "pid",
+                                         "name",
+                                         "unit",
+                                         "exe",
+                                         "runtime",
+                                         "state",
+                                         "verdict",
+                                         "since_ms",
+                                         "summary",
+                                         "growth_bytes_per_s",
+                                         "live_bytes",
+                                         "rss_bytes",
+                                         "limit_bytes",
+                                         "time_to_limit_s",
+                                         "alloc_bytes_total",
+                                         "free_bytes_total",
+                                         "alloc_count_total",
+                                         "sample_period_bytes",
+                                         "started_ms",
+                                         "labels",
+                                         "verdict_since_ms",
+                                         "domains",
+                                         "parent_pid",
+                                         "reason",
+                                         "sparkline",
+                                         "culprit",
+                                         "agent",
+                                         "ended_ms"};
     struct answer answer = get(&server, below(""));
     struct json_tree *tree = get_json(&server, below(""));
     const struct json_tree *growth = json_get(tree, "growth_bytes_per_s");
@@ -167,8 +190,8 @@ END_TEST
 START_TEST(series_takes_rfc_3339_as_well_as_milliseconds)
 {
     /* WALL_MS is 2027-01-15T08:00:00Z. */
-    struct json_tree *tree =
-        get_json(&server, below("/series?from=2027-01-15T08:59:59.5%2B01:00&to=2027-01-15T08:00:01Z"));
+    struct json_tree *tree = get_json(
+        &server, below("/series?from=2027-01-15T08:59:59.5%2B01:00&to=2027-01-15T08:00:01Z"));
 
     ck_assert_double_eq(json_get_double(tree, "from_ms", 0), (double)WALL_MS - 500);
     ck_assert_double_eq(json_get_double(tree, "to_ms", 0), (double)WALL_MS + 1000);
@@ -202,12 +225,18 @@ START_TEST(a_bad_parameter_is_named)
     static const struct {
         const char *rest;
         const char *name;
-    } bad[] = {{"/sites?sort=size", "sort"},        {"/sites?limit=0", "limit"},
-               {"/sites?limit=1001", "limit"},      {"/sites?limit=-1", "limit"},
-               {"/sites?limit=1e3", "limit"},       {"/sites?limit=", "limit"},
-               {"/sites?limt=5", "limt"},           {"/series?name=heap", "name"},
-               {"/series?from=yesterday", "from"},  {"/series?step=fast", "step"},
-               {"/series?step=0", "step"},          {"/series?from=9&to=8", "from"},
+    } bad[] = {{"/sites?sort=size", "sort"},
+               {"/sites?limit=0", "limit"},
+               {"/sites?limit=1001", "limit"},
+               {"/sites?limit=-1", "limit"},
+               {"/sites?limit=1e3", "limit"},
+               {"/sites?limit=", "limit"},
+               {"/sites?limt=5", "limt"},
+               {"/series?name=heap", "name"},
+               {"/series?from=yesterday", "from"},
+               {"/series?step=fast", "step"},
+               {"/series?step=0", "step"},
+               {"/series?from=9&to=8", "from"},
                {"/series?to=2027-13-01T00:00:00Z", "to"},
                {"/series?step=99999999999999999999", "step"}};
 
@@ -232,8 +261,8 @@ END_TEST
 START_TEST(incident_has_the_fields_of_the_contract)
 {
     static const char *const fields[] = {
-        "id", "fingerprint", "state", "severity", "opened_ms", "resolved_ms", "process", "summary",
-        "growth_bytes_per_s", "sites", "types", "retainers", "deliveries"};
+        "id",      "fingerprint",        "state", "severity", "opened_ms", "resolved_ms", "process",
+        "summary", "growth_bytes_per_s", "sites", "types",    "retainers", "deliveries"};
     char target[80];
     struct json_tree *list = get_json(&server, "/api/v1/incidents"), *tree;
 
@@ -266,8 +295,8 @@ START_TEST(an_incident_outlives_its_process)
 
     server_do(&server, forget_leaker, NULL);
     tree = get_json(&server, "/api/v1/incidents");
-    ck_assert_str_eq(
-        json_get_str(json_get(first_of(tree, "incidents"), "process"), "name", ""), "orders");
+    ck_assert_str_eq(json_get_str(json_get(first_of(tree, "incidents"), "process"), "name", ""),
+                     "orders");
     ck_assert(json_get_bool(json_get(first_of(tree, "incidents"), "process"), "forgotten", false));
     json_tree_free(tree);
 }
@@ -275,11 +304,23 @@ END_TEST
 
 START_TEST(what_is_not_there_is_404)
 {
-    static const char *const targets[] = {
-        "/nothing", "/api/v1", "/api/v1/", "/api/v1/processes/", "/api/v1/processes/1-1",
-        "/api/v1/processes/1-1/sites", "/api/v1/processes//sites", "/api/v1/incidents/zzz",
-        "/../etc/passwd", "/p/../../etc/passwd%2f..", "/%2e%2e/etc/passwd", "/api%2Fv1%2Fstatus",
-        "/.git/config", "/index.html", "/p/", "//", "/api/v1/status/"};
+    static const char *const targets[] = {"/nothing",
+                                          "/api/v1",
+                                          "/api/v1/",
+                                          "/api/v1/processes/",
+                                          "/api/v1/processes/1-1",
+                                          "/api/v1/processes/1-1/sites",
+                                          "/api/v1/processes//sites",
+                                          "/api/v1/incidents/zzz",
+                                          "/../etc/passwd",
+                                          "/p/../../etc/passwd%2f..",
+                                          "/%2e%2e/etc/passwd",
+                                          "/api%2Fv1%2Fstatus",
+                                          "/.git/config",
+                                          "/index.html",
+                                          "/p/",
+                                          "//",
+                                          "/api/v1/status/"};
 
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
         struct answer answer = get(&server, targets[i]);
@@ -339,8 +380,8 @@ END_TEST
 
 START_TEST(every_answer_carries_the_security_headers)
 {
-    static const char *const targets[] = {"/api/v1/status", "/livez", "/metrics", "/nothing",
-                                          "/api/v1/processes?limit=x", "/"};
+    static const char *const targets[] = {
+        "/api/v1/status", "/livez", "/metrics", "/nothing", "/api/v1/processes?limit=x", "/"};
 
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
         struct answer answer = get(&server, targets[i]);
@@ -448,10 +489,10 @@ START_TEST(openapi_describes_exactly_the_routes)
         ck_assert_msg(get_method != NULL, "%s is not described", routes[i].pattern);
         ck_assert_msg(json_get(json_get(get_method, "responses"), "200") != NULL, "%s has no 200",
                       routes[i].pattern);
-        ck_assert_msg(!strstr(routes[i].pattern, "{id}") ==
-                          !strstr(json_get_str(first_of(get_method, "parameters"), "$ref", ""),
-                                  "Id"),
-                      "%s: {id} is not described", routes[i].pattern);
+        ck_assert_msg(
+            !strstr(routes[i].pattern, "{id}") ==
+                !strstr(json_get_str(first_of(get_method, "parameters"), "$ref", ""), "Id"),
+            "%s: {id} is not described", routes[i].pattern);
     }
     json_tree_free(tree);
 }

@@ -3,6 +3,7 @@
 #include "http_server.h"
 
 #include <sys/resource.h>
+#include <time.h>
 
 #include "daemon/http/listen.h"
 #include "daemon/http/reply.h"
@@ -30,10 +31,15 @@ static void set_up(void)
     size_t len = pack(page, packed_page, sizeof(packed_page));
 
     server_prepare(&server);
-    assets[0] = (struct http_asset){"/index.html", "text/html; charset=utf-8", "abc",
-                                    packed_page,   len, sizeof(page) - 1, false};
-    assets[1] = (struct http_asset){"/assets/app-1f.js", "text/javascript", "\"def\"",
-                                    packed_page,         len, sizeof(page) - 1, true};
+    assets[0] = (struct http_asset){"/index.html", "text/html; charset=utf-8", "abc", packed_page,
+                                    len,           sizeof(page) - 1,           false};
+    assets[1] = (struct http_asset){"/assets/app-1f.js",
+                                    "text/javascript",
+                                    "\"def\"",
+                                    packed_page,
+                                    len,
+                                    sizeof(page) - 1,
+                                    true};
     server.source.assets = assets;
     server.source.asset_count = 2;
     strcpy(server.conf.external_url, "https://leakd.example.org/");
@@ -46,7 +52,8 @@ static void tear_down(void)
     server_stop(&server);
 }
 
-/* ---- files -------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------
+ */
 
 START_TEST(a_page_of_the_dashboard_is_the_index)
 {
@@ -115,7 +122,8 @@ START_TEST(a_file_that_the_client_has_is_304)
 }
 END_TEST
 
-/* ---- Host --------------------------------------------------------------------------------------- */
+/* ---- Host ---------------------------------------------------------------------------------------
+ */
 
 static int status_with_host(const char *host, const char *target)
 {
@@ -134,17 +142,25 @@ static int status_with_host(const char *host, const char *target)
 
 START_TEST(only_our_own_names_are_answered)
 {
-    static const char *const good[] = {"127.0.0.1:%u", "localhost:%u", "LOCALHOST:%u", "[::1]:%u",
+    static const char *const good[] = {"127.0.0.1:%u",      "localhost:%u",
+                                       "LOCALHOST:%u",      "[::1]:%u",
                                        "leakd.example.org", "leakd.example.org:443"};
-    static const char *const bad[] = {"evil.example:%u",     "127.0.0.1",
-                                      "127.0.0.1:1%u",       "127.0.0.1:%u.evil.example",
-                                      "localhost.evil:%u",   "localhost.:%u",
-                                      "evil.leakd.example.org", "leakd.example.org.evil",
-                                      "leakd.example.org:x", "127.0.0.1@evil:%u",
-                                      "",                    "10.0.0.1:%u",
-                                      "[::]:%u",             "0.0.0.0:%u"};
-    static const char *const targets[] = {"/api/v1/processes", "/", "/livez", "/metrics",
-                                          "/api/v1/events", "/nothing"};
+    static const char *const bad[] = {"evil.example:%u",
+                                      "127.0.0.1",
+                                      "127.0.0.1:1%u",
+                                      "127.0.0.1:%u.evil.example",
+                                      "localhost.evil:%u",
+                                      "localhost.:%u",
+                                      "evil.leakd.example.org",
+                                      "leakd.example.org.evil",
+                                      "leakd.example.org:x",
+                                      "127.0.0.1@evil:%u",
+                                      "",
+                                      "10.0.0.1:%u",
+                                      "[::]:%u",
+                                      "0.0.0.0:%u"};
+    static const char *const targets[] = {"/api/v1/processes", "/",       "/livez", "/metrics",
+                                          "/api/v1/events",    "/nothing"};
     char host[128], line[160];
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -193,7 +209,8 @@ START_TEST(the_unix_socket_asks_for_no_name_and_is_private)
 }
 END_TEST
 
-/* ---- starting ----------------------------------------------------------------------------------- */
+/* ---- starting -----------------------------------------------------------------------------------
+ */
 
 static int try_second(const char *listen_on, const char *socket_path, char *error)
 {
@@ -262,9 +279,10 @@ START_TEST(only_loopback_is_listened_on)
     static const char *const good[] = {"127.0.0.1:0", "[::1]:7373", "localhost:80", "127.8.9.1:1"};
     static const char *const outside[] = {"0.0.0.0:7373", "[::]:7373", "192.168.1.2:80",
                                           "[fe80::1]:7373", "[::ffff:10.0.0.1]:7373"};
-    static const char *const bad[] = {"7373", "127.0.0.1", "::1:7373", "127.0.0.1:65536",
-                                      "127.0.0.1:-1", "127.0.0.1:7a", "example.org:80", ":80",
-                                      "[::1:80", "[]:80", "127.0.0.1:", ""};
+    static const char *const bad[] = {
+        "7373",         "127.0.0.1",    "::1:7373",       "127.0.0.1:65536",
+        "127.0.0.1:-1", "127.0.0.1:7a", "example.org:80", ":80",
+        "[::1:80",      "[]:80",        "127.0.0.1:",     ""};
     struct sockaddr_storage name;
     socklen_t len;
     char error[512];
@@ -280,7 +298,8 @@ START_TEST(only_loopback_is_listened_on)
 }
 END_TEST
 
-/* ---- clients that are not nice ------------------------------------------------------------------ */
+/* ---- clients that are not nice ------------------------------------------------------------------
+ */
 
 static size_t count_in(const char *text, const char *what)
 {
@@ -507,8 +526,7 @@ START_TEST(without_descriptors_the_server_waits_and_goes_on)
     low.rlim_cur = 64;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
     while (count < 64) {
-        struct sockaddr_in name = {.sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)server.port)};
+        struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server.port)};
         int fd = socket(AF_INET, SOCK_STREAM, 0);
 
         if (fd < 0)
@@ -523,6 +541,45 @@ START_TEST(without_descriptors_the_server_waits_and_goes_on)
         close(fds[--count]);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert_int_eq(get_status(&server, "/livez"), 200);
+}
+END_TEST
+
+static double cpu_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+START_TEST(a_connection_that_cannot_be_accepted_does_not_spin_the_loop)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server.port)};
+    struct rlimit before, low;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), next = dup(fd);
+    struct answer answer;
+    char request[160];
+    double used_s;
+
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &before);
+    low = before;
+    low.rlim_cur = (rlim_t)next;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+    used_s = cpu_s();
+    usleep(500000);
+    used_s = cpu_s() - used_s;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_msg(used_s < 0.1, "%f s of CPU in half a second", used_s);
+    /* It waited, and is served now. */
+    snprintf(request, sizeof(request),
+             "GET /livez HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n\r\n", server.port);
+    client_send(fd, request);
+    answer = client_answer(fd);
+    ck_assert_int_eq(answer.status, 200);
+    answer_done(&answer);
 }
 END_TEST
 
@@ -572,6 +629,7 @@ int main(void)
     tcase_add_test(tcase, a_large_answer_reaches_a_slow_reader_whole);
     tcase_add_test(tcase, noise_does_no_harm);
     tcase_add_test(tcase, without_descriptors_the_server_waits_and_goes_on);
+    tcase_add_test(tcase, a_connection_that_cannot_be_accepted_does_not_spin_the_loop);
     tcase_add_test(tcase, headers_list_what_a_client_takes);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -60,6 +60,11 @@ export function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
+/** The sentence as one: without the verdict in front, which stands beside it in its own colour. */
+export function sentence(summary: string): string {
+  return capital(summary.replace(/^(learning|ok|suspect|leak|fragmentation|resolved): /, ''));
+}
+
 /** The last two parts of a path: enough to know the file by, short enough for a row. */
 export function shortPath(path: string): string {
   return path.split('/').slice(-2).join('/');

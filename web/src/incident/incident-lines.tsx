@@ -1,5 +1,5 @@
 import type { Incident } from '../api/types';
-import { capital } from '../format/words';
+import { capital, sentence } from '../format/words';
 import { incidentHref } from '../router';
 import { Ago } from '../ui/ago';
 import { Link } from '../ui/link';
@@ -20,7 +20,7 @@ export function IncidentLines(props: { label: string; incidents: readonly Incide
           <li key={incident.id}>
             <Severity incident={incident} />
             <Link href={incidentHref(incident.id)} class="incident-link">
-              <b>{incident.process.name}</b> {incident.summary}
+              <b>{incident.process.name}</b> {sentence(incident.summary)}
             </Link>
             <span class="incident-when">
               {incident.state === 'open' ? 'opened' : `${capital(incident.state)}, opened`} <Ago ms={incident.opened_ms} />

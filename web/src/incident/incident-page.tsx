@@ -1,7 +1,7 @@
 import { api } from '../api/client';
 import type { Incident } from '../api/types';
 import { formatGrowth } from '../format/bytes';
-import { capital } from '../format/words';
+import { capital, sentence } from '../format/words';
 import { Sites } from '../process/sites';
 import { Types } from '../process/types-table';
 import { processHref } from '../router';
@@ -50,8 +50,8 @@ function Body({ incident }: { incident: Incident }) {
           <Link href={processHref(incident.process.id)}>{incident.process.name}</Link>
         )}
       </p>
-      <h1 class="headline">{incident.summary}</h1>
-      {incident.end && <p class="aftermath">{incident.end}</p>}
+      <h1 class="headline">{sentence(incident.summary)}</h1>
+      {incident.end && <p class="aftermath">{capital(incident.end)}</p>}
       <Facts>
         <Fact name="Opened"><Ago ms={incident.opened_ms} full /></Fact>
         {incident.resolved_ms && <Fact name="Resolved"><Ago ms={incident.resolved_ms} full /></Fact>}

@@ -38,7 +38,7 @@ function Memory({ process }: RowProps) {
     <>
       <span class="figure">{formatBytes(shown)}</span>
       {shown !== null && process.limit_bytes ? (
-        <LimitBar bytes={shown} limitBytes={process.limit_bytes} />
+        <LimitBar bytes={shown} limitBytes={process.limit_bytes} source={process.limit_source} />
       ) : (
         <span class="sub">no limit</span>
       )}

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { api } from '../api/client';
 import type { Process } from '../api/types';
 import { ChartPanel } from '../chart/chart-panel';
-import { hasEnded, placeOf, stateWord } from '../format/words';
+import { hasEnded, placeOf, sentence, stateWord } from '../format/words';
 import { useParam } from '../router';
 import { useTitle } from '../shell/news';
 import { useCell } from '../store/cell';
@@ -42,7 +42,7 @@ function Head({ process }: { process: Process }) {
         <span>pid {process.pid}</span>
         <span>{process.runtime}</span>
       </p>
-      <h1 class="headline">{process.summary || 'Nothing to say about this process yet.'}</h1>
+      <h1 class="headline">{sentence(process.summary) || 'Nothing to say about this process yet.'}</h1>
       {hasEnded(process) && process.ended_ms ? (
         <p class="aftermath">
           {stateWord(process.state)} <Ago ms={process.ended_ms} full />
