@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useMemo, useState } from 'preact/hooks';
 import type { Fit, Process } from '../api/types';
 import { formatBytes } from '../format/bytes';
