@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -146,6 +146,14 @@ static void read_figures(void *arg, struct http_figures *out)
 
 /* ---- the tick ------------------------------------------------------------------------------- */
 
+/* Nobody will name these: a site is whole, and has a fingerprint, once all its frames are settled. */
+static void settle_addresses(struct store *store, const struct store_address *addresses,
+                             size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        store_put_symbol(store, addresses[i].key, NULL, 0);
+}
+
 /* Hands the store's unnamed addresses to the symboliser, one batch at a time. */
 static void pump_symbols(struct daemon *daemon)
 {
@@ -153,9 +161,13 @@ static void pump_symbols(struct daemon *daemon)
     static struct symbol_request requests[SYMBOL_BATCH_MAX];
     size_t count;
 
-    if (!daemon->symbolizer || symbolizer_is_busy(daemon->symbolizer))
+    if (daemon->symbolizer && symbolizer_is_busy(daemon->symbolizer))
         return;
     count = store_take_unresolved(daemon->store, addresses, SYMBOL_BATCH_MAX);
+    if (!daemon->symbolizer) {
+        settle_addresses(daemon->store, addresses, count);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         requests[i] = (struct symbol_request){.path = addresses[i].path,
                                               .build_id = addresses[i].build_id,
@@ -163,8 +175,10 @@ static void pump_symbols(struct daemon *daemon)
                                               .pid = addresses[i].pid,
                                               .offset = addresses[i].offset,
                                               .key = addresses[i].key};
-    if (count > 0 && symbolizer_ask(daemon->symbolizer, requests, count) < 0)
+    if (count > 0 && symbolizer_ask(daemon->symbolizer, requests, count) < 0) {
         log_warning("symbol.failed", "frames=%zu; they stay addresses", count);
+        settle_addresses(daemon->store, addresses, count);
+    }
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -502,12 +516,24 @@ static void free_rooms(struct daemon *daemon)
     store_free(daemon->store);
 }
 
+/* Each agent costs two descriptors. Being refused is no reason not to start. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(struct daemon *daemon)
 {
     int rc = uv_loop_init(&daemon->loop);
 
     if (rc < 0)
         return rc;
+    raise_descriptor_limit();
     rc = start_store_and_alert(daemon);
     if (rc == 0)
         rc = start_sockets(daemon);

@@ -54,12 +54,13 @@ uint64_t site_live_count(const struct site *site)
     return site->alloc_count > site->free_count ? site->alloc_count - site->free_count : 0;
 }
 
-/* What decides the order: known growth before unknown, then the figure, then the second figure;
- * equal ones by id, so that a list does not jump. */
+/* What decides the order: known growth before unknown, then the figures one after the other; equal
+ * ones by id, so that a list does not jump. */
 struct rank {
     bool known;
     double first;
-    uint64_t second;
+    double second;
+    uint64_t live_bytes;
     uint32_t id;
 };
 
@@ -71,17 +72,22 @@ static bool rank_before(const struct rank *a, const struct rank *b)
         return a->first > b->first;
     if (a->second != b->second)
         return a->second > b->second;
+    if (a->live_bytes != b->live_bytes)
+        return a->live_bytes > b->live_bytes;
     return a->id < b->id;
 }
 
 static struct rank rank_of(enum query_order order, const struct growth *growth, uint64_t live_bytes,
                            uint64_t alloc_bytes, uint32_t id)
 {
-    struct rank rank = {.second = live_bytes, .id = id};
+    struct rank rank = {.live_bytes = live_bytes, .id = id};
 
     if (order == ORDER_GROWTH) {
+        /* What surely grows comes first, by how much it does at least; of the rest, an uncertain
+         * large growth says more than a certain zero. */
         rank.known = growth->known;
-        rank.first = growth->known ? growth->lower : 0;
+        rank.first = growth->known && growth->lower > 0 ? growth->lower : 0;
+        rank.second = growth->known ? growth->estimate : 0;
     } else if (order == ORDER_RATE) {
         rank.first = (double)alloc_bytes;
     }

@@ -19,8 +19,8 @@ const struct incident *query_incident(const struct store *store, const char *id)
 
 enum query_order { ORDER_GROWTH, ORDER_LIVE, ORDER_RATE };
 
-/* Up to max sites (types) of the process, best first. Growth: by the lower end of the interval of
- * those whose growth is known, then live bytes. Rate: bytes allocated since the start. */
+/* Up to max sites (types) of the process, best first. Growth: by the lower end of the interval
+ * where that is above 0, then by the estimate, then live bytes. Rate: bytes allocated since the start. */
 size_t query_sites(const struct process *process, enum query_order order, const struct site **out,
                    size_t max);
 size_t query_types(const struct process *process, enum query_order order, const struct type **out,

@@ -120,8 +120,6 @@ static void open_incident(struct watch *watch, struct watched *watched, struct p
     watched->is_provisional = true;
     evidence_freeze(watch->store, process, incident);
     set_fingerprint(watched, process, incident);
-    log_info("incident.open", "id=%s process=%s name=%s summary=\"%s\"", incident->id, process->id,
-             process->name, process->summary);
     change(watch, incident, WATCH_INCIDENT_OPENED);
 }
 
@@ -139,7 +137,6 @@ static void escalate(struct watch *watch, struct watched *watched, const struct 
     if (!is_critical(process) || strcmp(incident->severity, "critical") == 0)
         return;
     incident->severity = "critical";
-    log_warning("incident.escalate", "id=%s process=%s", incident->id, process->id);
     change(watch, incident, WATCH_INCIDENT_UPDATED);
     if (watched->is_told)
         tell(watch, incident, NOTICE_ESCALATED);
@@ -180,8 +177,6 @@ static void resolve(struct watch *watch, struct watched *watched, struct inciden
     watched->is_told = true;
     incident->state = INCIDENT_RESOLVED;
     incident->resolved_wall_ms = watch->now_wall_ms;
-    log_info("incident.resolve", "id=%s process=%s end=\"%s\"", incident->id, incident->process_id,
-             incident->end);
     change(watch, incident, WATCH_INCIDENT_RESOLVED);
     tell(watch, incident, NOTICE_RESOLVED);
 }

@@ -15,7 +15,7 @@ BUILDS = {
     # name: compiler, sanitizers, other options
     "asan": ("gcc", "address,undefined", ["-DLEAKD_WEB=ON"]),
     "clang": ("clang", "address,undefined", ["-DLEAKD_WEB=OFF"]),
-    "tsan": ("gcc", "thread", ["-DLEAKD_WEB=OFF"]),
+    "tsan": ("clang", "thread", ["-DLEAKD_WEB=OFF"]),
     "plain": ("gcc", "", ["-DLEAKD_WEB=ON"]),
 }
 TAP = re.compile(r"^\s*(not )?ok\b(.*)$")

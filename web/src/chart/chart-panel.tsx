@@ -71,6 +71,13 @@ function wayOf(process: Process, fit: Fit | null, limitBytes: number | null, end
   };
 }
 
+/** How high the dashed line is by then: it has to be in sight. */
+function wayAt(way: Way | null, atMs: number): number {
+  if (!way) return 0;
+  const share = Math.min(1, (atMs - way.fromMs) / (way.toMs - way.fromMs));
+  return way.fromBytes + (way.toBytes - way.fromBytes) * share;
+}
+
 function viewOf(process: Process, data: ChartData, columns: Columns, rangeMs: number, ahead: boolean): View {
   const fit = data.live?.fit ?? data.rss?.fit ?? null;
   const limitBytes = data.rss?.limit_bytes ?? data.live?.limit_bytes ?? null;
@@ -80,7 +87,7 @@ function viewOf(process: Process, data: ChartData, columns: Columns, rangeMs: nu
   let toMs = endMs + (way ? (endMs - fromMs) * ROOM_AHEAD : 0);
   if (ahead && way) toMs = endMs + Math.min((way.latestMs ?? way.toMs) - endMs, AHEAD_MAX_MS) * 1.05;
   const overlay = { fit, way, limitBytes, limitText: limitBytes === null ? '' : `Limit ${formatBytes(limitBytes)}` };
-  return { columns, overlay, x: [fromMs / 1000, toMs / 1000], yMost: ahead ? (limitBytes ?? 0) : 0 };
+  return { columns, overlay, x: [fromMs / 1000, toMs / 1000], yMost: ahead ? (limitBytes ?? 0) : wayAt(way, toMs) };
 }
 
 export function ChartPanel({ process }: { process: Process }) {
@@ -96,7 +103,9 @@ export function ChartPanel({ process }: { process: Process }) {
     if (!data) return null;
     const columns = toColumns(data);
     const whole = viewOf(process, data, columns, range.ms, ahead === 'limit');
-    const view = { ...whole, columns: without(columns, hidden) };
+    // The dashed line may start at the hidden one: it must not stretch the scale to there.
+    const yMost = hidden !== null && ahead !== 'limit' ? 0 : whole.yMost;
+    const view = { ...whole, yMost, columns: without(columns, hidden) };
     return { columns, view, summary: chartSummary(process, data, columns, range.ms) };
   }, [data, range, ahead, hidden, process.time_to_limit_s, process.state]);
 

@@ -2,8 +2,10 @@
 
 import type { Fit, Point, Series } from '../api/types';
 
-/** Seconds; live mean, live min, RSS mean. null is a gap. */
-export type Column = (number | null)[];
+/** null breaks the line; undefined is a moment at which only another line has a point. */
+export type Column = (number | null | undefined)[];
+
+/** x in seconds; means, and the smallest of each step for the live bytes. */
 export interface Columns {
   x: number[];
   live: Column;
@@ -25,33 +27,35 @@ export function joinPoints(old: readonly Point[], fresh: readonly Point[], fromM
   return [...old.filter(([at]) => at >= fromMs && at < start), ...fresh];
 }
 
-function timesOf(data: ChartData): number[] {
-  const times = new Set<number>();
-  for (const series of [data.live, data.rss]) for (const [at] of series?.points ?? []) times.add(at);
-  return [...times].sort((a, b) => a - b);
+/** The points of one series by time, with a null one step after each that is long without a next. */
+function byTime(series: Series | null): Map<number, Point | null> {
+  const found = new Map<number, Point | null>();
+  let before: number | null = null;
+  for (const point of series?.points ?? []) {
+    const stepMs = series?.step_ms ?? 0;
+    if (before !== null && point[0] - before > GAP_STEPS * stepMs) found.set(before + stepMs, null);
+    found.set(point[0], point);
+    before = point[0];
+  }
+  return found;
 }
 
-function withGaps(times: readonly number[], stepMs: number): number[] {
-  const out: number[] = [];
-  let before = Number.NaN;
-  for (const at of times) {
-    if (at - before > GAP_STEPS * stepMs) out.push(before + stepMs);
-    out.push(at);
-    before = at;
-  }
-  return out;
+function columnOf(times: readonly number[], points: ReadonlyMap<number, Point | null>, part: 1 | 2): Column {
+  return times.map((at) => {
+    const point = points.get(at);
+    return point ? point[part] : point;
+  });
 }
 
 export function toColumns(data: ChartData): Columns {
-  const stepMs = Math.max(data.live?.step_ms ?? 0, data.rss?.step_ms ?? 0, 1);
-  const times = withGaps(timesOf(data), stepMs);
-  const live = new Map(data.live?.points.map((point) => [point[0], point]));
-  const rss = new Map(data.rss?.points.map((point) => [point[0], point]));
+  const live = byTime(data.live);
+  const rss = byTime(data.rss);
+  const times = [...new Set([...live.keys(), ...rss.keys()])].sort((a, b) => a - b);
   return {
     x: times.map((at) => at / 1000),
-    live: times.map((at) => live.get(at)?.[2] ?? null),
-    liveMin: times.map((at) => live.get(at)?.[1] ?? null),
-    rss: times.map((at) => rss.get(at)?.[2] ?? null),
+    live: columnOf(times, live, 2),
+    liveMin: columnOf(times, live, 1),
+    rss: columnOf(times, rss, 2),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Column, Columns } from './data';
 
 function valueAt(column: Column, index: number | null): number | null {
   if (index !== null) return column[index] ?? null;
-  return column.findLast((value) => value !== null) ?? null;
+  return column.findLast((value) => value != null) ?? null;
 }
 
 export type Line = 'live' | 'rss';

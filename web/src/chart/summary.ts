@@ -7,7 +7,7 @@ import { hasEnded } from '../format/words';
 import type { ChartData, Column, Columns } from './data';
 
 function ends(column: Column): [number, number] | null {
-  const known = column.filter((value): value is number => value !== null);
+  const known = column.filter((value): value is number => value != null);
   const first = known[0];
   const last = known.at(-1);
   return first === undefined || last === undefined ? null : [first, last];

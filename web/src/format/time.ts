@@ -30,7 +30,7 @@ interface Scale {
 
 function scaleOf(seconds: number): Scale {
   if (seconds < 100) return { name: 's', seconds: 1 };
-  if (seconds < 100 * MINUTE) return { name: 'min', seconds: MINUTE };
+  if (seconds < 180 * MINUTE) return { name: 'min', seconds: MINUTE };
   if (seconds < 48 * HOUR) return { name: 'h', seconds: HOUR };
   return { name: 'd', seconds: DAY };
 }
