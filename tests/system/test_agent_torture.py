@@ -176,7 +176,10 @@ class SameAsBare(Torture):
     def test_programs_under_valgrind_are_left_alone(self):
         if run(["sh", "-c", "command -v valgrind"], clean_environment())[0] != 0:
             self.skipTest("no valgrind")
-        self.same(["valgrind", "-q", "--error-exitcode=9", target("early")], timeout=120)
+        argv = ["valgrind", "-q", "--error-exitcode=9", target("early")]
+        if b"debuginfo reader" in self.run_loaded(argv)[2]:
+            self.skipTest("this valgrind cannot read this compiler's debug information")
+        self.same(argv, timeout=120)
         names = [os.path.basename(a.hello["argv0"]) for a in self.daemon.agents if a.hello]
         self.assertNotIn("early", names)
 
