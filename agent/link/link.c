@@ -321,7 +321,7 @@ static void say_last(enum wire_bye_reason reason)
             stream_wait_writable(&link_.stream, EXIT_WAIT_MS);
         now_ms = clock_coarse_ms();
     }
-    if (atomic_load(&link_.state) != LINK_CONNECTED || link_.tail_start != link_.tail_end)
+    if (atomic_load(&link_.state) != LINK_CONNECTED || !send_tail(now_ms))
         return;
     wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
     wire_put_bye(&wr, &bye);

@@ -128,15 +128,15 @@ class SameAsBare(Torture):
         self.assertIn(" 0 ended badly", out)
 
     def test_sampling_goes_on_after_siglongjmps_out_of_malloc(self):
-        argv = [target("jumps"), "jump", "100000" if LONG else "800"]
-        self.assertEqual(self.same(argv, 120, period=64), "survived\n")
+        argv = [target("jumps"), "jump", "20000" if LONG else "800"]
+        self.assertEqual(self.same(argv, 300, period=64), "survived\n")
         agent = self.agents(1)[0]
         # 100,000 blocks of 100 bytes are hit after the last jump alone.
         self.assertGreater(agent.health["samples"], 50000)
 
     def test_signal_handlers_may_allocate(self):
-        argv = [target("jumps"), "alloc", "100000" if LONG else "800"]
-        self.assertEqual(self.same(argv, 120, period=64), "survived\n")
+        argv = [target("jumps"), "alloc", "20000" if LONG else "800"]
+        self.assertEqual(self.same(argv, 300, period=64), "survived\n")
 
     def test_two_thousand_threads_at_once(self):
         self.same([target("many_threads"), "2000", "5" if LONG else "1"], period=4096)
@@ -176,7 +176,10 @@ class SameAsBare(Torture):
     def test_programs_under_valgrind_are_left_alone(self):
         if run(["sh", "-c", "command -v valgrind"], clean_environment())[0] != 0:
             self.skipTest("no valgrind")
-        self.same(["valgrind", "-q", "--error-exitcode=9", target("early")], timeout=120)
+        argv = ["valgrind", "-q", "--error-exitcode=9", target("early")]
+        if b"debuginfo reader" in self.run_loaded(argv)[2]:
+            self.skipTest("this valgrind cannot read this compiler's debug information")
+        self.same(argv, timeout=120)
         names = [os.path.basename(a.hello["argv0"]) for a in self.daemon.agents if a.hello]
         self.assertNotIn("early", names)
 
