@@ -68,8 +68,22 @@ void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_sta
     }
 }
 
-static void test(const struct grower *grower, double period_bytes, double extra)
+/*
+ * A site that does less of the process's growth is not what is to be mended first, and may be quite
+ * innocent: CPython recycles freed dicts, floats and lists through free lists without asking the
+ * allocator, so that an object which leaks may carry the stack of one that was given back.
+ */
+#define BLAME_SHARE 0.1
+
+static bool is_small_part(const struct process *process, const struct growth *growth)
 {
+    return process->growth.known && growth->estimate < BLAME_SHARE * process->growth.estimate;
+}
+
+static void test(const struct process *process, const struct grower *grower, double extra)
+{
+    double period_bytes = (double)process->sample_period_bytes;
+
     double y[POINTS_MAX];
     struct trend trend;
     double per_s, step_bytes;
@@ -93,7 +107,8 @@ static void test(const struct grower *grower, double period_bytes, double extra)
         return;
     if (grower->gain_bytes < SAMPLES_MIN * period_bytes)
         *grower->verdict = trend.z >= SUSPECT_Z ? VERDICT_SUSPECT : VERDICT_LEARNING;
-    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra))
+    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra) &&
+             !is_small_part(process, grower->growth))
         *grower->verdict = VERDICT_LEAK;
     else if (trend.z >= SUSPECT_Z)
         *grower->verdict = VERDICT_SUSPECT;
@@ -106,17 +121,15 @@ static double multiplicity(size_t count)
 
 void attribute_test(struct process *process)
 {
-    double period = (double)process->sample_period_bytes;
-
     for (size_t i = 0; i < process->site_count; i++) {
         struct grower grower = grower_of_site(&process->sites[i]);
 
-        test(&grower, period, multiplicity(process->site_count));
+        test(process, &grower, multiplicity(process->site_count));
     }
     for (size_t i = 0; i < process->type_count; i++) {
         struct grower grower = grower_of_type(&process->types[i]);
 
-        test(&grower, period, multiplicity(process->type_count));
+        test(process, &grower, multiplicity(process->type_count));
     }
 }
 
