@@ -182,7 +182,8 @@ def steps(tally):
     yield "build", lambda: [build(tally, name) for name in BUILDS]
     yield "lint", lambda: lint(tally)
     yield "unit", lambda: (unit(tally, "asan"), unit(tally, "clang"),
-                           unit(tally, "tsan", "test_core*"))
+                           *(unit(tally, "tsan", f"test_{name}")
+                             for name in ("core", "live", "pool", "stack", "sampler")))
     yield "fuzz", lambda: fuzz(tally)
     yield "replay", lambda: python_files(tally, "replay", "tests/replay/test_*.py", "plain")
     yield "system", lambda: python_files(tally, "system", "tests/system/test_*.py", "asan")
