@@ -118,6 +118,13 @@ class Totals(Torture):
         # Poisson: the standard deviation is exact * sqrt(period / exact); five of them.
         self.assertLess(abs(sampled - exact), 5 * (exact * 4096) ** 0.5)
 
+    def test_blocks_of_short_threads_one_after_the_other_are_sampled(self):
+        period = 100000  # eight threads' worth
+        agent, _ = self.last_agent([target("many_threads"), "1", "500"], period=period)
+        expected = agent.native["alloc_bytes"] / period
+        self.assertGreater(expected, 40)
+        self.assertLess(abs(agent.health["samples"] - expected), 5 * expected ** 0.5)
+
     def test_threads_that_end_leave_their_totals(self):
         self.check_shadow(30, 1000, 6, waves=10, slack=16 * 30 * 10)
 
