@@ -221,6 +221,10 @@ class Ways(Torture):
         self.assertEqual(len(self.daemon.agents), 1)
         self.assertEqual(agents[0].bye["reason"], wire.BYE_EXIT)
 
+    def test_a_vfork_childs_sandbox_does_not_silence_the_parent(self):
+        self.assertEqual(self.same([target("ways_out"), "vfork_prctl"]), "vfork_prctl: 0\n")
+        self.assertEqual(self.agents(1)[0].bye["reason"], wire.BYE_EXIT)
+
     def test_spawned_programs(self):
         self.same([target("ways_out"), "spawn"], delay_ms=200)
         self.assertEqual(len(self.daemon.agents), 1)
