@@ -159,6 +159,20 @@ class SameAsBare(Torture):
     def test_results_and_errno_at_the_edges_of_the_contract(self):
         self.same([target("errnos")], period=512)
 
+    def test_edges_of_the_contract_when_there_is_no_memory_for_the_agents_tables(self):
+        inert = 0
+        for limit in range(3_000_000, 9_000_000, 250_000):
+            argv = ["prlimit", f"--as={limit}", target("errnos")]
+            before = len(self.daemon.agents)
+            loaded = self.run_loaded(argv)
+            if loaded[0] != 0 or b"ld.so" in loaded[2]:
+                continue  # no memory for the libraries themselves
+            self.assertEqual(loaded, run(argv, clean_environment()))
+            named = [a for a in self.daemon.agents[before:]
+                     if a.hello and a.hello["argv0"].endswith("errnos")]
+            inert += not named
+        self.assertGreater(inert, 0)
+
     def test_no_thread_no_descriptor_no_signal_is_seen(self):
         self.same([target("portrait")])
         self.assertEqual(len(self.daemon.agents), 1)
