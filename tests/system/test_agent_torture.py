@@ -173,6 +173,9 @@ class SameAsBare(Torture):
             inert += not named
         self.assertGreater(inert, 0)
 
+    def test_the_loaders_last_error_stays_the_programs(self):
+        self.assertIn("at the start: none", self.same([target("dlerrors")]))
+
     def test_no_thread_no_descriptor_no_signal_is_seen(self):
         self.same([target("portrait")])
         self.assertEqual(len(self.daemon.agents), 1)
