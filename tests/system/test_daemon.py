@@ -223,7 +223,7 @@ class BadConfig(unittest.TestCase):
         self.refused("[detect]\nprofile = sensitive\n", "leakd.conf:2", "sensitive", "strict")
 
     def test_an_address_that_others_could_reach_is_refused(self):
-        self.refused("[http]\nlisten = 0.0.0.0:7373\n", "leakd.conf:2", "loopback")
+        self.refused("[http]\nlisten = 0.0.0.0:7373\n", "leakd.conf:2", "network", "127.0.0.1")
 
     def test_a_bad_file_at_reload_changes_nothing(self):
         with Daemon() as daemon:
