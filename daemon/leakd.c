@@ -93,7 +93,8 @@ static void on_incident(void *arg, const struct incident *incident, enum watch_c
     if (change != WATCH_INCIDENT_UPDATED)
         log_info("incident", "id=%s %s severity=%s process=%s summary=\"%s\"", incident->id,
                  names[change], incident->severity, incident->process_id, incident->summary);
-    http_publish_incident(daemon->http, incident);
+    if (daemon->http) /* while stopping, the answer to a notice may come later than its end */
+        http_publish_incident(daemon->http, incident);
 }
 
 static int on_notify(void *arg, const struct notice *notice)
@@ -406,7 +407,8 @@ static void on_signal(uv_signal_t *handle, int signum)
     struct daemon *daemon = handle->data;
 
     if (signum == SIGHUP) {
-        reload(daemon);
+        if (!daemon->stopping) /* then there may be nothing left to reload */
+            reload(daemon);
         return;
     }
     log_info("stop", "signal=%d", signum);

@@ -349,8 +349,16 @@ void link_exit(void)
     end(WIRE_BYE_EXIT);
 }
 
+/* The sandbox of a vfork child, not of the process whose memory it runs in. */
+static bool is_guest(void)
+{
+    return born_here && !is_new_copy() && !is_own_process();
+}
+
 void link_silence(void)
 {
+    if (is_guest())
+        return;
     end(WIRE_BYE_SECCOMP);
     atomic_store(&link_.state, LINK_SILENT);
     atomic_store(&link_.due_ms, NEVER);

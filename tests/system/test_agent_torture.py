@@ -118,6 +118,13 @@ class Totals(Torture):
         # Poisson: the standard deviation is exact * sqrt(period / exact); five of them.
         self.assertLess(abs(sampled - exact), 5 * (exact * 4096) ** 0.5)
 
+    def test_blocks_of_short_threads_one_after_the_other_are_sampled(self):
+        period = 100000  # eight threads' worth
+        agent, _ = self.last_agent([target("many_threads"), "1", "500"], period=period)
+        expected = agent.native["alloc_bytes"] / period
+        self.assertGreater(expected, 40)
+        self.assertLess(abs(agent.health["samples"] - expected), 5 * expected ** 0.5)
+
     def test_threads_that_end_leave_their_totals(self):
         self.check_shadow(30, 1000, 6, waves=10, slack=16 * 30 * 10)
 
@@ -151,6 +158,23 @@ class SameAsBare(Torture):
 
     def test_results_and_errno_at_the_edges_of_the_contract(self):
         self.same([target("errnos")], period=512)
+
+    def test_edges_of_the_contract_when_there_is_no_memory_for_the_agents_tables(self):
+        inert = 0
+        for limit in range(3_000_000, 9_000_000, 250_000):
+            argv = ["prlimit", f"--as={limit}", target("errnos")]
+            before = len(self.daemon.agents)
+            loaded = self.run_loaded(argv)
+            if loaded[0] != 0 or b"ld.so" in loaded[2]:
+                continue  # no memory for the libraries themselves
+            self.assertEqual(loaded, run(argv, clean_environment()))
+            named = [a for a in self.daemon.agents[before:]
+                     if a.hello and a.hello["argv0"].endswith("errnos")]
+            inert += not named
+        self.assertGreater(inert, 0)
+
+    def test_the_loaders_last_error_stays_the_programs(self):
+        self.assertIn("at the start: none", self.same([target("dlerrors")]))
 
     def test_no_thread_no_descriptor_no_signal_is_seen(self):
         self.same([target("portrait")])
@@ -213,6 +237,10 @@ class Ways(Torture):
         agents = self.agents(1)
         self.assertEqual(len(self.daemon.agents), 1)
         self.assertEqual(agents[0].bye["reason"], wire.BYE_EXIT)
+
+    def test_a_vfork_childs_sandbox_does_not_silence_the_parent(self):
+        self.assertEqual(self.same([target("ways_out"), "vfork_prctl"]), "vfork_prctl: 0\n")
+        self.assertEqual(self.agents(1)[0].bye["reason"], wire.BYE_EXIT)
 
     def test_spawned_programs(self):
         self.same([target("ways_out"), "spawn"], delay_ms=200)
