@@ -43,7 +43,7 @@ class Tally:
         match = TAP.match(line)
         if not match:
             return
-        if re.search(r"#\s*SKIP", match.group(2), re.I):
+        if re.search(r"#\s*SKIP\b", match.group(2), re.I):
             self.skipped += 1
         elif match.group(1):
             self.failed += 1
@@ -98,7 +98,7 @@ def run(tally, step, command, env=None, timeout=1200, cwd=ROOT, tap=True):
             say("        " + line)
     else:
         for line in lines:
-            if re.search(r"#\s*SKIP", line, re.I):
+            if re.search(r"#\s*SKIP\b", line, re.I):
                 say("        " + line.strip())
     return not failed
 
