@@ -54,6 +54,7 @@ struct daemon {
     uv_signal_t signals[3];
     struct options options;
     struct conf conf;
+    struct conf started; /* its sockets, store and profile stay in force until a restart */
     struct store *store;
     struct fetcher *fetcher;
     struct alert *alert;
@@ -320,7 +321,7 @@ static void reload(struct daemon *daemon)
         log_error("reload.refused", "error=\"%s\"; going on with the configuration in force",
                   strerror(-rc));
     } else {
-        if (conf_changed_fixed(&daemon->conf, &fresh, fixed, sizeof(fixed)))
+        if (conf_changed_fixed(&daemon->started, &fresh, fixed, sizeof(fixed)))
             log_warning("reload.partly", "keys=\"%s\"; they take effect at the next start", fixed);
         daemon->conf = fresh;
         log_set_level((enum log_level)fresh.log_level);
@@ -567,6 +568,7 @@ int main(int argc, char **argv)
         puts("configuration is good");
         return STATUS_OK;
     }
+    daemon.started = daemon.conf;
     log_set_level((enum log_level)daemon.conf.log_level);
     if (conf_make_folders(&daemon.conf, error) < 0) {
         fprintf(stderr, "leakd: %s\n", error);

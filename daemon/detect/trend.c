@@ -10,6 +10,11 @@
 #define AUTOCORRELATION_MAX 0.9
 /* Student's t is not defined below 1; at 1.5 a slope must be overwhelming to pass. */
 #define FREEDOM_MIN 1.5
+/* A window whose values miss the line by less than this part of its gain is straight to the eye. What
+ * is left is not noise but a change of pace, smooth and therefore correlated: it must not take away
+ * all freedom, or the cleanest leak would lose its evidence when its program slows down a little. */
+#define STRAIGHT_SHARE   0.03
+#define FREEDOM_STRAIGHT 12
 
 /* Sums over the centred index. */
 struct fit {
@@ -94,11 +99,20 @@ static double variance_inflation(const struct fit *fit)
     return (1 + phi) / (1 - phi);
 }
 
+static double freedom_of(const struct fit *fit, double inflation)
+{
+    double n = (double)fit->n;
+    double miss = sqrt(fit->square_rest / n);
+    bool is_straight = miss < STRAIGHT_SHARE * n * fabs(fit->slope);
+
+    return fmax(is_straight ? FREEDOM_STRAIGHT : FREEDOM_MIN, n / inflation - 2);
+}
+
 static void fit_errors(const struct fit *fit, double noise_variance, struct trend_shape *out)
 {
     double n = (double)fit->n;
     double inflation = variance_inflation(fit);
-    double freedom = fmax(FREEDOM_MIN, n / inflation - 2);
+    double freedom = freedom_of(fit, inflation);
     double variance = (fit->square_rest + n * noise_variance) / (n - 2);
     double variance_bend = (fit->square_rest_bend + n * noise_variance) / (n - 3);
 

@@ -279,6 +279,19 @@ START_TEST(a_daily_cycle_alone_is_no_leak_against_yesterday)
 }
 END_TEST
 
+START_TEST(a_minute_of_slower_growth_takes_no_evidence_away)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    feed_line(&feed, 300, 2 * MIB, 100 * KIB, 0);
+    feed_line(&feed, 90, 2 * MIB + 300 * 100 * KIB, 85 * KIB, 0);
+    feed_line(&feed, 310, 2 * MIB + 300 * 100 * KIB + 90 * 85 * KIB, 100 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    ck_assert_double_lt(feed.first_leak, 650);
+}
+END_TEST
+
 START_TEST(since_is_where_the_growth_began)
 {
     struct detect_result result;
@@ -332,5 +345,6 @@ SUITE_MAIN("detect_verdict", growth_shorter_than_the_wait_is_only_suspect,
            a_restart_is_seen_in_the_bytes, many_series_at_once_raise_the_bar,
            a_sampled_series_has_the_noise_it_was_told,
            a_leak_below_a_daily_cycle_is_found_against_yesterday,
-           a_daily_cycle_alone_is_no_leak_against_yesterday, since_is_where_the_growth_began,
+           a_daily_cycle_alone_is_no_leak_against_yesterday,
+           a_minute_of_slower_growth_takes_no_evidence_away, since_is_where_the_growth_began,
            the_fit_is_the_line_of_the_series, every_verdict_and_profile_has_a_name)
