@@ -65,10 +65,29 @@ void start_look_for_python(void)
         look_for_python();
 }
 
+/* With another allocator in front of us, or one in the program itself, nothing ever arrives here. A
+ * block of our own, asked for as the program asks, tells. */
+static void check_that_we_are_asked(void)
+{
+    struct wire_domain_totals before, after;
+    void *block;
+
+    core_read_native_totals(&before);
+    block = malloc(1);
+    core_read_native_totals(&after);
+    free(block);
+    if (after.alloc_count != before.alloc_count)
+        return;
+    core_set_native_method(WIRE_METHOD_NONE);
+    core_describe_native("native: malloc is another library's or the program's own, not seen; "
+                         "libleakagent.so must come first in LD_PRELOAD");
+}
+
 __attribute__((constructor)) static void start(void)
 {
     if (!preload_attach())
         return;
+    check_that_we_are_asked();
     module_init();
     unwind_init();
     pthread_atfork(NULL, NULL, forked);

@@ -68,6 +68,12 @@ void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_sta
     }
 }
 
+/* No site leaks in a process that does not, or not yet for sure. */
+static bool verdict_is_leak(enum verdict verdict)
+{
+    return verdict == VERDICT_LEAK || verdict == VERDICT_FRAGMENTATION;
+}
+
 /*
  * A site that does less of the process's growth is not what is to be mended first, and may be quite
  * innocent: CPython recycles freed dicts, floats and lists through free lists without asking the
@@ -107,7 +113,7 @@ static void test(const struct process *process, const struct grower *grower, dou
         return;
     if (grower->gain_bytes < SAMPLES_MIN * period_bytes)
         *grower->verdict = trend.z >= SUSPECT_Z ? VERDICT_SUSPECT : VERDICT_LEARNING;
-    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra) &&
+    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra) && verdict_is_leak(process->verdict) &&
              !is_small_part(process, grower->growth))
         *grower->verdict = VERDICT_LEAK;
     else if (trend.z >= SUSPECT_Z)

@@ -209,6 +209,14 @@ class SameAsBare(Torture):
 
 
 class Ways(Torture):
+    def test_a_malloc_that_is_not_ours_is_said_and_no_figure_is_made_up(self):
+        out = self.same([target("own_malloc")])
+        self.assertEqual(out.strip(), "own malloc")
+        self.daemon.wait(lambda d: d.agents and d.agents[0].hello)
+        hello = self.daemon.agents[0].hello
+        self.assertIn("must come first", str(hello["reason"]))
+        self.assertEqual(hello["method"][0], 0)
+
     def check_half_freed(self, way):
         out = self.same([target("ways_out"), way])
         self.assertEqual(out, way + ": 0\n")
