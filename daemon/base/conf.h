@@ -50,6 +50,8 @@ struct conf {
         char directory[256]; /* state */
         unsigned processes_max;
         uint64_t exited_retention_ms; /* how long an ended process stays in the API */
+        uint64_t retention_ms;        /* how long resolved incidents and history stay on disk */
+        uint64_t size_max_bytes;      /* of all files in directory */
     } store;
     struct {
         bool enabled;          /* symbolise native frames */
