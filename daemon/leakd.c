@@ -24,6 +24,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
+#include "daemon/leakd_journal.h"
 #include "daemon/store/store.h"
 #include "daemon/symbol/symbol.h"
 #include "daemon/watch/watch.h"
@@ -58,6 +59,7 @@ struct daemon {
     struct fetcher *fetcher;
     struct alert *alert;
     struct watch *watch;
+    struct leakd_journal *journal;
     struct symbolizer *symbolizer;
     struct ingest *ingest;
     struct http *http;
@@ -94,6 +96,7 @@ static void on_incident(void *arg, const struct incident *incident, enum watch_c
         log_info("incident", "id=%s %s severity=%s process=%s summary=\"%s\"", incident->id,
                  names[change], incident->severity, incident->process_id, incident->summary);
     http_publish_incident(daemon->http, incident);
+    leakd_journal_wake(daemon->journal);
 }
 
 static int on_notify(void *arg, const struct notice *notice)
@@ -142,6 +145,7 @@ static void read_figures(void *arg, struct http_figures *out)
         .notices_failed_total = alert.failed_attempts,
         .notices_given_up_total = alert.given_up,
     };
+    leakd_journal_figures(daemon->journal, out);
 }
 
 /* ---- the tick ------------------------------------------------------------------------------- */
@@ -175,6 +179,7 @@ static void on_tick(uv_timer_t *timer)
     watch_tick(daemon->watch, now_mono_ms, clock_wall_ms());
     store_expire(daemon->store, now_mono_ms);
     pump_symbols(daemon);
+    leakd_journal_tick(daemon->journal);
     http_tick(daemon->http);
 }
 
@@ -340,12 +345,20 @@ static void on_alert_closed(void *arg)
     fetcher_close(daemon->fetcher, on_fetcher_closed, daemon);
 }
 
+static void on_journal_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->journal = NULL;
+    alert_close(daemon->alert, on_alert_closed, daemon);
+}
+
 static void on_symbolizer_closed(void *arg)
 {
     struct daemon *daemon = arg;
 
     daemon->symbolizer = NULL;
-    alert_close(daemon->alert, on_alert_closed, daemon);
+    leakd_journal_close(daemon->journal, on_journal_closed, daemon);
 }
 
 static void on_http_stopped(void *arg)
@@ -451,6 +464,17 @@ static int start_store_and_alert(struct daemon *daemon)
     return rc;
 }
 
+static int start_journal(struct daemon *daemon)
+{
+    const struct leakd_journal_rooms rooms = {
+        .store = daemon->store, .alert = daemon->alert, .watch = daemon->watch};
+    int rc = leakd_journal_start(&daemon->loop, &daemon->conf, &rooms, &daemon->journal);
+
+    if (rc < 0)
+        fprintf(stderr, "leakd: cannot start: %s\n", strerror(-rc));
+    return rc;
+}
+
 /* A socket handed over by systemd (LISTEN_FDS), -1 without one. */
 static int inherited_socket(void)
 {
@@ -509,6 +533,8 @@ static int run(struct daemon *daemon)
     if (rc < 0)
         return rc;
     rc = start_store_and_alert(daemon);
+    if (rc == 0)
+        rc = start_journal(daemon);
     if (rc == 0)
         rc = start_sockets(daemon);
     if (rc == 0)

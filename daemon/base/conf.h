@@ -81,7 +81,7 @@ int conf_load_secrets(struct conf *conf, char error[CONF_ERROR_MAX]);
 
 /* The folders of the sockets and of the state, made with their parents where they are missing. In
  * user mode those that are made are 0700, and the sockets' folder must be ours and nobody else's to
- * write. */
+ * write. That of the state may fail: it is tried again while leakd runs. */
 int conf_make_folders(const struct conf *conf, char error[CONF_ERROR_MAX]);
 
 /* Keys that differ and need a restart, as "[http] listen, [store] directory". False: none. */

@@ -11,6 +11,9 @@
 #include "daemon/store/journal_ledger.h"
 
 #define CHECKPOINT_STEP_MS 60000u
+/* Without anything to write something is written: that the disk is full or read-only is better known
+ * before the incident. */
+#define PROBE_STEP_MS      55000u
 #define EXPIRE_STEP_MS     (60u * 60 * 1000)
 /* Opening reads and checks all there is: once a day it is done anew, so that damage is found while
  * the other file is whole. */
@@ -23,6 +26,7 @@ struct journal {
     uint64_t opened_ms;
     uint64_t checkpoint_ms;
     uint64_t expire_ms;
+    uint64_t written_ms;
     bool is_dirty; /* written since the last checkpoint */
     struct journal_status status;
 };
@@ -185,16 +189,18 @@ static void note_result(struct journal *journal, int error)
     status->bytes = journal->ledger ? ledger_bytes(journal->ledger) : 0;
 }
 
-static int write_batch(struct journal *journal, const struct journal_batch *batch)
+static int write_batch(struct journal *journal, const struct journal_batch *batch, uint64_t now_ms)
 {
+    bool is_probe = journal_batch_count(batch) == 0;
     int rc;
 
-    if (journal_batch_count(batch) == 0)
+    if (is_probe && !is_due(journal->written_ms, PROBE_STEP_MS, now_ms))
         return 0;
     rc = ledger_write(journal->ledger, batch);
     if (rc == 0) {
         journal->is_dirty = true;
-        journal->status.written++;
+        journal->written_ms = now_ms;
+        journal->status.written += !is_probe;
     }
     return rc;
 }
@@ -211,7 +217,7 @@ int journal_run(struct journal *journal, const struct journal_batch *batch, uint
     if (!journal->ledger)
         rc = open_ledger(journal, now_wall_ms, loaded);
     if (rc == 0)
-        rc = write_batch(journal, batch);
+        rc = write_batch(journal, batch, now_wall_ms);
     if (rc == 0)
         kept = keep_up(journal, now_wall_ms);
     if (must_reopen(rc) || must_reopen(kept))

@@ -120,6 +120,8 @@ int db_open(const char *path, enum db_sync sync, struct db **out)
     rc = db->path ? 0 : -ENOMEM;
     if (rc == 0)
         rc = translate(db->handle, sqlite3_open_v2(path, &db->handle, flags, NULL));
+    if (rc == 0 && chmod(path, 0600) < 0) /* the WAL takes it over */
+        rc = -errno;
     if (rc == 0) {
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         rc = take_over(db, sync);
