@@ -5,7 +5,6 @@
  * back (symbols, deliveries, orders to agents, page updates), and takes all down again.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +23,8 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
+#include "daemon/leakd_journal.h"
+#include "daemon/leakd_options.h"
 #include "daemon/store/store.h"
 #include "daemon/symbol/symbol.h"
 #include "daemon/watch/watch.h"
@@ -33,18 +34,6 @@
 #define TICK_MS            1000
 #define SHUTDOWN_LIMIT_MS  4000 /* SIGTERM ends within 5 s, whatever a receiver does */
 #define SYMBOL_BATCH_MAX   256
-#define SERVICE_CONFIG     "/etc/leakd/leakd.conf"
-
-enum exit_status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
-
-struct options {
-    const char *config_path;
-    const char *runtime_dir;
-    const char *state_dir;
-    bool user_mode;
-    bool check_config;
-    bool print_config;
-};
 
 struct daemon {
     uv_loop_t loop;
@@ -59,6 +48,7 @@ struct daemon {
     struct fetcher *fetcher;
     struct alert *alert;
     struct watch *watch;
+    struct leakd_journal *journal;
     struct symbolizer *symbolizer;
     struct ingest *ingest;
     struct http *http;
@@ -96,6 +86,7 @@ static void on_incident(void *arg, const struct incident *incident, enum watch_c
                  names[change], incident->severity, incident->process_id, incident->summary);
     if (daemon->http) /* while stopping, the answer to a notice may come later than its end */
         http_publish_incident(daemon->http, incident);
+    leakd_journal_wake(daemon->journal);
 }
 
 static int on_notify(void *arg, const struct notice *notice)
@@ -144,6 +135,7 @@ static void read_figures(void *arg, struct http_figures *out)
         .notices_failed_total = alert.failed_attempts,
         .notices_given_up_total = alert.given_up,
     };
+    leakd_journal_figures(daemon->journal, out);
 }
 
 /* ---- the tick ------------------------------------------------------------------------------- */
@@ -191,6 +183,7 @@ static void on_tick(uv_timer_t *timer)
     watch_tick(daemon->watch, now_mono_ms, clock_wall_ms());
     store_expire(daemon->store, now_mono_ms);
     pump_symbols(daemon);
+    leakd_journal_tick(daemon->journal);
     http_tick(daemon->http);
 }
 
@@ -200,111 +193,7 @@ static void on_watchdog(uv_timer_t *timer)
     notify_send("WATCHDOG=1");
 }
 
-/* ---- configuration -------------------------------------------------------------------------- */
-
-static const char usage[] =
-    "leakd watches running programs for memory that only grows.\n"
-    "\n"
-    "  leakd --user                      for yourself: sockets under $XDG_RUNTIME_DIR/leakd\n"
-    "  leakd --config /etc/leakd/leakd.conf   as a service\n"
-    "  leakd --check-config              read the configuration, say what is wrong, end\n"
-    "\n"
-    "Options:\n"
-    "  --config FILE       configuration; FILE.d/*.conf is read after it\n"
-    "  --user              user mode (the default without root and without --config)\n"
-    "  --runtime-dir DIR   sockets, in user mode\n"
-    "  --state-dir DIR     state, in user mode\n"
-    "  --check-config      0 when the configuration is good, else 1 and the reason\n"
-    "  --print-config      print the configuration in force, secrets masked\n"
-    "  --version, --help\n";
-
-/* Returns -1 to go on, else the exit status. */
-static int read_options(int argc, char **argv, struct options *out)
-{
-    static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'},      {"user", no_argument, NULL, 'u'},
-        {"runtime-dir", required_argument, NULL, 'r'}, {"state-dir", required_argument, NULL, 's'},
-        {"check-config", no_argument, NULL, 'k'},      {"print-config", no_argument, NULL, 'p'},
-        {"version", no_argument, NULL, 'v'},           {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    *out = (struct options){.user_mode = false};
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            out->config_path = optarg;
-            break;
-        case 'u':
-            out->user_mode = true;
-            break;
-        case 'r':
-            out->runtime_dir = optarg;
-            break;
-        case 's':
-            out->state_dir = optarg;
-            break;
-        case 'k':
-            out->check_config = true;
-            break;
-        case 'p':
-            out->print_config = true;
-            break;
-        case 'v':
-            puts("leakd " LEAKD_VERSION);
-            return STATUS_OK;
-        case 'h':
-            fputs(usage, stdout);
-            return STATUS_OK;
-        default:
-            fputs("leakd: see leakd --help\n", stderr);
-            return STATUS_USAGE;
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "leakd: unexpected argument '%s'; see leakd --help\n", argv[optind]);
-        return STATUS_USAGE;
-    }
-    return -1;
-}
-
-/* Without root and without a configuration of one's own, leakd is somebody's own tool. */
-static void choose_mode(struct options *options)
-{
-    bool is_root = geteuid() == 0;
-
-    if (options->runtime_dir || options->state_dir || (!is_root && !options->config_path))
-        options->user_mode = true;
-    if (!options->user_mode && !options->config_path && access(SERVICE_CONFIG, F_OK) == 0)
-        options->config_path = SERVICE_CONFIG;
-}
-
-static int load_conf(const struct options *options, struct conf *out)
-{
-    char error[CONF_ERROR_MAX] = "";
-    int rc = conf_init(out, options->user_mode, options->runtime_dir, options->state_dir, error);
-
-    if (rc == 0 && options->config_path)
-        rc = conf_load(out, options->config_path, error);
-    if (rc == 0)
-        rc = conf_load_secrets(out, error);
-    if (rc < 0)
-        fprintf(stderr, "leakd: %s\n", error[0] ? error : strerror(-rc));
-    return rc;
-}
-
-static int print_conf(const struct conf *conf)
-{
-    struct buf text;
-
-    buf_init(&text, 1 << 20);
-    conf_print(conf, &text);
-    if (!text.failed)
-        fwrite(text.data, 1, text.len, stdout);
-    buf_done(&text);
-    return STATUS_OK;
-}
+/* ---- a new configuration -------------------------------------------------------------------- */
 
 /* All or nothing: a bad file changes nothing. Sockets stay as they are until a restart. */
 static void reload(struct daemon *daemon)
@@ -314,7 +203,7 @@ static void reload(struct daemon *daemon)
     int rc;
 
     notify_send("RELOADING=1");
-    rc = load_conf(&daemon->options, &fresh);
+    rc = options_load_conf(&daemon->options, &fresh);
     if (rc == 0)
         rc = alert_reload(daemon->alert, &fresh);
     if (rc < 0) {
@@ -356,12 +245,20 @@ static void on_alert_closed(void *arg)
     fetcher_close(daemon->fetcher, on_fetcher_closed, daemon);
 }
 
+static void on_journal_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->journal = NULL;
+    alert_close(daemon->alert, on_alert_closed, daemon);
+}
+
 static void on_symbolizer_closed(void *arg)
 {
     struct daemon *daemon = arg;
 
     daemon->symbolizer = NULL;
-    alert_close(daemon->alert, on_alert_closed, daemon);
+    leakd_journal_close(daemon->journal, on_journal_closed, daemon);
 }
 
 static void on_http_stopped(void *arg)
@@ -468,6 +365,17 @@ static int start_store_and_alert(struct daemon *daemon)
     return rc;
 }
 
+static int start_journal(struct daemon *daemon)
+{
+    const struct leakd_journal_rooms rooms = {
+        .store = daemon->store, .alert = daemon->alert, .watch = daemon->watch};
+    int rc = leakd_journal_start(&daemon->loop, &daemon->conf, &rooms, &daemon->journal);
+
+    if (rc < 0)
+        fprintf(stderr, "leakd: cannot start: %s\n", strerror(-rc));
+    return rc;
+}
+
 /* A socket handed over by systemd (LISTEN_FDS), -1 without one. */
 static int inherited_socket(void)
 {
@@ -539,6 +447,8 @@ static int run(struct daemon *daemon)
     raise_descriptor_limit();
     rc = start_store_and_alert(daemon);
     if (rc == 0)
+        rc = start_journal(daemon);
+    if (rc == 0)
         rc = start_sockets(daemon);
     if (rc == 0)
         rc = start_timers(daemon);
@@ -555,15 +465,15 @@ int main(int argc, char **argv)
 {
     static struct daemon daemon;
     char error[CONF_ERROR_MAX] = "";
-    int status = read_options(argc, argv, &daemon.options);
+    int status = options_read(argc, argv, &daemon.options);
 
     if (status >= 0)
         return status;
-    choose_mode(&daemon.options);
-    if (load_conf(&daemon.options, &daemon.conf) < 0)
+    options_choose_mode(&daemon.options);
+    if (options_load_conf(&daemon.options, &daemon.conf) < 0)
         return STATUS_FAILED;
     if (daemon.options.print_config)
-        return print_conf(&daemon.conf);
+        return options_print_conf(&daemon.conf);
     if (daemon.options.check_config) {
         puts("configuration is good");
         return STATUS_OK;

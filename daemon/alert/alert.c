@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/alert/kind.h"
-#include "daemon/alert/outbox.h"
+#include "daemon/alert/private.h"
 #include "daemon/alert/sign.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
@@ -18,27 +18,6 @@
 #define ATTEMPT_TIMEOUT_MS 15000
 #define ANSWER_BYTES_MAX   4096
 #define OUTBOX_COUNT_MAX   1000 /* of all receivers: 20 MB when every body is as long as can be */
-
-struct channel {
-    struct alert *alert;
-    struct conf_receiver receiver;
-    const struct receiver_kind *kind;
-    struct outbox outbox;
-    bool stopped; /* it said 410 */
-    struct channel *next;
-};
-
-struct alert {
-    struct fetcher *fetcher; /* NULL once it stopped */
-    struct channel *channels;
-    char link_start[288]; /* "http://127.0.0.1:7373/i/", "" = no page is known */
-    uv_timer_t timer;
-    struct alert_stats stats; /* without queued */
-    alert_on_delivery on_delivery;
-    void *arg;
-    void (*on_closed)(void *arg);
-    void *closed_arg;
-};
 
 static void send_due(struct alert *alert);
 
@@ -68,6 +47,11 @@ static void channels_free(struct channel *list)
         channel_free(list);
         list = next;
     }
+}
+
+struct channel *alert_channel(struct alert *alert, const char *receiver)
+{
+    return channel_find(alert->channels, receiver);
 }
 
 /* Empty channels, in the order of conf. */
@@ -157,7 +141,7 @@ static void stop_channel(struct channel *channel, const struct fetch_response *r
                 channel->receiver.name);
     while ((item = outbox_take(&channel->outbox))) {
         report(channel, item, response, OUTBOX_GIVEN_UP);
-        outbox_item_free(item);
+        keep_end(channel->alert, item);
     }
 }
 
@@ -172,7 +156,9 @@ static void settle(struct channel *channel, const struct fetch_response *respons
         outbox_take(&channel->outbox);
     report(channel, item, response, fate);
     if (fate != OUTBOX_WAITS)
-        outbox_item_free(item);
+        keep_end(channel->alert, item);
+    else
+        keep_change(channel, item);
     if (outcome == ALERT_STOP_RECEIVER)
         stop_channel(channel, response);
 }
@@ -240,6 +226,8 @@ static void send_due(struct alert *alert)
          channel = channel->next) {
         uint64_t due_ms;
 
+        if (!keep_allows(channel)) /* the disk's answer brings us back here */
+            continue;
         item = outbox_begin(&channel->outbox, now_ms);
         if (item)
             send_head(channel, item);
@@ -262,6 +250,7 @@ static int queue(struct channel *channel, const struct notice *notice)
     struct buf body;
     size_t len;
     char *text;
+    int rc;
 
     if (queued_count(alert) >= OUTBOX_COUNT_MAX)
         return -ENOSPC;
@@ -273,11 +262,14 @@ static int queue(struct channel *channel, const struct notice *notice)
     text = buf_take(&body, &len);
     if (!text)
         return -ENOMEM;
-    return outbox_put(&channel->outbox, notice, text, len, clock_mono_ms());
+    rc = outbox_put(&channel->outbox, notice, text, len, clock_mono_ms());
+    if (rc == 0)
+        keep_change(channel, channel->outbox.tail);
+    return rc;
 }
 
 /* Not from within the caller's call: an attempt that fails at once reports to the watch. */
-static void send_soon(struct alert *alert)
+void alert_send_soon(struct alert *alert)
 {
     if (alert->fetcher)
         uv_timer_start(&alert->timer, on_timer, 0, 0);
@@ -298,7 +290,7 @@ int alert_notify(struct alert *alert, const struct notice *notice)
             rc = failed;
         }
     }
-    send_soon(alert);
+    alert_send_soon(alert);
     return rc;
 }
 
@@ -312,7 +304,7 @@ int alert_notify_one(struct alert *alert, const char *receiver, const struct not
     if (channel->stopped)
         return -EPIPE;
     rc = queue(channel, notice);
-    send_soon(alert);
+    alert_send_soon(alert);
     return rc;
 }
 
@@ -373,6 +365,18 @@ static void channel_inherit(struct channel *channel, struct channel *old)
     old->outbox = (struct outbox){0};
 }
 
+/* Of a receiver that is gone; the others' outboxes are empty by now. */
+static void forget_notices(struct channel *channel)
+{
+    struct outbox_item *item;
+
+    if (channel->outbox.in_flight && channel->alert->fetcher)
+        fetcher_cancel(channel->alert->fetcher, channel);
+    channel->outbox.in_flight = false;
+    while ((item = outbox_take(&channel->outbox)))
+        keep_end(channel->alert, item);
+}
+
 int alert_reload(struct alert *alert, const struct conf *conf)
 {
     struct channel *old = alert->channels;
@@ -387,9 +391,11 @@ int alert_reload(struct alert *alert, const struct conf *conf)
             channel_inherit(channel, before);
     }
     alert->channels = fresh;
+    for (struct channel *channel = old; channel; channel = channel->next)
+        forget_notices(channel);
     channels_free(old);
     set_link(alert, conf);
-    send_soon(alert);
+    alert_send_soon(alert);
     return 0;
 }
 
@@ -407,6 +413,7 @@ void alert_close(struct alert *alert, void (*on_closed)(void *arg), void *arg)
     alert->on_closed = on_closed;
     alert->closed_arg = arg;
     channels_free(alert->channels);
+    keep_done(alert);
     alert->channels = NULL;
     alert->fetcher = NULL;
     uv_close((uv_handle_t *)&alert->timer, on_timer_closed);

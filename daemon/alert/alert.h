@@ -2,8 +2,8 @@
 /*
  * Telling people. policy.c decides purely (who gets what, when to try again); outbox.c keeps what
  * is not delivered yet; kind.c has a row for each type of receiver; body.c and sign.c make the
- * Standard Webhooks 1.0.0 request; fetch sends it. At least once while leakd runs, the same id over
- * all retries, one in flight a receiver, in order. Loop thread.
+ * Standard Webhooks 1.0.0 request; fetch sends it. At least once, the same id over all retries, one
+ * in flight a receiver, in order; keep.c hands what is not delivered to a disk. Loop thread.
  */
 #ifndef LEAKD_ALERT_ALERT_H
 #define LEAKD_ALERT_ALERT_H
@@ -109,7 +109,7 @@ int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
 /* New receivers after a reload; notices to those that are gone are dropped, those that said 410 are
  * tried again. -ENOMEM, or -EINVAL (a type that conf should have refused): the old ones stay. */
 int alert_reload(struct alert *alert, const struct conf *conf);
-/* What is not delivered is given up without a word. Before or after fetcher_close, but not after
+/* What is not delivered is forgotten without a word, but for the disk. Before or after fetcher_close, but not after
  * the fetcher's on_closed. */
 void alert_close(struct alert *alert, void (*on_closed)(void *arg), void *arg);
 
@@ -126,6 +126,36 @@ struct alert_stats {
     uint64_t given_up;
 };
 void alert_read_stats(const struct alert *alert, struct alert_stats *out);
+
+/* ---- over restarts ------------------------------------------------------------------------- */
+
+/*
+ * Notices as rows for a disk that the owner has. From alert_keep on, a notice is sent only once its
+ * row is kept, and the next one to a receiver only once the row of the delivered one is gone: a
+ * crash then loses none and repeats at most one a receiver, with the same id. on_change: there is
+ * something to collect; called from within other calls, collect later.
+ */
+void alert_keep(struct alert *alert, void (*on_change)(void *arg), void *arg);
+
+struct alert_keeper {
+    void *arg;
+    /* order grows with every new notice; text says all, also the receiver's name. */
+    int (*put)(void *arg, const char *id, uint64_t order, const char *text, size_t len);
+    int (*drop)(void *arg, const char *id);
+};
+/* Hands out the rows that changed. An error of the keeper ends it and is returned. */
+int alert_collect(struct alert *alert, const struct alert_keeper *keeper, uint64_t now_mono_ms,
+                  uint64_t now_wall_ms);
+/* What was collected is on the disk, or will be collected again. */
+void alert_collected(struct alert *alert, bool is_kept);
+/* While the disk is out of order notices are sent without waiting for it. */
+void alert_set_disk(struct alert *alert, bool works);
+/* Another disk, or an older state of it: all rows are to be collected again. */
+void alert_forget_rows(struct alert *alert);
+/* A row from before a restart, in order. -ENOENT: nobody of that name receives any more, -EEXIST,
+ * -EBADMSG: no row of ours, -ESTALE: too old; it can be dropped then. -ENOMEM. */
+int alert_restore(struct alert *alert, const char *id, uint64_t order, const char *text, size_t len,
+                  uint64_t now_mono_ms, uint64_t now_wall_ms);
 
 #define ALERT_BODY_MAX 20000
 

@@ -13,6 +13,16 @@ void outbox_item_free(struct outbox_item *item)
     free(item);
 }
 
+void outbox_append(struct outbox *outbox, struct outbox_item *item)
+{
+    if (outbox->tail)
+        outbox->tail->next = item;
+    else
+        outbox->head = item;
+    outbox->tail = item;
+    outbox->count++;
+}
+
 int outbox_put(struct outbox *outbox, const struct notice *notice, char *body, size_t body_len,
                uint64_t now_ms)
 {
@@ -30,14 +40,10 @@ int outbox_put(struct outbox *outbox, const struct notice *notice, char *body, s
     item->body = body;
     item->body_len = body_len;
     item->step = 1;
-    item->queued_ms = now_ms;
+    item->expires_ms = now_ms + ALERT_AGE_MAX_MS;
     item->due_ms = now_ms;
-    if (outbox->tail)
-        outbox->tail->next = item;
-    else
-        outbox->head = item;
-    outbox->tail = item;
-    outbox->count++;
+    item->is_changed = true;
+    outbox_append(outbox, item);
     if (outbox->head != item)
         outbox->early = true;
     return 0;
@@ -94,7 +100,8 @@ static bool wait_again(struct outbox *outbox, uint64_t retry_after_ms, uint64_t 
         item->step++;
         item->due_ms = now_ms + delay_ms;
     }
-    return item->due_ms - item->queued_ms <= ALERT_AGE_MAX_MS;
+    item->is_changed = true;
+    return item->due_ms <= item->expires_ms;
 }
 
 enum outbox_fate outbox_end(struct outbox *outbox, enum alert_outcome outcome,

@@ -15,14 +15,19 @@
 
 struct outbox_item {
     char id[NOTICE_ID_SIZE];
+    char receiver[64];
     char incident_id[64];
     enum notice_event event;
     char *body; /* owned */
     size_t body_len;
     unsigned attempts;
     unsigned step; /* place in the schedule; early attempts do not count */
-    uint64_t queued_ms;
+    uint64_t expires_ms;
     uint64_t due_ms;
+    uint64_t order;   /* among all notices, over restarts */
+    bool is_changed;  /* the disk has not got it as it is */
+    bool is_asked;    /* is being written */
+    bool is_kept;     /* the disk has it, perhaps with an older schedule */
     struct outbox_item *next;
 };
 
@@ -40,6 +45,8 @@ struct outbox {
  * no sooner than this after the last attempt. */
 #define OUTBOX_EARLY_MS 60000
 
+/* The item is the callee's; it goes behind the others. */
+void outbox_append(struct outbox *outbox, struct outbox_item *item);
 /* Takes body (also on failure). -ENOMEM, -EIO. */
 int outbox_put(struct outbox *outbox, const struct notice *notice, char *body, size_t body_len,
                uint64_t now_ms);

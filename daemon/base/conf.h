@@ -50,6 +50,8 @@ struct conf {
         char directory[256]; /* state */
         unsigned processes_max;
         uint64_t exited_retention_ms; /* how long an ended process stays in the API */
+        uint64_t retention_ms;        /* how long resolved incidents and history stay on disk */
+        uint64_t size_max_bytes;      /* of all files in directory */
     } store;
     struct {
         bool enabled;          /* symbolise native frames */
@@ -79,7 +81,7 @@ int conf_load_secrets(struct conf *conf, char error[CONF_ERROR_MAX]);
 
 /* The folders of the sockets and of the state, made with their parents where they are missing. In
  * user mode those that are made are 0700, and the sockets' folder must be ours and nobody else's to
- * write. */
+ * write. That of the state may fail: it is tried again while leakd runs. */
 int conf_make_folders(const struct conf *conf, char error[CONF_ERROR_MAX]);
 
 /* Keys that differ and need a restart, as "[http] listen, [store] directory". False: none. */

@@ -185,7 +185,7 @@ int conf_make_folders(const struct conf *conf, char error[CONF_ERROR_MAX])
 
     if (rc == 0)
         rc = make_socket_folder(conf->http.socket, conf->user_mode, error);
-    if (rc == 0)
-        rc = make_folder(conf->store.directory, conf->user_mode ? 0700 : 0750, error);
+    if (rc == 0 && make_folder(conf->store.directory, conf->user_mode ? 0700 : 0750, error) < 0)
+        error[0] = '\0';
     return rc;
 }

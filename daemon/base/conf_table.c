@@ -13,7 +13,9 @@
     }
 
 #define MINUTE_MS UINT64_C(60000)
-#define YEAR_MS   (366 * 24 * 60 * MINUTE_MS)
+#define DAY_MS    (24 * 60 * MINUTE_MS)
+#define YEAR_MS   (366 * DAY_MS)
+#define MIB       (UINT64_C(1) << 20)
 
 /* min, max, initial, choices, optional, reloadable */
 const struct conf_key conf_keys[] = {
@@ -39,6 +41,10 @@ const struct conf_key conf_keys[] = {
         false, false),
     ROW("store", "exited_retention", CONF_DURATION, conf, store.exited_retention_ms, MINUTE_MS,
         YEAR_MS, "24h", NULL, false, false),
+    ROW("store", "retention", CONF_DURATION, conf, store.retention_ms, DAY_MS, 10 * YEAR_MS, "90d",
+        NULL, false, false),
+    ROW("store", "size_max", CONF_SIZE, conf, store.size_max_bytes, 64 * MIB, MIB << 20, "1GiB",
+        NULL, false, false),
     ROW("symbols", "enabled", CONF_BOOL, conf, symbols.enabled, 0, 0, "yes", NULL, false, false),
     ROW("symbols", "debug_path", CONF_PATHS, conf, symbols.debug_path, 0, 0, "/usr/lib/debug", NULL,
         true, false),

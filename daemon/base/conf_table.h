@@ -19,6 +19,7 @@ enum conf_type {
     CONF_NUMBER,   /* unsigned */
     CONF_OCTAL,    /* unsigned */
     CONF_DURATION, /* uint64_t milliseconds, "10m" */
+    CONF_SIZE,     /* uint64_t bytes, "1GiB" */
     CONF_BOOL,
 };
 
@@ -54,6 +55,7 @@ void conf_key_get(const struct conf_key *key, const void *base, char *out, size_
 
 /* Text to value; false when it is none. */
 bool conf_read_duration(const char *text, uint64_t *out_ms);
+bool conf_read_size(const char *text, uint64_t *out_bytes);
 bool conf_listen_is_loopback(const char *listen);
 
 #endif

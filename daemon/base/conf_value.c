@@ -21,6 +21,13 @@ static const struct {
 #define DURATION_UNITS (sizeof(duration_units) / sizeof(duration_units[0]))
 
 static const struct {
+    const char *suffix;
+    unsigned shift;
+} size_units[] = {{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}};
+
+#define SIZE_UNITS (sizeof(size_units) / sizeof(size_units[0]))
+
+static const struct {
     const char *name;
     int level;
 } levels[] = {{"error", LOG_LEVEL_ERROR},
@@ -66,6 +73,36 @@ bool conf_read_duration(const char *text, uint64_t *out_ms)
         return true;
     }
     return false;
+}
+
+bool conf_read_size(const char *text, uint64_t *out_bytes)
+{
+    uint64_t count;
+    const char *suffix;
+
+    if (!read_digits(text, 10, &count, &suffix))
+        return false;
+    for (size_t i = 0; i < SIZE_UNITS; i++) {
+        if (strcmp(suffix, size_units[i].suffix) != 0)
+            continue;
+        if (count > UINT64_MAX >> size_units[i].shift)
+            return false;
+        *out_bytes = count << size_units[i].shift;
+        return true;
+    }
+    return false;
+}
+
+/* In the largest unit that is exact. */
+static void print_size(uint64_t bytes, char *out, size_t size)
+{
+    for (size_t i = 0; i < SIZE_UNITS; i++) {
+        if (bytes >> size_units[i].shift << size_units[i].shift != bytes ||
+            (bytes == 0 && i + 1 < SIZE_UNITS))
+            continue;
+        snprintf(out, size, "%" PRIu64 "%s", bytes >> size_units[i].shift, size_units[i].suffix);
+        return;
+    }
 }
 
 /* In the largest unit that is exact, days from two on: "24h", "7d", "90m". */
@@ -286,6 +323,23 @@ static int set_duration(const struct conf_key *key, uint64_t *field, const char 
     return -EINVAL;
 }
 
+static int set_size(const struct conf_key *key, uint64_t *field, const char *value, char *why,
+                    size_t size)
+{
+    char min[32], max[32];
+    uint64_t bytes;
+
+    if (conf_read_size(value, &bytes) && bytes >= key->min && bytes <= key->max) {
+        *field = bytes;
+        return 0;
+    }
+    print_size(key->min, min, sizeof(min));
+    print_size(key->max, max, sizeof(max));
+    snprintf(why, size, "\"%.40s\" is no size from %s to %s; write it like 512MiB or 1GiB", value,
+             min, max);
+    return -EINVAL;
+}
+
 static int set_bool(bool *field, const char *value, char *why, size_t size)
 {
     static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
@@ -334,6 +388,8 @@ int conf_key_set(const struct conf_key *key, void *base, const char *value, char
         return set_number(key, field, value, why, size);
     case CONF_DURATION:
         return set_duration(key, field, value, why, size);
+    case CONF_SIZE:
+        return set_size(key, field, value, why, size);
     case CONF_BOOL:
         return set_bool(field, value, why, size);
     case CONF_SEVERITY:
@@ -367,6 +423,9 @@ void conf_key_get(const struct conf_key *key, const void *base, char *out, size_
         break;
     case CONF_DURATION:
         print_duration(*(const uint64_t *)field, out, size);
+        break;
+    case CONF_SIZE:
+        print_size(*(const uint64_t *)field, out, size);
         break;
     case CONF_BOOL:
         snprintf(out, size, "%s", *(const bool *)field ? "yes" : "no");

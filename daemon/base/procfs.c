@@ -143,6 +143,18 @@ int procfs_start_wall_ms(const struct procfs *fs, uint64_t start_ticks, uint64_t
     return rc;
 }
 
+int procfs_read_boot_id(const struct procfs *fs, char out[PROCFS_BOOT_ID_SIZE])
+{
+    char path[PATH_MAX], text[64];
+    int rc;
+
+    snprintf(path, sizeof(path), "%s/sys/kernel/random/boot_id", fs->proc);
+    rc = read_file(path, text, sizeof(text));
+    if (rc == 0)
+        snprintf(out, PROCFS_BOOT_ID_SIZE, "%.*s", (int)strcspn(text, "\n"), text);
+    return rc;
+}
+
 /* ---- leakd itself -------------------------------------------------------------------------- */
 
 static int count_fds(const struct procfs *fs, unsigned *out)

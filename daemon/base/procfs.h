@@ -43,6 +43,10 @@ struct procfs_memory_limit {
  * else the host's memory. */
 int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *out);
 
+/* Names this run of the kernel: with it a pid and its start stay unique over reboots. */
+#define PROCFS_BOOT_ID_SIZE 40
+int procfs_read_boot_id(const struct procfs *fs, char out[PROCFS_BOOT_ID_SIZE]);
+
 /* Wall time at which the process started, milliseconds since 1970. */
 int procfs_start_wall_ms(const struct procfs *fs, uint64_t start_ticks, uint64_t *out);
 

@@ -80,9 +80,14 @@ void handle_livez(struct http_context *context, const struct http_request *reque
 void handle_readyz(struct http_context *context, const struct http_request *request,
                    struct http_reply *reply)
 {
+    struct http_figures figures = {0};
+
     (void)request;
+    context->source.figures(context->source.arg, &figures);
     if (context->stopping)
         reply_problem(reply, 503, "leakd is stopping");
+    else if (figures.storage_problem && figures.storage_problem[0])
+        reply_problem(reply, 503, "%s", figures.storage_problem);
     else
         put_word(reply, "status", "ready");
 }

@@ -38,6 +38,11 @@ struct http_figures {
     uint64_t notices_delivered_total;
     uint64_t notices_failed_total;
     uint64_t notices_given_up_total;
+    const char *storage_problem; /* why nothing is stored at the moment; "" or NULL: it is */
+    uint64_t storage_bytes;
+    uint64_t storage_batches_total;
+    uint64_t storage_damaged_total; /* files put aside since the start */
+    uint64_t incidents_unstored;    /* the disk has never had them */
 };
 
 struct http_source {

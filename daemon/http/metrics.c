@@ -134,6 +134,21 @@ static void write_incidents(struct page *page)
     }
 }
 
+static void write_storage(struct exposition *e, const struct http_figures *f)
+{
+    write_single(e, "leakd_storage_degraded", METRIC_GAUGE,
+                 "1 while nothing can be stored on the disk.",
+                 f->storage_problem && f->storage_problem[0]);
+    write_single(e, "leakd_storage_bytes", METRIC_GAUGE, "Files of incidents and notices.",
+                 (double)f->storage_bytes);
+    write_single(e, "leakd_storage_batches", METRIC_COUNTER, "Batches written to the disk.",
+                 (double)f->storage_batches_total);
+    write_single(e, "leakd_storage_damaged_files", METRIC_COUNTER,
+                 "Damaged files that were put aside.", (double)f->storage_damaged_total);
+    write_single(e, "leakd_incidents_unstored", METRIC_GAUGE,
+                 "Incidents that the disk has never had.", (double)f->incidents_unstored);
+}
+
 static void write_figures(struct page *page)
 {
     struct exposition *e = &page->exposition;
@@ -156,6 +171,7 @@ static void write_figures(struct page *page)
     write_labelled(e, "outcome", "given_up", f.notices_given_up_total);
     write_single(e, "leakd_webhook_queue_length", METRIC_GAUGE, "Notices not delivered yet.",
                  (double)f.notices_queued);
+    write_storage(e, &f);
 }
 
 static void write_store(struct page *page)

@@ -103,6 +103,7 @@ void view_incident(struct json *json, const char *key, const struct http_source 
     view_forecast(json, "time_to_limit_s", &incident->time_to_limit);
     json_u64(json, "live_bytes", incident->live_bytes);
     json_u64(json, "rss_bytes", incident->rss_bytes);
+    json_bool(json, "stored", incident->stored_revision > 0);
     put_evidence(json, incident);
     put_deliveries(json, incident);
     json_object_end(json);
@@ -121,6 +122,19 @@ static void put_store(struct json *json, const struct http_source *source)
     json_u64(json, "store_bytes", stats.bytes);
 }
 
+static void put_storage(struct json *json, const struct http_figures *figures)
+{
+    bool degraded = figures->storage_problem && figures->storage_problem[0];
+
+    json_object(json, "storage");
+    json_str(json, "state", degraded ? "degraded" : "ok");
+    json_str(json, "problem", degraded ? figures->storage_problem : NULL);
+    json_u64(json, "bytes", figures->storage_bytes);
+    json_u64(json, "incidents_unstored", figures->incidents_unstored);
+    json_u64(json, "damaged_files_total", figures->storage_damaged_total);
+    json_object_end(json);
+}
+
 static void put_figures(struct json *json, const struct http_source *source)
 {
     struct http_figures figures = {0};
@@ -136,6 +150,7 @@ static void put_figures(struct json *json, const struct http_source *source)
     json_u64(json, "failed_total", figures.notices_failed_total);
     json_u64(json, "given_up_total", figures.notices_given_up_total);
     json_object_end(json);
+    put_storage(json, &figures);
 }
 
 void view_status(struct json *json, const char *key, const struct http_source *source,

@@ -107,6 +107,22 @@ int store_open_incident(struct store *store, struct incident *take, struct incid
     return 0;
 }
 
+int store_restore_incident(struct store *store, struct incident *take)
+{
+    int rc = store_incident(store, take->id) ? -EEXIST : make_room(store);
+    size_t at;
+
+    if (rc < 0) {
+        incident_free(take);
+        return rc;
+    }
+    at = store->incident_count++;
+    for (; at > 0 && store->incidents[at - 1]->opened_wall_ms > take->opened_wall_ms; at--)
+        store->incidents[at] = store->incidents[at - 1];
+    store->incidents[at] = take;
+    return 0;
+}
+
 struct incident *store_incident(struct store *store, const char *id)
 {
     for (size_t i = 0; i < store->incident_count; i++) {

@@ -224,6 +224,11 @@ struct incident {
     char *unit; /* NULL = none */
     char *exe;
     pid_t pid;
+    uint64_t start_ticks; /* these three tell the process from a later one of the same pid */
+    uint64_t instance;
+    char boot_id[40];
+    bool is_told;        /* the opening notice is out */
+    bool is_provisional; /* the fingerprint is not yet that of a site */
     char summary[512];
     char end[160]; /* "killed at ...", "" while the process lives */
     struct growth growth;
@@ -237,6 +242,7 @@ struct incident {
     size_t delivery_count;
     struct delivery deliveries[INCIDENT_DELIVERIES_MAX]; /* the last ones */
     uint64_t revision;
+    uint64_t stored_revision; /* the one on the disk; 0: none */
 };
 
 #endif

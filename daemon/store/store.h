@@ -67,6 +67,9 @@ void store_settle(struct store *store);
 
 /* Incidents. The store takes what incident points to; id and revision are set by it. */
 int store_open_incident(struct store *store, struct incident *take, struct incident **out);
+/* One from before a restart, with its id; in order of opening. -EEXIST: it is there (and take is
+ * freed, as it is on every failure). */
+int store_restore_incident(struct store *store, struct incident *take);
 struct incident *store_incident(struct store *store, const char *id);
 struct incident *store_find_open_incident(struct store *store, const char *process_id);
 void store_touch_incident(struct incident *incident);

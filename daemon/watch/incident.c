@@ -43,6 +43,15 @@ static void tell(const struct watch *watch, const struct incident *incident,
                   notice_event_name(event), strerror(-rc));
 }
 
+void incident_tell(const struct watch *watch, struct incident *incident)
+{
+    if (incident->is_told)
+        return;
+    incident->is_told = true;
+    store_touch_incident(incident);
+    tell(watch, incident, NOTICE_OPENED);
+}
+
 static bool is_critical(const struct process *process)
 {
     return process->time_to_limit.known && process->time_to_limit.lower_s < CRITICAL_S;
@@ -59,17 +68,16 @@ static void provisional_fingerprint(const struct process *process, char out[17])
     snprintf(out, 17, "%016llx", (unsigned long long)hash);
 }
 
-static void set_fingerprint(struct watched *watched, const struct process *process,
-                            struct incident *incident)
+static void set_fingerprint(const struct process *process, struct incident *incident)
 {
     const struct site *site;
 
-    if (!watched->is_provisional || process->verdict == VERDICT_FRAGMENTATION ||
+    if (!incident->is_provisional || process->verdict == VERDICT_FRAGMENTATION ||
         attribute_top_sites(process, &site, 1) == 0 || !site->fingerprint[0] ||
         site->verdict != VERDICT_LEAK)
         return;
     memcpy(incident->fingerprint, site->fingerprint, sizeof(incident->fingerprint));
-    watched->is_provisional = false;
+    incident->is_provisional = false;
 }
 
 static void set_figures(const struct process *process, struct incident *incident)
@@ -94,6 +102,10 @@ static struct incident *incident_new(const struct watch *watch, const struct pro
     incident->unit = process->unit ? strdup(process->unit) : NULL;
     incident->exe = strdup(process->exe);
     incident->pid = process->identity.pid;
+    incident->start_ticks = process->identity.start_ticks;
+    incident->instance = process->identity.instance;
+    memcpy(incident->boot_id, watch->boot_id, sizeof(incident->boot_id));
+    incident->is_provisional = true;
     set_figures(process, incident);
     provisional_fingerprint(process, incident->fingerprint);
     if (!incident->process_name || !incident->exe) {
@@ -116,10 +128,9 @@ static void open_incident(struct watch *watch, struct watched *watched, struct p
     memcpy(watched->incident_id, incident->id, sizeof(watched->incident_id));
     watched->opened_ms = watch->now_mono_ms;
     watched->evidence_due_ms = watch->now_mono_ms;
-    watched->is_told = false;
-    watched->is_provisional = true;
+    watched->held_since_ms = 0;
     evidence_freeze(watch->store, process, incident);
-    set_fingerprint(watched, process, incident);
+    set_fingerprint(process, incident);
     change(watch, incident, WATCH_INCIDENT_OPENED);
 }
 
@@ -127,18 +138,17 @@ static void open_incident(struct watch *watch, struct watched *watched, struct p
 static bool may_tell(const struct watch *watch, const struct watched *watched,
                      const struct incident *incident)
 {
-    return !watched->is_provisional || incident->verdict == VERDICT_FRAGMENTATION ||
+    return !incident->is_provisional || incident->verdict == VERDICT_FRAGMENTATION ||
            watch->now_mono_ms - watched->opened_ms >= TELL_MAX_MS;
 }
 
-static void escalate(struct watch *watch, struct watched *watched, const struct process *process,
-                     struct incident *incident)
+static void escalate(struct watch *watch, const struct process *process, struct incident *incident)
 {
     if (!is_critical(process) || strcmp(incident->severity, "critical") == 0)
         return;
     incident->severity = "critical";
     change(watch, incident, WATCH_INCIDENT_UPDATED);
-    if (watched->is_told)
+    if (incident->is_told)
         tell(watch, incident, NOTICE_ESCALATED);
 }
 
@@ -152,18 +162,16 @@ static void update(struct watch *watch, struct watched *watched, struct process 
     if (is_fresh && watch->now_mono_ms >= watched->evidence_due_ms) {
         watched->evidence_due_ms = watch->now_mono_ms + EVIDENCE_STEP_MS;
         evidence_freeze(watch->store, process, incident);
-        set_fingerprint(watched, process, incident);
+        set_fingerprint(process, incident);
         change(watch, incident, WATCH_INCIDENT_UPDATED);
-    } else if (!watched->is_told && watched->is_provisional) {
-        set_fingerprint(watched, process, incident);
-        if (!watched->is_provisional)
+    } else if (!incident->is_told && incident->is_provisional) {
+        set_fingerprint(process, incident);
+        if (!incident->is_provisional)
             evidence_freeze(watch->store, process, incident);
     }
-    escalate(watch, watched, process, incident);
-    if (!watched->is_told && may_tell(watch, watched, incident)) {
-        watched->is_told = true;
-        tell(watch, incident, NOTICE_OPENED);
-    }
+    escalate(watch, process, incident);
+    if (may_tell(watch, watched, incident))
+        incident_tell(watch, incident);
 }
 
 static void resolve(struct watch *watch, struct watched *watched, struct incident *incident)
@@ -172,9 +180,7 @@ static void resolve(struct watch *watch, struct watched *watched, struct inciden
     if (incident->state == INCIDENT_RESOLVED)
         return;
     /* Who hears of the end must have heard of the beginning. */
-    if (!watched->is_told)
-        tell(watch, incident, NOTICE_OPENED);
-    watched->is_told = true;
+    incident_tell(watch, incident);
     incident->state = INCIDENT_RESOLVED;
     incident->resolved_wall_ms = watch->now_wall_ms;
     change(watch, incident, WATCH_INCIDENT_RESOLVED);
@@ -202,7 +208,7 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
         return;
     else if (incident->state == INCIDENT_RESOLVED && !verdict_is_growing(process->verdict))
         watched->incident_id[0] = '\0'; /* resolved by hand, and now in truth */
-    else if (incident->state == INCIDENT_RESOLVED)
+    else if (incident->state == INCIDENT_RESOLVED || adopt_holds(watch, watched, process, incident))
         return;
     else if (verdict_is_growing(process->verdict))
         update(watch, watched, process, incident);
@@ -231,27 +237,31 @@ static void put_end_first(struct incident *incident)
     snprintf(incident->summary, sizeof(incident->summary), "%.150s; %.350s", incident->end, before);
 }
 
+void incident_put_end(const struct watch *watch, struct incident *incident, const char *end)
+{
+    snprintf(incident->end, sizeof(incident->end), "%s", end);
+    put_end_first(incident);
+    incident_tell(watch, incident);
+    change(watch, incident, WATCH_INCIDENT_UPDATED);
+}
+
 void incident_end(struct watch *watch, struct watched *watched, struct process *process)
 {
     struct incident *incident = find_incident(watch, watched);
-    char when[40];
+    char when[40], end[sizeof(incident->end)];
 
     if (!incident || incident->state == INCIDENT_RESOLVED)
         return;
     words_time(process->ended_wall_ms ? process->ended_wall_ms : watch->now_wall_ms, when,
                sizeof(when));
-    snprintf(incident->end, sizeof(incident->end), "%s at %s", end_word(process->state), when);
-    put_end_first(incident);
+    snprintf(end, sizeof(end), "%s at %s", end_word(process->state), when);
+    incident_put_end(watch, incident, end);
     if (process->state == PROCESS_EXITED) {
         resolve(watch, watched, incident);
-        return;
-    }
-    if (!watched->is_told)
-        tell(watch, incident, NOTICE_OPENED);
-    watched->is_told = true;
-    change(watch, incident, WATCH_INCIDENT_UPDATED);
-    if (process->state == PROCESS_OOM_KILLED && strcmp(incident->severity, "critical") != 0) {
+    } else if (process->state == PROCESS_OOM_KILLED &&
+               strcmp(incident->severity, "critical") != 0) {
         incident->severity = "critical";
+        change(watch, incident, WATCH_INCIDENT_UPDATED);
         tell(watch, incident, NOTICE_ESCALATED);
     }
 }
@@ -260,7 +270,7 @@ void incident_age(struct watch *watch)
 {
     for (size_t i = 0; i < query_incident_count(watch->store); i++) {
         const struct incident *seen = query_incident_at(watch->store, i);
-        struct watched nobody = {.is_told = true};
+        struct watched nobody = {.incident_id = ""};
 
         if (seen->state != INCIDENT_RESOLVED && seen->end[0] &&
             watch->now_wall_ms > seen->opened_wall_ms + DEAD_OPEN_MAX_MS)

@@ -19,8 +19,7 @@ struct watched {
     char incident_id[24]; /* of the open one, "" = none */
     uint64_t opened_ms;
     uint64_t evidence_due_ms;
-    bool is_told;        /* the opening notice is out */
-    bool is_provisional; /* the incident's fingerprint is not yet that of a site */
+    uint64_t held_since_ms; /* the incident is from before a restart; 0 = not, or judged anew */
 };
 
 struct watch {
@@ -31,6 +30,9 @@ struct watch {
     struct watched **list;
     size_t count;
     size_t cap;
+    char boot_id[PROCFS_BOOT_ID_SIZE];
+    uint64_t orphans_due_ms;
+    uint64_t restored_ms; /* when incidents came back from the disk */
     uint32_t tick;
     uint64_t now_mono_ms;
     uint64_t now_wall_ms;
@@ -93,6 +95,21 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
 void incident_end(struct watch *watch, struct watched *watched, struct process *process);
 /* Closes incidents of processes that died long ago. */
 void incident_age(struct watch *watch);
+/* Tells of the opening unless that was done. */
+void incident_tell(const struct watch *watch, struct incident *incident);
+/* The process is no more; end says how, when ("killed at ..."). */
+void incident_put_end(const struct watch *watch, struct incident *incident, const char *end);
+
+/* ---- adopt.c: incidents from before a restart ----------------------------------------------- */
+
+/* A process that is seen for the first time may have an open incident already. */
+void adopt_incident(struct watch *watch, struct watched *watched, const struct process *process);
+/* True while the process has not been watched for long enough to say that the growth has ended:
+ * the incident stays as it is. */
+bool adopt_holds(struct watch *watch, struct watched *watched, const struct process *process,
+                 struct incident *incident);
+/* Open incidents whose processes ended while nobody looked get their end. */
+void adopt_orphans(struct watch *watch);
 
 /* ---- evidence.c ----------------------------------------------------------------------------- */
 

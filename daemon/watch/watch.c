@@ -28,6 +28,7 @@ int watch_new(struct store *store, const struct procfs *fs, const struct watch_h
     watch->store = store;
     watch->fs = *fs;
     watch->hooks = *hooks;
+    procfs_read_boot_id(&watch->fs, watch->boot_id); /* "" where there is none */
     *out = watch;
     return 0;
 }
@@ -68,6 +69,7 @@ static struct watched *find_watched(struct watch *watch, const struct process *p
         free(watched);
         return NULL;
     }
+    adopt_incident(watch, watched, process);
     return watched;
 }
 
@@ -231,6 +233,7 @@ void watch_tick(struct watch *watch, uint64_t now_mono_ms, uint64_t now_wall_ms)
         }
     }
     forget_gone(watch);
+    adopt_orphans(watch);
     incident_age(watch);
 }
 

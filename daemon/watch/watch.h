@@ -32,6 +32,9 @@ int watch_new(struct store *store, const struct procfs *fs, const struct watch_h
               struct watch **out);
 void watch_free(struct watch *watch);
 
+/* The store has its incidents of before a restart again: open ones are followed further. */
+void watch_restored(struct watch *watch, uint64_t now_mono_ms);
+
 /* Once a second. */
 void watch_tick(struct watch *watch, uint64_t now_mono_ms, uint64_t now_wall_ms);
 

@@ -35,7 +35,7 @@ libelf.h daemon/symbol/dwarf*.c
 gelf.h daemon/symbol/dwarf*.c
 dwarf.h daemon/symbol/dwarf*.c
 zlib.h daemon/http/asset.c
-sqlite3.h daemon/store/journal.c
+sqlite3.h daemon/store/journal_db.c
 uv.h daemon/*
 Python.h none
 '

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/store/journal_quarantine.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SAME_SECOND_MAX 100
+
+static int rename_beside(const char *path, const char *fresh, const char *suffix)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+
+    if (snprintf(from, sizeof(from), "%s%s", path, suffix) >= (int)sizeof(from) ||
+        snprintf(to, sizeof(to), "%s%s", fresh, suffix) >= (int)sizeof(to))
+        return -ENAMETOOLONG;
+    return rename(from, to) < 0 ? -errno : 0;
+}
+
+/* The name must be free: a rename would put the file in the place of an older one. */
+static int choose_name(const char *path, const char *word, uint64_t now_wall_ms, char *out,
+                       size_t size)
+{
+    time_t now_s = (time_t)(now_wall_ms / 1000);
+    char stamp[32];
+    struct tm tm;
+
+    gmtime_r(&now_s, &tm);
+    strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+    for (int i = 0; i < SAME_SECOND_MAX; i++) {
+        char more[8] = "";
+
+        if (i > 0)
+            snprintf(more, sizeof(more), "-%02d", i);
+        if (snprintf(out, size, "%s.%s-%s%s", path, word, stamp, more) >= (int)size)
+            return -ENAMETOOLONG;
+        if (access(out, F_OK) < 0)
+            return 0;
+    }
+    return -EEXIST;
+}
+
+static bool is_wal(const char *path)
+{
+    size_t len = strlen(path);
+
+    return len > 4 && strcmp(path + len - 4, "-wal") == 0;
+}
+
+/* Names sort by age. */
+static void delete_oldest(const char *path, const char *word)
+{
+    char pattern[PATH_MAX];
+    size_t kept = 0;
+    glob_t found;
+
+    if (snprintf(pattern, sizeof(pattern), "%s.%s-*", path, word) >= (int)sizeof(pattern) ||
+        glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = found.gl_pathc; i-- > 0;) {
+        kept += !is_wal(found.gl_pathv[i]);
+        if (kept > QUARANTINE_MAX || (is_wal(found.gl_pathv[i]) && kept == QUARANTINE_MAX))
+            unlink(found.gl_pathv[i]);
+    }
+    globfree(&found);
+}
+
+int quarantine(const char *path, const char *word, uint64_t now_wall_ms, char *out, size_t size)
+{
+    int rc = choose_name(path, word, now_wall_ms, out, size);
+
+    if (rc < 0)
+        return rc;
+    /* The WAL first: were it left alone, SQLite would apply it to the fresh file. */
+    rc = rename_beside(path, out, "-wal");
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    rc = rename_beside(path, out, "");
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    delete_oldest(path, word);
+    return 0;
+}

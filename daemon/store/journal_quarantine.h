@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* A file that cannot be used is put aside, never deleted at once: somebody may want to look. */
+#ifndef LEAKD_STORE_JOURNAL_QUARANTINE_H
+#define LEAKD_STORE_JOURNAL_QUARANTINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The newest so many of a file are kept, further ones deleted. */
+#define QUARANTINE_MAX 3
+
+/* Renames path and its WAL to path.WORD-20261122T104500Z; the new name goes to out. */
+int quarantine(const char *path, const char *word, uint64_t now_wall_ms, char *out, size_t size);
+
+#endif

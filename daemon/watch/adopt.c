@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Incidents from before a restart of leakd. A process whose agent comes back finds its open incident
+ * again. Its detectors have forgotten what they knew: until they have seen enough to judge, the
+ * incident neither ends nor opens a second time. A process that is gone leaves its end.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/detect/profile.h"
+#include "daemon/watch/private.h"
+
+#define ORPHANS_STEP_MS 10000u
+/* A process of another pid namespace can only be seen by its agent, which is back within 15 s. */
+#define UNSEEN_MAX_MS   60000u
+/* Growth whose upper bound is below this share of what it was has ended. */
+#define ENDED_SHARE     0.35
+
+static bool is_same_program(const struct watch *watch, const struct incident *incident,
+                            const struct process *process)
+{
+    return incident->instance == process->identity.instance &&
+           incident->start_ticks == process->identity.start_ticks &&
+           strcmp(incident->boot_id, watch->boot_id) == 0;
+}
+
+void adopt_incident(struct watch *watch, struct watched *watched, const struct process *process)
+{
+    const struct incident *incident = store_find_open_incident(watch->store, process->id);
+
+    if (!incident || incident->end[0] || !is_same_program(watch, incident, process))
+        return;
+    memcpy(watched->incident_id, incident->id, sizeof(watched->incident_id));
+    watched->held_since_ms = watch->now_mono_ms;
+}
+
+void watch_restored(struct watch *watch, uint64_t now_mono_ms)
+{
+    watch->restored_ms = watch->now_mono_ms = now_mono_ms;
+    for (size_t i = 0; i < watch->count; i++) {
+        const struct process *process = query_process(watch->store, watch->list[i]->id);
+
+        if (process && !watch->list[i]->incident_id[0])
+            adopt_incident(watch, watch->list[i], process);
+    }
+}
+
+/* Fragmentation is growth of RSS over live bytes that do not grow. */
+static struct growth growth_now(const struct process *process, const struct incident *incident)
+{
+    struct detect_result rss;
+
+    if (incident->verdict != VERDICT_FRAGMENTATION)
+        return process->growth;
+    detector_read(&process->rss_detector, &rss);
+    return rss.growth;
+}
+
+/* Watched for as long as growth must last to be a leak, and nearly nothing of it is left. */
+static bool has_ended(const struct process *process, const struct incident *incident,
+                      uint64_t held_ms)
+{
+    struct growth now = growth_now(process, incident);
+
+    return (double)held_ms >= process->profile->wait_s * 1000 &&
+           !verdict_is_growing(process->verdict) && now.known && incident->growth.known &&
+           now.upper < ENDED_SHARE * incident->growth.estimate;
+}
+
+bool adopt_holds(struct watch *watch, struct watched *watched, const struct process *process,
+                 struct incident *incident)
+{
+    uint64_t held_ms = watch->now_mono_ms - watched->held_since_ms;
+
+    if (watched->held_since_ms == 0)
+        return false;
+    incident_tell(watch, incident);
+    if (verdict_is_alarm(process->verdict)) {
+        watched->held_since_ms = 0;
+        if (incident->is_provisional || incident->site_count == 0)
+            watched->opened_ms = watch->now_mono_ms; /* its evidence is still to be gathered */
+        return false;
+    }
+    if (!has_ended(process, incident, held_ms) &&
+        (double)held_ms < process->profile->wait_gain_max_s * 1000)
+        return true;
+    watched->held_since_ms = 0;
+    return false;
+}
+
+/* A zombie has ended, too; its agent will say nothing more. */
+static bool is_alive(const struct watch *watch, const struct incident *incident)
+{
+    struct procfs_stat stat;
+
+    return strcmp(incident->boot_id, watch->boot_id) == 0 &&
+           procfs_read_stat(&watch->fs, incident->pid, &stat) == 0 && stat.state != 'Z' &&
+           stat.state != 'X' && stat.start_ticks == incident->start_ticks;
+}
+
+static bool is_orphan(const struct watch *watch, const struct incident *incident)
+{
+    const struct process *process = query_process(watch->store, incident->process_id);
+
+    if (incident->state == INCIDENT_RESOLVED || incident->end[0])
+        return false;
+    /* An end that the tick saw is in the incident by now, unless it is one that nobody follows. */
+    if (process)
+        return !is_same_program(watch, incident, process) || process->ended_mono_ms != 0;
+    if (incident->pid == 0)
+        return watch->now_mono_ms > watch->restored_ms + UNSEEN_MAX_MS;
+    return !is_alive(watch, incident);
+}
+
+void adopt_orphans(struct watch *watch)
+{
+    char when[40], end[80];
+
+    if (watch->now_mono_ms < watch->orphans_due_ms)
+        return;
+    watch->orphans_due_ms = watch->now_mono_ms + ORPHANS_STEP_MS;
+    words_time(watch->now_wall_ms, when, sizeof(when));
+    snprintf(end, sizeof(end), "ended before %s, unseen by leakd", when);
+    for (size_t i = 0; i < query_incident_count(watch->store); i++) {
+        const struct incident *seen = query_incident_at(watch->store, i);
+
+        if (is_orphan(watch, seen))
+            incident_put_end(watch, store_incident(watch->store, seen->id), end);
+    }
+}
