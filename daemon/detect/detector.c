@@ -156,7 +156,7 @@ static void read_fit(const struct detector *detector, unsigned scale, struct det
     out->growth.estimate = shape.line.slope_per_step * per_s;
     out->growth.lower = out->growth.estimate - half_width;
     out->growth.upper = out->growth.estimate + half_width;
-    out->z = shape.line.z;
+    out->z = shape.z_plain;
     out->passes = detector->rings[scale].passes;
     out->has_fit = true;
     out->fit_to_ms = detector->start_ms + (detector->born + to_block) * detector->block_ms;
