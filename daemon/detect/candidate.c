@@ -21,11 +21,6 @@ static double doubt_of(const struct detect_ring *ring)
     return r->sure_share + fmin(fmax(doubt, 0), 1) * (1 - r->sure_share);
 }
 
-static bool is_straight(const struct detect_ring *ring)
-{
-    return ring->z >= detect_rules.sure_z && ring->even >= detect_rules.straight_even;
-}
-
 /* Growth that is on its way to an end: slower than before, and the window does not show that the
  * slowing is over. */
 static bool is_slowing(const struct detector *detector, unsigned scale, double rate, double before)
@@ -66,8 +61,8 @@ static double need_for_pace(const struct detector *detector, unsigned scale)
 
     if (ladder_window(scale) < blocks_of(detector, r->slow_window_s))
         return 0;
-    return blocks_of(detector,
-                     is_straight(&detector->rings[scale]) ? r->straight_wait_s : r->slow_wait_s);
+    return blocks_of(detector, ladder_is_straight(&detector->rings[scale]) ? r->straight_wait_s
+                                                                           : r->slow_wait_s);
 }
 
 static double need_by_history(const struct detector *detector, unsigned scale)

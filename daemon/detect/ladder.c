@@ -23,6 +23,11 @@ double ladder_window(unsigned scale)
     return (double)(DETECT_BLOCKS << scale);
 }
 
+bool ladder_is_straight(const struct detect_ring *ring)
+{
+    return ring->z >= detect_rules.sure_z && ring->even >= detect_rules.straight_even;
+}
+
 static double noise_variance(const struct detector *detector, double level)
 {
     double quantum = detect_rules.quantum_bytes + detect_rules.quantum_share * level;

@@ -102,6 +102,14 @@ const struct detect_rules detect_rules = {
     .slow_window_s = 4 * 3600,
     .slow_wait_s = 10 * 3600,
     .straight_wait_s = 6.5 * 3600,
+    /* The interval of the rate, beside noise: the quarters of a window differ by so much, and
+     * beyond it by more; no program's rate is steady to better than 4 %; and a day's load that
+     * moves the level by 30 % moves it at its steepest by a rate that may be all there is, until a
+     * window is straight or a day long. By these 95 % of the generated leaks' intervals hold the
+     * true rate. */
+    .change_share = 1.3,
+    .rate_error = 0.04,
+    .day_swing = 0.3,
     /* When waiting would use up the memory: half of the time that is left, but two minutes. */
     .limit_share = 0.9,
     .limit_wait_s = 120,

@@ -41,6 +41,9 @@ struct detect_rules {
     double slow_window_s;
     double slow_wait_s;
     double straight_wait_s;
+    double change_share;
+    double rate_error;
+    double day_swing;
     double limit_share;
     double limit_wait_s;
     unsigned episode_passes;

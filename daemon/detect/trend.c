@@ -164,14 +164,6 @@ void trend_measure(const double *y, size_t n, double noise_variance, struct tren
     out->line.t_quantile = stat_t_quantile(freedom);
 }
 
-double trend_half_width(const struct trend_shape *shape, size_t n)
-{
-    double noise = shape->line.t_quantile * shape->line.se_per_step;
-    double change = (shape->gap_max - shape->gap_min) / ((double)n / 4);
-
-    return sqrt(noise * noise + change * change);
-}
-
 bool trend_fit(const double *y, size_t n, double noise_variance, struct trend *out)
 {
     struct trend_shape shape;

@@ -24,8 +24,4 @@ void trend_measure(const double *y, size_t n, double noise_variance, struct tren
 /* Leaves line.z and the quantile at 0: for the path of every sample. */
 void trend_measure_quick(const double *y, size_t n, double noise_variance, struct trend_shape *out);
 
-/* Of the 95 % interval of the growth, per step. Noise is one part of it; the other is that the rate
- * itself changes, with load and in bursts, by as much as the quarters of the window differ. */
-double trend_half_width(const struct trend_shape *shape, size_t n);
-
 #endif

@@ -149,7 +149,7 @@ def steps_at(s, jumps, size):
 
 def accelerating(s):
     s.rate = s.leak_rate(s.span)
-    return lambda t: s.level + s.rate * t * (0.6 + 0.8 * t / s.span)
+    return lambda t: s.level + s.rate * t * (0.6 + 0.4 * t / s.span)
 
 
 def per_request(s):

@@ -392,6 +392,38 @@ START_TEST(the_fit_is_the_line_of_the_series)
 }
 END_TEST
 
+static struct growth growth_after(double hours, double rate, double swing)
+{
+    struct detect_result result;
+    struct feed feed;
+
+    feed_init(&feed, "default", 10);
+    feed_line(&feed, hours * HOUR, 1024 * MIB, rate, swing);
+    detector_read(&feed.detector, &result);
+    ck_assert(result.growth.known);
+    return result.growth;
+}
+
+START_TEST(slow_growth_in_doubt_may_be_the_load_of_a_day)
+{
+    struct growth straight = growth_after(3, 8 * KIB, 0);
+    struct growth doubtful = growth_after(3, 8 * KIB, 50 * MIB);
+    struct growth fast = growth_after(0.2, 800 * KIB, 50 * MIB);
+
+    ck_assert_double_ge(straight.lower, 0.95 * 8 * KIB);
+    ck_assert_double_eq(doubtful.lower, 0);
+    ck_assert_double_ge(fast.lower, 500 * KIB);
+}
+END_TEST
+
+START_TEST(no_rate_is_known_better_than_to_four_percent)
+{
+    struct growth growth = growth_after(3, 100 * KIB, 0);
+
+    ck_assert_double_eq_tol(growth.upper - growth.lower, 8 * KIB, KIB);
+}
+END_TEST
+
 START_TEST(every_verdict_and_profile_has_a_name)
 {
     ck_assert_str_eq(verdict_name(VERDICT_LEARNING), "learning");
@@ -416,4 +448,5 @@ SUITE_MAIN("detect_verdict", growth_shorter_than_the_wait_is_only_suspect,
            a_sampled_series_has_the_noise_it_was_told,
            a_leak_below_a_daily_cycle_is_found_against_yesterday,
            a_daily_cycle_alone_is_no_leak_against_yesterday, since_is_where_the_growth_began,
-           the_fit_is_the_line_of_the_series, every_verdict_and_profile_has_a_name)
+           the_fit_is_the_line_of_the_series, slow_growth_in_doubt_may_be_the_load_of_a_day,
+           no_rate_is_known_better_than_to_four_percent, every_verdict_and_profile_has_a_name)
