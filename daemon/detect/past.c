@@ -25,7 +25,7 @@ static double median(double *values, size_t n)
 /* Blocks of a larger scale that lie within the window of this one, the one on its edge included. */
 static unsigned blocks_within(unsigned scale, unsigned larger)
 {
-    return larger - scale < 4 ? DETECT_BLOCKS >> (larger - scale) : 1;
+    return larger - scale < 4 ? (unsigned)DETECT_BLOCKS >> (larger - scale) : 1;
 }
 
 /* A median of increments, not a slope: one step long ago must not look like growth. */
