@@ -70,12 +70,15 @@ void start_look_for_python(void)
 static void check_that_we_are_asked(void)
 {
     struct wire_domain_totals before, after;
+    bool entered = core_enter(); /* counted, not sampled */
     void *block;
 
     core_read_native_totals(&before);
     block = malloc(1);
     core_read_native_totals(&after);
     free(block);
+    if (entered)
+        core_leave();
     if (after.alloc_count != before.alloc_count)
         return;
     core_set_native_method(WIRE_METHOD_NONE);
@@ -87,7 +90,6 @@ __attribute__((constructor)) static void start(void)
 {
     if (!preload_attach())
         return;
-    check_that_we_are_asked();
     module_init();
     unwind_init();
     pthread_atfork(NULL, NULL, forked);
@@ -98,6 +100,7 @@ __attribute__((constructor)) static void start(void)
         look_for_python();
     dlerror(); /* what we have not found is nothing to the program */
     core_start_sampling(environment_period_bytes());
+    check_that_we_are_asked();
     environment_spare_children();
     link_poll(); /* with LEAKD_DELAY_MS=0 */
 }
