@@ -116,6 +116,8 @@ def build(tally, name):
 
 def unit(tally, name, pattern="test_*"):
     for program in sorted(glob.glob(os.path.join(folder(name), "unit", pattern))):
+        if program.endswith(".tap"):  # of the run before
+            continue
         tap_file = program + ".tap"
         if os.path.exists(tap_file):
             os.unlink(tap_file)
