@@ -24,6 +24,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
+#include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/store/store.h"
 #include "daemon/symbol/symbol.h"
@@ -60,6 +61,7 @@ struct daemon {
     struct alert *alert;
     struct watch *watch;
     struct leakd_journal *journal;
+    struct leakd_history *history;
     struct symbolizer *symbolizer;
     struct ingest *ingest;
     struct http *http;
@@ -146,6 +148,7 @@ static void read_figures(void *arg, struct http_figures *out)
         .notices_given_up_total = alert.given_up,
     };
     leakd_journal_figures(daemon->journal, out);
+    leakd_history_figures(daemon->history, out);
 }
 
 /* ---- the tick ------------------------------------------------------------------------------- */
@@ -180,6 +183,7 @@ static void on_tick(uv_timer_t *timer)
     store_expire(daemon->store, now_mono_ms);
     pump_symbols(daemon);
     leakd_journal_tick(daemon->journal);
+    leakd_history_tick(daemon->history);
     http_tick(daemon->http);
 }
 
@@ -345,12 +349,20 @@ static void on_alert_closed(void *arg)
     fetcher_close(daemon->fetcher, on_fetcher_closed, daemon);
 }
 
+static void on_history_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->history = NULL;
+    alert_close(daemon->alert, on_alert_closed, daemon);
+}
+
 static void on_journal_closed(void *arg)
 {
     struct daemon *daemon = arg;
 
     daemon->journal = NULL;
-    alert_close(daemon->alert, on_alert_closed, daemon);
+    leakd_history_close(daemon->history, on_history_closed, daemon);
 }
 
 static void on_symbolizer_closed(void *arg)
@@ -464,12 +476,14 @@ static int start_store_and_alert(struct daemon *daemon)
     return rc;
 }
 
-static int start_journal(struct daemon *daemon)
+static int start_storage(struct daemon *daemon)
 {
     const struct leakd_journal_rooms rooms = {
         .store = daemon->store, .alert = daemon->alert, .watch = daemon->watch};
     int rc = leakd_journal_start(&daemon->loop, &daemon->conf, &rooms, &daemon->journal);
 
+    if (rc == 0)
+        rc = leakd_history_start(&daemon->loop, &daemon->conf, daemon->store, &daemon->history);
     if (rc < 0)
         fprintf(stderr, "leakd: cannot start: %s\n", strerror(-rc));
     return rc;
@@ -534,7 +548,7 @@ static int run(struct daemon *daemon)
         return rc;
     rc = start_store_and_alert(daemon);
     if (rc == 0)
-        rc = start_journal(daemon);
+        rc = start_storage(daemon);
     if (rc == 0)
         rc = start_sockets(daemon);
     if (rc == 0)

@@ -269,7 +269,7 @@ static void take_result(struct leakd_journal *journal)
     journal_batch_free(run->loaded);
     journal_batch_free(run->batch);
     run->loaded = run->batch = NULL;
-    if (run->rc < 0)
+    if (run->status.error < 0)
         journal->retry_ms = clock_mono_ms() + RETRY_MS;
 }
 
@@ -355,8 +355,8 @@ static void pump(struct leakd_journal *journal)
     if (now_ms < journal->retry_ms)
         return;
     rc = collect(journal);
-    if (rc < 0 ||
-        (journal_batch_count(journal->run.batch) == 0 && now_ms - journal->ran_ms < UPKEEP_MS)) {
+    if (rc < 0 || (journal_batch_count(journal->run.batch) == 0 && journal->status.error == 0 &&
+                   now_ms - journal->ran_ms < UPKEEP_MS)) {
         drop_batch(journal);
         journal->retry_ms = rc < 0 ? now_ms + RETRY_MS : 0;
         return;

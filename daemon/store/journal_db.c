@@ -2,6 +2,7 @@
 #include "daemon/store/journal_db.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,12 @@ void db_bind_int(struct db_query *query, int at, int64_t value)
     note_bind(query, sqlite3_bind_int64(query->statement, at, value));
 }
 
+void db_bind_double(struct db_query *query, int at, double value)
+{
+    note_bind(query, isfinite(value) ? sqlite3_bind_double(query->statement, at, value)
+                                     : sqlite3_bind_null(query->statement, at));
+}
+
 void db_bind_text(struct db_query *query, int at, const char *text, size_t len)
 {
     note_bind(query, sqlite3_bind_text64(query->statement, at, text, len, SQLITE_STATIC,
@@ -259,6 +266,13 @@ void db_reset(struct db_query *query)
 int64_t db_int(struct db_query *query, int column)
 {
     return sqlite3_column_int64(query->statement, column);
+}
+
+double db_double(struct db_query *query, int column)
+{
+    if (sqlite3_column_type(query->statement, column) == SQLITE_NULL)
+        return NAN;
+    return sqlite3_column_double(query->statement, column);
 }
 
 const char *db_text(struct db_query *query, int column, size_t *len)

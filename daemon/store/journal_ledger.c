@@ -12,7 +12,8 @@
 #include "daemon/store/journal_quarantine.h"
 #include "daemon/store/journal_schema.h"
 
-#define COPIES 2
+#define COPIES    2
+#define ASIDE_MAX 3 /* of each file */
 
 /* The row that carries the number of the last change; it has a checksum as the others have. */
 #define LEDGER_KIND   "ledger"
@@ -309,7 +310,7 @@ static int put_aside(struct ledger *ledger, uint64_t now_wall_ms,
         names[i][0] = '\0';
         if (copy->state == COPY_WHOLE)
             continue;
-        rc = quarantine(copy->path, word, now_wall_ms, names[i], PATH_MAX + 64);
+        rc = quarantine(copy->path, word, ASIDE_MAX, now_wall_ms, names[i], PATH_MAX + 64);
         if (rc < 0)
             return rc;
         report->damaged++;
