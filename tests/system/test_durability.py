@@ -123,6 +123,7 @@ class Durability(unittest.TestCase):
         cls.damaged_lost, cls.slowest_s, cls.unready = [], 0.0, []
         for _ in range(DAMAGES):
             cls.damage_round()
+        time.sleep(3)  # a start looks for processes that are gone in its first second
         cls.final = incidents_of(cls.daemon)
         cls.down.open()
         cls.daemon.process.send_signal(signal.SIGHUP)  # what waits is tried at once

@@ -270,7 +270,7 @@ END_TEST
 
 START_TEST(a_step_that_fails_leaves_the_older_version)
 {
-    static const char *const bad[] = {three_steps[0], three_steps[1], "UPDATE nothing SET a=1"};
+    const char *const bad[] = {three_steps[0], three_steps[1], "UPDATE nothing SET a=1"};
     struct db *db = open_file("bad.db");
     int64_t value;
 
