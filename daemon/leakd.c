@@ -5,12 +5,11 @@
  * back (symbols, deliveries, orders to agents, page updates), and takes all down again.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -26,6 +25,7 @@
 #include "daemon/ingest/ingest.h"
 #include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
+#include "daemon/leakd_options.h"
 #include "daemon/store/store.h"
 #include "daemon/symbol/symbol.h"
 #include "daemon/watch/watch.h"
@@ -35,18 +35,6 @@
 #define TICK_MS            1000
 #define SHUTDOWN_LIMIT_MS  4000 /* SIGTERM ends within 5 s, whatever a receiver does */
 #define SYMBOL_BATCH_MAX   256
-#define SERVICE_CONFIG     "/etc/leakd/leakd.conf"
-
-enum exit_status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
-
-struct options {
-    const char *config_path;
-    const char *runtime_dir;
-    const char *state_dir;
-    bool user_mode;
-    bool check_config;
-    bool print_config;
-};
 
 struct daemon {
     uv_loop_t loop;
@@ -56,6 +44,7 @@ struct daemon {
     uv_signal_t signals[3];
     struct options options;
     struct conf conf;
+    struct conf started; /* its sockets, store and profile stay in force until a restart */
     struct store *store;
     struct fetcher *fetcher;
     struct alert *alert;
@@ -97,7 +86,8 @@ static void on_incident(void *arg, const struct incident *incident, enum watch_c
     if (change != WATCH_INCIDENT_UPDATED)
         log_info("incident", "id=%s %s severity=%s process=%s summary=\"%s\"", incident->id,
                  names[change], incident->severity, incident->process_id, incident->summary);
-    http_publish_incident(daemon->http, incident);
+    if (daemon->http) /* while stopping, the answer to a notice may come later than its end */
+        http_publish_incident(daemon->http, incident);
     leakd_journal_wake(daemon->journal);
 }
 
@@ -153,6 +143,14 @@ static void read_figures(void *arg, struct http_figures *out)
 
 /* ---- the tick ------------------------------------------------------------------------------- */
 
+/* Nobody will name these: a site is whole, and has a fingerprint, once all its frames are settled. */
+static void settle_addresses(struct store *store, const struct store_address *addresses,
+                             size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        store_put_symbol(store, addresses[i].key, NULL, 0);
+}
+
 /* Hands the store's unnamed addresses to the symboliser, one batch at a time. */
 static void pump_symbols(struct daemon *daemon)
 {
@@ -160,9 +158,13 @@ static void pump_symbols(struct daemon *daemon)
     static struct symbol_request requests[SYMBOL_BATCH_MAX];
     size_t count;
 
-    if (!daemon->symbolizer || symbolizer_is_busy(daemon->symbolizer))
+    if (daemon->symbolizer && symbolizer_is_busy(daemon->symbolizer))
         return;
     count = store_take_unresolved(daemon->store, addresses, SYMBOL_BATCH_MAX);
+    if (!daemon->symbolizer) {
+        settle_addresses(daemon->store, addresses, count);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         requests[i] = (struct symbol_request){.path = addresses[i].path,
                                               .build_id = addresses[i].build_id,
@@ -170,8 +172,10 @@ static void pump_symbols(struct daemon *daemon)
                                               .pid = addresses[i].pid,
                                               .offset = addresses[i].offset,
                                               .key = addresses[i].key};
-    if (count > 0 && symbolizer_ask(daemon->symbolizer, requests, count) < 0)
+    if (count > 0 && symbolizer_ask(daemon->symbolizer, requests, count) < 0) {
         log_warning("symbol.failed", "frames=%zu; they stay addresses", count);
+        settle_addresses(daemon->store, addresses, count);
+    }
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -193,111 +197,7 @@ static void on_watchdog(uv_timer_t *timer)
     notify_send("WATCHDOG=1");
 }
 
-/* ---- configuration -------------------------------------------------------------------------- */
-
-static const char usage[] =
-    "leakd watches running programs for memory that only grows.\n"
-    "\n"
-    "  leakd --user                      for yourself: sockets under $XDG_RUNTIME_DIR/leakd\n"
-    "  leakd --config /etc/leakd/leakd.conf   as a service\n"
-    "  leakd --check-config              read the configuration, say what is wrong, end\n"
-    "\n"
-    "Options:\n"
-    "  --config FILE       configuration; FILE.d/*.conf is read after it\n"
-    "  --user              user mode (the default without root and without --config)\n"
-    "  --runtime-dir DIR   sockets, in user mode\n"
-    "  --state-dir DIR     state, in user mode\n"
-    "  --check-config      0 when the configuration is good, else 1 and the reason\n"
-    "  --print-config      print the configuration in force, secrets masked\n"
-    "  --version, --help\n";
-
-/* Returns -1 to go on, else the exit status. */
-static int read_options(int argc, char **argv, struct options *out)
-{
-    static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'},      {"user", no_argument, NULL, 'u'},
-        {"runtime-dir", required_argument, NULL, 'r'}, {"state-dir", required_argument, NULL, 's'},
-        {"check-config", no_argument, NULL, 'k'},      {"print-config", no_argument, NULL, 'p'},
-        {"version", no_argument, NULL, 'v'},           {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    *out = (struct options){.user_mode = false};
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            out->config_path = optarg;
-            break;
-        case 'u':
-            out->user_mode = true;
-            break;
-        case 'r':
-            out->runtime_dir = optarg;
-            break;
-        case 's':
-            out->state_dir = optarg;
-            break;
-        case 'k':
-            out->check_config = true;
-            break;
-        case 'p':
-            out->print_config = true;
-            break;
-        case 'v':
-            puts("leakd " LEAKD_VERSION);
-            return STATUS_OK;
-        case 'h':
-            fputs(usage, stdout);
-            return STATUS_OK;
-        default:
-            fputs("leakd: see leakd --help\n", stderr);
-            return STATUS_USAGE;
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "leakd: unexpected argument '%s'; see leakd --help\n", argv[optind]);
-        return STATUS_USAGE;
-    }
-    return -1;
-}
-
-/* Without root and without a configuration of one's own, leakd is somebody's own tool. */
-static void choose_mode(struct options *options)
-{
-    bool is_root = geteuid() == 0;
-
-    if (options->runtime_dir || options->state_dir || (!is_root && !options->config_path))
-        options->user_mode = true;
-    if (!options->user_mode && !options->config_path && access(SERVICE_CONFIG, F_OK) == 0)
-        options->config_path = SERVICE_CONFIG;
-}
-
-static int load_conf(const struct options *options, struct conf *out)
-{
-    char error[CONF_ERROR_MAX] = "";
-    int rc = conf_init(out, options->user_mode, options->runtime_dir, options->state_dir, error);
-
-    if (rc == 0 && options->config_path)
-        rc = conf_load(out, options->config_path, error);
-    if (rc == 0)
-        rc = conf_load_secrets(out, error);
-    if (rc < 0)
-        fprintf(stderr, "leakd: %s\n", error[0] ? error : strerror(-rc));
-    return rc;
-}
-
-static int print_conf(const struct conf *conf)
-{
-    struct buf text;
-
-    buf_init(&text, 1 << 20);
-    conf_print(conf, &text);
-    if (!text.failed)
-        fwrite(text.data, 1, text.len, stdout);
-    buf_done(&text);
-    return STATUS_OK;
-}
+/* ---- a new configuration -------------------------------------------------------------------- */
 
 /* All or nothing: a bad file changes nothing. Sockets stay as they are until a restart. */
 static void reload(struct daemon *daemon)
@@ -307,14 +207,14 @@ static void reload(struct daemon *daemon)
     int rc;
 
     notify_send("RELOADING=1");
-    rc = load_conf(&daemon->options, &fresh);
+    rc = options_load_conf(&daemon->options, &fresh);
     if (rc == 0)
         rc = alert_reload(daemon->alert, &fresh);
     if (rc < 0) {
         log_error("reload.refused", "error=\"%s\"; going on with the configuration in force",
                   strerror(-rc));
     } else {
-        if (conf_changed_fixed(&daemon->conf, &fresh, fixed, sizeof(fixed)))
+        if (conf_changed_fixed(&daemon->started, &fresh, fixed, sizeof(fixed)))
             log_warning("reload.partly", "keys=\"%s\"; they take effect at the next start", fixed);
         daemon->conf = fresh;
         log_set_level((enum log_level)fresh.log_level);
@@ -417,7 +317,8 @@ static void on_signal(uv_signal_t *handle, int signum)
     struct daemon *daemon = handle->data;
 
     if (signum == SIGHUP) {
-        reload(daemon);
+        if (!daemon->stopping) /* then there may be nothing left to reload */
+            reload(daemon);
         return;
     }
     log_info("stop", "signal=%d", signum);
@@ -540,12 +441,24 @@ static void free_rooms(struct daemon *daemon)
     store_free(daemon->store);
 }
 
+/* Each agent costs two descriptors. Being refused is no reason not to start. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(struct daemon *daemon)
 {
     int rc = uv_loop_init(&daemon->loop);
 
     if (rc < 0)
         return rc;
+    raise_descriptor_limit();
     rc = start_store_and_alert(daemon);
     if (rc == 0)
         rc = start_storage(daemon);
@@ -566,19 +479,20 @@ int main(int argc, char **argv)
 {
     static struct daemon daemon;
     char error[CONF_ERROR_MAX] = "";
-    int status = read_options(argc, argv, &daemon.options);
+    int status = options_read(argc, argv, &daemon.options);
 
     if (status >= 0)
         return status;
-    choose_mode(&daemon.options);
-    if (load_conf(&daemon.options, &daemon.conf) < 0)
+    options_choose_mode(&daemon.options);
+    if (options_load_conf(&daemon.options, &daemon.conf) < 0)
         return STATUS_FAILED;
     if (daemon.options.print_config)
-        return print_conf(&daemon.conf);
+        return options_print_conf(&daemon.conf);
     if (daemon.options.check_config) {
         puts("configuration is good");
         return STATUS_OK;
     }
+    daemon.started = daemon.conf;
     log_set_level((enum log_level)daemon.conf.log_level);
     if (conf_make_folders(&daemon.conf, error) < 0) {
         fprintf(stderr, "leakd: %s\n", error);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Builds the dashboard: checks the types, refuses unsafe text, bundles, names by content, compresses,
 // and writes the table that is linked into leakd.
 //

@@ -19,7 +19,7 @@
 #define POLL_COUNT_MIN    256 /* operations between two readings of the clock */
 #define TIMED_SAMPLES     16  /* one sample of so many is timed */
 #define DROPS_BEFORE_RISE 256 /* samples lost before the period is doubled */
-#define DESCRIPTION_BYTES 128
+#define DESCRIPTION_BYTES 256
 
 static struct pool name_pool;
 static enum wire_method native_method;
@@ -40,6 +40,7 @@ static struct thread_totals inherited;
 
 static struct {
     char runtime[DESCRIPTION_BYTES];
+    char native_reason[DESCRIPTION_BYTES / 2];
     char reason[DESCRIPTION_BYTES];
     _Atomic unsigned version;
 } description;
@@ -277,18 +278,33 @@ const struct core_runtime *core_runtime(void)
     return atomic_load_explicit(&the_runtime, memory_order_acquire);
 }
 
-static void copy_text(char *to, const char *from)
+/* Returns the length; cut at size - 1. */
+static size_t copy_text(char *to, size_t size, const char *from)
 {
-    size_t len = strnlen(from, DESCRIPTION_BYTES - 1);
+    size_t len = strlen(from);
 
+    if (len > size - 1)
+        len = size - 1;
     memcpy(to, from, len);
     to[len] = '\0';
+    return len;
+}
+
+void core_describe_native(const char *reason)
+{
+    copy_text(description.native_reason, sizeof(description.native_reason), reason);
+    core_describe_runtime("", "");
 }
 
 void core_describe_runtime(const char *runtime, const char *reason)
 {
-    copy_text(description.runtime, runtime);
-    copy_text(description.reason, reason);
+    const char *native = description.native_reason;
+    size_t len = copy_text(description.reason, DESCRIPTION_BYTES, native);
+
+    if (len > 0 && reason[0])
+        len += copy_text(description.reason + len, DESCRIPTION_BYTES - len, "; ");
+    copy_text(description.reason + len, DESCRIPTION_BYTES - len, reason);
+    copy_text(description.runtime, DESCRIPTION_BYTES, runtime);
     atomic_fetch_add(&description.version, 1);
 }
 

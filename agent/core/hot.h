@@ -40,6 +40,9 @@ bool core_start(void);
 /* How the hooks measure a block. */
 void core_set_native_method(enum wire_method method);
 
+/* Why native allocations are not seen, for the hello; before any core_describe_runtime. */
+void core_describe_native(const char *reason);
+
 /* From the constructor, when the unwinder is ready: samples are taken from now on. */
 void core_start_sampling(uint64_t period_bytes);
 

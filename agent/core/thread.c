@@ -67,14 +67,23 @@ static uint32_t slot_for(uintptr_t address)
     return id; /* outside of the index: the next thread at this address takes another slot */
 }
 
+/* Of what the dead threads of this address have done, too: else each of a row of short threads would
+ * draw the same distance to its first sample, and perhaps none would ever come so far. */
+static uint64_t seed(const struct thread *self, const struct thread_slot *slot)
+{
+    uint64_t done = counter_read(&slot->alloc_bytes) + counter_read(&slot->alloc_count);
+
+    return (uintptr_t)self ^ done * UINT64_C(0xff51afd7ed558ccd);
+}
+
 void thread_attach(bool may_be_fast)
 {
     struct thread *self = &thread_self;
     uint32_t id = (uintptr_t)self < ADDRESS_MAX ? slot_for((uintptr_t)self) : 0;
 
-    self->random = (uintptr_t)self ^ counter_read(&shared_slot.alloc_count) << 32;
     self->is_slotless = id == 0;
     self->period_bytes = 0;
+    self->random = seed(self, id == 0 ? &shared_slot : &slots[id - 1]);
     if (id == 0)
         return;
     slots[id - 1].alloc_event = 0; /* the slow path sets them by this thread's state */

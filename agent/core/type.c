@@ -83,7 +83,7 @@ void type_remove(uint32_t type_id, const struct live_sample *sample)
 
 uint32_t type_places(void)
 {
-    return PLACES;
+    return atomic_load(&types_used) > 0 ? PLACES : TYPE_OTHER + 1;
 }
 
 bool type_take_changed(uint32_t place)

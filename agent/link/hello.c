@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/core/clock.h"
@@ -44,12 +45,13 @@ void hello_renew(bool forked)
     hello.forked = forked;
 }
 
-/* AT_RANDOM would do without a system call, but it is the stack protector's secret. */
+/* AT_RANDOM would do without a system call, but it is the stack protector's secret. By number: libc's
+ * getrandom is a cancellation point, and malloc is none. */
 static uint64_t draw_instance(void)
 {
     uint64_t drawn = 0;
 
-    if (getrandom(&drawn, sizeof(drawn), GRND_NONBLOCK) != sizeof(drawn))
+    if (syscall(SYS_getrandom, &drawn, sizeof(drawn), GRND_NONBLOCK) != sizeof(drawn))
         drawn = clock_fine_ns() * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid() << 32;
     return drawn ? drawn : 1;
 }

@@ -321,7 +321,7 @@ static void say_last(enum wire_bye_reason reason)
             stream_wait_writable(&link_.stream, EXIT_WAIT_MS);
         now_ms = clock_coarse_ms();
     }
-    if (atomic_load(&link_.state) != LINK_CONNECTED || link_.tail_start != link_.tail_end)
+    if (atomic_load(&link_.state) != LINK_CONNECTED || !send_tail(now_ms))
         return;
     wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
     wire_put_bye(&wr, &bye);
@@ -349,8 +349,16 @@ void link_exit(void)
     end(WIRE_BYE_EXIT);
 }
 
+/* The sandbox of a vfork child, not of the process whose memory it runs in. */
+static bool is_guest(void)
+{
+    return born_here && !is_new_copy() && !is_own_process();
+}
+
 void link_silence(void)
 {
+    if (is_guest())
+        return;
     end(WIRE_BYE_SECCOMP);
     atomic_store(&link_.state, LINK_SILENT);
     atomic_store(&link_.due_ms, NEVER);

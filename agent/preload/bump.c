@@ -21,7 +21,7 @@ void *bump_alloc(size_t alignment, size_t size)
         alignment = 16;
     do {
         at = (start + alignment - 1) & ~(alignment - 1);
-        if (at > BUMP_BYTES || size > BUMP_BYTES - at || alignment > 4096) {
+        if (at >= BUMP_BYTES || size > BUMP_BYTES - at || alignment > 4096) {
             errno = ENOMEM;
             return NULL;
         }

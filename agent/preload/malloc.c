@@ -267,17 +267,28 @@ ATTR_EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
     return rc;
 }
 
+static ATTR_COLD void *early_valloc(size_t size)
+{
+    return is_too_early() ? bump_alloc(PAGE_BYTES, size) : next.valloc(size);
+}
+
 ATTR_EXPORT void *valloc(size_t size)
 {
     if (is_uncounted())
-        return early_memalign(PAGE_BYTES, size);
+        return early_valloc(size);
     return counted(next.valloc(size));
+}
+
+/* All of the last page is the caller's: up to its last byte, for rounding up could overflow. */
+static ATTR_COLD void *early_pvalloc(size_t size)
+{
+    return is_too_early() ? bump_alloc(PAGE_BYTES, size | (PAGE_BYTES - 1)) : next.pvalloc(size);
 }
 
 ATTR_EXPORT void *pvalloc(size_t size)
 {
     if (is_uncounted())
-        return early_memalign(PAGE_BYTES, (size + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1));
+        return early_pvalloc(size);
     return counted(next.pvalloc(size));
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/preload/start.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/single_threaded.h>
 
 #include "agent/core/clock.h"
@@ -36,19 +39,55 @@ static void look_for_python(void)
     atomic_store(&python_settled, python_init(python_wish == ENVIRONMENT_PYTHON_ALWAYS));
 }
 
-/* dlsym takes the loader's lock, which a thread inside dlopen may hold while it waits for us. A
- * process of one thread cannot deadlock with itself: that lock is recursive. */
+static int is_python(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    const char *slash = strrchr(info->dlpi_name, '/');
+    const char *name = slash ? slash + 1 : info->dlpi_name;
+
+    (void)size;
+    (void)unused;
+    return strstr(name, "python") || strstr(name, "pypy");
+}
+
+/*
+ * dlsym takes the loader's lock, which a thread inside dlopen may hold while it waits for us. A
+ * process of one thread cannot deadlock with itself: that lock is recursive. And a dlsym that finds
+ * nothing overwrites what dlerror is going to tell the program: only with an interpreter's library
+ * in sight is it tried.
+ */
 void start_look_for_python(void)
 {
-    if (!atomic_load_explicit(&python_settled, memory_order_relaxed) && __libc_single_threaded &&
-        clock_coarse_ms() >= atomic_load(&look_at_ms))
+    if (atomic_load_explicit(&python_settled, memory_order_relaxed) || !__libc_single_threaded ||
+        clock_coarse_ms() < atomic_load(&look_at_ms))
+        return;
+    atomic_store(&look_at_ms, clock_coarse_ms() + LOOK_AGAIN_MS);
+    if (dl_iterate_phdr(is_python, NULL))
         look_for_python();
+}
+
+/* With another allocator in front of us, or one in the program itself, nothing ever arrives here. A
+ * block of our own, asked for as the program asks, tells. */
+static void check_that_we_are_asked(void)
+{
+    struct wire_domain_totals before, after;
+    void *block;
+
+    core_read_native_totals(&before);
+    block = malloc(1);
+    core_read_native_totals(&after);
+    free(block);
+    if (after.alloc_count != before.alloc_count)
+        return;
+    core_set_native_method(WIRE_METHOD_NONE);
+    core_describe_native("native: malloc is another library's or the program's own, not seen; "
+                         "libleakagent.so must come first in LD_PRELOAD");
 }
 
 __attribute__((constructor)) static void start(void)
 {
     if (!preload_attach())
         return;
+    check_that_we_are_asked();
     module_init();
     unwind_init();
     pthread_atfork(NULL, NULL, forked);
@@ -57,6 +96,7 @@ __attribute__((constructor)) static void start(void)
     python_wish = environment_python();
     if (python_wish != ENVIRONMENT_PYTHON_OFF)
         look_for_python();
+    dlerror(); /* what we have not found is nothing to the program */
     core_start_sampling(environment_period_bytes());
     environment_spare_children();
     link_poll(); /* with LEAKD_DELAY_MS=0 */

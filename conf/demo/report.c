@@ -20,7 +20,7 @@ static NOINLINE char *line_copy(const char *text)
     char *line = calloc(1, ROW_BYTES);
 
     if (line)
-        strncpy(line, text, ROW_BYTES - 1);
+        memcpy(line, text, strnlen(text, ROW_BYTES - 1));
     return line;
 }
 

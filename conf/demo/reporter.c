@@ -34,11 +34,12 @@ int main(void)
     const struct timespec pause = {.tv_nsec = 1000000000L / ROUNDS_PER_S};
     struct report *report = report_new();
 
-    for (unsigned round = 0; report; round++) {
+    if (!report)
+        return 1;
+    for (unsigned round = 0; nanosleep(&pause, NULL) == 0; round++) {
         churn(round);
         write_round(report, round);
-        nanosleep(&pause, NULL);
     }
     report_free(report);
-    return 1;
+    return 0;
 }

@@ -27,11 +27,10 @@ def price_of(article):
         if article in PRICES:
             PRICES.move_to_end(article)
         else:
-            PRICES[article] = {"article": article, "text": f"article {article} " * 20,
-                               "cents": hash(article) % 10000}
+            PRICES[article] = f"{article} costs {hash(article) % 10000} cents " * 10
             if len(PRICES) > CACHE_MAX:
                 PRICES.popitem(last=False)
-        return PRICES[article]["cents"]
+        return int(PRICES[article].split()[2])
 
 
 def remember(request_id, step):

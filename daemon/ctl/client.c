@@ -115,6 +115,7 @@ static int take(const struct client *client, const char *where,
     while (out->len > 0 && out->text[out->len - 1] == '\n')
         out->len--;
     out->text[out->len] = '\0';
+    snprintf(out->next, sizeof(out->next), "%s", response->next);
     return 0;
 }
 
@@ -161,6 +162,80 @@ int client_get(const struct client *client, const char *path, struct answer *out
     }
     fetch_response_done(&response);
     return rc;
+}
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+int client_get_list(const struct client *client, const char *path, const char *name,
+                    struct list *out)
+{
+    int code;
+
+    *out = (struct list){.name = name};
+    do {
+        struct answer *page = &out->pages[out->page_count];
+
+        code = client_get(client, path, page);
+        if (code != CTL_OK)
+            return code;
+        out->page_count++;
+        path = page->next;
+    } while (strncmp(path, "/api/v1/", 8) == 0 && out->page_count < CLIENT_PAGES_MAX);
+    return CTL_OK;
+}
+
+void list_done(struct list *list)
+{
+    for (unsigned i = 0; i < list->page_count; i++)
+        answer_done(&list->pages[i]);
+    list->page_count = 0;
+}
+
+static const struct json_tree *rows_of(const struct list *list, unsigned page)
+{
+    return json_get(list->pages[page].tree, list->name);
+}
+
+size_t list_len(const struct list *list)
+{
+    size_t count = 0;
+
+    for (unsigned i = 0; i < list->page_count; i++)
+        count += json_len(rows_of(list, i));
+    return count;
+}
+
+const struct json_tree *list_at(const struct list *list, size_t index)
+{
+    for (unsigned i = 0; i < list->page_count; i++) {
+        size_t count = json_len(rows_of(list, i));
+
+        if (index < count)
+            return json_at(rows_of(list, i), index);
+        index -= count;
+    }
+    return NULL;
+}
+
+/* A page is {"name":[rows]} and nothing else: its rows are what stands between the outer brackets,
+ * taken as they came. */
+void list_put_json(const struct list *list, struct buf *out)
+{
+    bool has_row = false;
+
+    buf_printf(out, "{\"%s\":[", list->name);
+    for (unsigned i = 0; i < list->page_count; i++) {
+        const char *first = strchr(list->pages[i].text, '[');
+        const char *last = strrchr(list->pages[i].text, ']');
+
+        if (json_len(rows_of(list, i)) == 0 || !first || !last)
+            continue;
+        if (has_row)
+            buf_putc(out, ',');
+        buf_put(out, first + 1, (size_t)(last - first - 1));
+        has_row = true;
+    }
+    buf_puts(out, "]}");
 }
 
 int client_print(const struct client *client, const struct buf *out)

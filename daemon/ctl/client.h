@@ -30,13 +30,32 @@ struct answer {
     char *text; /* the JSON as it came */
     size_t len;
     struct json_tree *tree;
+    char next[512]; /* path of the page behind this one, "" = none */
 };
 
 /* GET path ("/api/v1/..."). 0, or the exit code, the reason being said on stderr. */
 int client_get(const struct client *client, const char *path, struct answer *out);
 void answer_done(struct answer *answer);
 
+/* A list of the API, page by page as the daemon cuts it. */
+#define CLIENT_PAGES_MAX 64
+
+struct list {
+    const char *name; /* of the array in each page */
+    unsigned page_count;
+    struct answer pages[CLIENT_PAGES_MAX];
+};
+
+/* As client_get, with all pages. list_done is due in any case. */
+int client_get_list(const struct client *client, const char *path, const char *name,
+                    struct list *out);
+void list_done(struct list *list);
+size_t list_len(const struct list *list);
+const struct json_tree *list_at(const struct list *list, size_t index);
 struct buf;
+/* Appends {"name":[...]}, the pages joined. */
+void list_put_json(const struct list *list, struct buf *out);
+
 /* Writes to stdout; the exit code. */
 int client_print(const struct client *client, const struct buf *out);
 

@@ -33,7 +33,20 @@ static void put_process(struct table *table, const struct json_tree *process, bo
     table_put(table, text);
 }
 
-static int print_processes(const struct client *client, const struct json_tree *processes)
+static int print_json(const struct client *client, const struct list *processes)
+{
+    struct buf out;
+    int code;
+
+    buf_init(&out, OUT_MAX);
+    list_put_json(processes, &out);
+    buf_putc(&out, '\n');
+    code = client_print(client, &out);
+    buf_done(&out);
+    return code;
+}
+
+static int print_processes(const struct client *client, const struct list *processes)
 {
     static const char *const heads[] = {"ID",    ">PID", "NAME",   "RUNTIME",  "STATE", "VERDICT",
                                         ">LIVE", ">RSS", "GROWTH", "LIMIT IN", NULL};
@@ -43,12 +56,12 @@ static int print_processes(const struct client *client, const struct json_tree *
 
     table_init(&table, heads);
     buf_init(&out, OUT_MAX);
-    for (size_t i = 0; i < json_len(processes); i++)
-        put_process(&table, json_at(processes, i), client->bytes);
+    for (size_t i = 0; i < list_len(processes); i++)
+        put_process(&table, list_at(processes, i), client->bytes);
     if (!table_print(&table, client->plain, client_colour(client), &out))
         out.failed = true;
     code = client_print(client, &out);
-    if (json_len(processes) == 0)
+    if (list_len(processes) == 0)
         fputs("leakctl ps: no process is watched; leakctl run -- CMD starts one\n", stderr);
     table_done(&table);
     buf_done(&out);
@@ -59,7 +72,7 @@ static int run_ps(const struct command *command, int argc, char **argv)
 {
     struct client client = {.command = command};
     struct option_row rows[CLIENT_ROWS];
-    struct answer answer;
+    struct list processes;
     int count, code;
 
     client_rows(&client, rows);
@@ -75,14 +88,10 @@ static int run_ps(const struct command *command, int argc, char **argv)
         fputs("leakctl ps: takes no argument; leakctl show ID shows one process\n", stderr);
         return CTL_USAGE;
     }
-    code = client_get(&client, "/api/v1/processes", &answer);
-    if (code != CTL_OK)
-        return code;
-    if (client.json)
-        code = puts(answer.text) < 0 || fflush(stdout) != 0 ? CTL_USAGE : CTL_OK;
-    else
-        code = print_processes(&client, json_get(answer.tree, "processes"));
-    answer_done(&answer);
+    code = client_get_list(&client, "/api/v1/processes", "processes", &processes);
+    if (code == CTL_OK)
+        code = client.json ? print_json(&client, &processes) : print_processes(&client, &processes);
+    list_done(&processes);
     return code;
 }
 

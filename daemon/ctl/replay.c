@@ -25,6 +25,7 @@ struct replay {
     const struct detect_profile *profile;
     struct detector detector;
     bool running; /* the interval is known */
+    double t;     /* of the newest sample */
     unsigned first_count;
     struct {
         double t;
@@ -33,20 +34,29 @@ struct replay {
     struct buf out;
 };
 
-static void put_event(struct replay *replay, double t)
+/* To a tenth of a byte: more digits would claim more than is known. */
+static void put_rate(struct json *json, const char *key, double bytes_per_s)
+{
+    char text[40];
+    int len = snprintf(text, sizeof(text), "%.1f", bytes_per_s);
+
+    json_raw(json, key, text, (size_t)len);
+}
+
+static void put_event(struct replay *replay)
 {
     struct detect_result result;
     struct json json;
-    char rate[40];
 
     detector_read(&replay->detector, &result);
-    snprintf(rate, sizeof(rate), "%.1f", result.growth.known ? result.growth.estimate : 0.0);
     json_init(&json, &replay->out);
     json_object(&json, NULL);
     json_str(&json, "file", replay->name);
-    json_double(&json, "t", t);
+    json_double(&json, "t", replay->t);
     json_str(&json, "verdict", verdict_name(result.verdict));
-    json_raw(&json, "rate", rate, strlen(rate));
+    put_rate(&json, "rate", result.growth.known ? result.growth.estimate : 0.0);
+    put_rate(&json, "lower", result.growth.known ? result.growth.lower : 0.0);
+    put_rate(&json, "upper", result.growth.known ? result.growth.upper : 0.0);
     json_object_end(&json);
     buf_putc(&replay->out, '\n');
     fwrite(replay->out.data, 1, replay->out.len, stdout);
@@ -57,8 +67,9 @@ static void push(struct replay *replay, double t, double bytes)
 {
     struct detect_sample sample = {.time_ms = (uint64_t)(t * 1000 + 0.5), .bytes = bytes};
 
+    replay->t = t;
     if (detector_push(&replay->detector, &sample))
-        put_event(replay, t);
+        put_event(replay);
 }
 
 static int compare(const void *a, const void *b)
@@ -154,6 +165,8 @@ static int replay_file(const struct detect_profile *profile, const char *path, c
     rc = read_all(fd, path, &csv, chunk);
     if (!replay.running && replay.first_count > 0)
         start(&replay);
+    if (rc == 0 && replay.running && replay.detector.verdict == VERDICT_LEAK)
+        put_event(&replay);
     if (csv.ignored > 0)
         fprintf(stderr, "leakctl replay: %s: %u columns besides t_seconds and bytes are ignored\n",
                 path, csv.ignored);
@@ -215,17 +228,21 @@ static int run_replay(const struct command *command, int argc, char **argv)
 const struct command command_replay = {
     .name = "replay",
     .summary = "run the detector over recorded series",
-    .help = "Examples:\n"
-            "  leakctl replay rss.csv\n"
-            "  leakctl replay --profile fast recorded/*.csv | grep '\"leak\"'\n"
-            "\n"
-            "usage: leakctl replay [--format csv] [--profile fast|default|strict] FILE...\n"
-            "\n"
-            "A CSV file begins with the header t_seconds,bytes; further columns are ignored.\n"
-            "Each change of verdict is one line of JSON on standard output:\n"
-            "  {\"file\":\"rss.csv\",\"t\":1216,\"verdict\":\"leak\",\"rate\":1024.5}\n"
-            "with the rate in bytes per second. The same file gives the same bytes everywhere.\n"
-            "\n"
-            "Exit: 0 all files were read; 2 one was not, which is said on standard error.\n",
+    .help =
+        "Examples:\n"
+        "  leakctl replay rss.csv\n"
+        "  leakctl replay --profile fast recorded/*.csv | grep '\"leak\"'\n"
+        "\n"
+        "usage: leakctl replay [--format csv] [--profile fast|default|strict] FILE...\n"
+        "\n"
+        "A CSV file begins with the header t_seconds,bytes; further columns are ignored.\n"
+        "Each change of verdict is one line of JSON on standard output:\n"
+        "  {\"file\":\"rss.csv\",\"t\":1216,\"verdict\":\"leak\",\"rate\":1024.5,"
+        "\"lower\":998.1,\"upper\":1050.9}\n"
+        "with the rate and its 95 % interval in bytes per second. A leak that stands at the end\n"
+        "of a file is repeated with what is known then. The same file gives the same bytes\n"
+        "everywhere.\n"
+        "\n"
+        "Exit: 0 all files were read; 2 one was not, which is said on standard error.\n",
     .run = run_replay,
 };

@@ -19,7 +19,7 @@
 
 struct show {
     const struct client *client;
-    struct answer processes;
+    struct list processes;
     struct answer sites;
     struct answer types;
     struct answer incidents;
@@ -42,17 +42,17 @@ static bool matches(const struct json_tree *process, const char *what)
 }
 
 /* By id; else by pid or name, where a living one comes before ended ones. *others counts equals. */
-static const struct json_tree *find(const struct json_tree *processes, const char *what,
+static const struct json_tree *find(const struct list *processes, const char *what,
                                     unsigned *others)
 {
     const struct json_tree *found = NULL;
 
     *others = 0;
-    for (size_t i = 0; i < json_len(processes); i++)
-        if (strcmp(json_get_str(json_at(processes, i), "id", ""), what) == 0)
-            return json_at(processes, i);
-    for (size_t i = 0; i < json_len(processes); i++) {
-        const struct json_tree *process = json_at(processes, i);
+    for (size_t i = 0; i < list_len(processes); i++)
+        if (strcmp(json_get_str(list_at(processes, i), "id", ""), what) == 0)
+            return list_at(processes, i);
+    for (size_t i = 0; i < list_len(processes); i++) {
+        const struct json_tree *process = list_at(processes, i);
 
         if (!matches(process, what) || (found && is_alive(found) && !is_alive(process)))
             continue;
@@ -292,25 +292,29 @@ static int show_process(struct show *show)
     return code;
 }
 
+static int show_found(struct show *show, const char *what)
+{
+    unsigned others;
+
+    show->process = find(&show->processes, what, &others);
+    if (!show->process) {
+        fprintf(stderr, "leakctl show: no process \"%s\"; leakctl ps lists them\n", what);
+        return CTL_NOT_FOUND;
+    }
+    if (others > 0)
+        fprintf(stderr, "leakctl show: %u more are called \"%s\"; leakctl ps has their ids\n",
+                others, what);
+    return show_process(show);
+}
+
 static int show_what(const struct client *client, const char *what)
 {
     struct show show = {.client = client};
-    unsigned others;
-    int code = client_get(client, "/api/v1/processes", &show.processes);
+    int code = client_get_list(client, "/api/v1/processes", "processes", &show.processes);
 
-    if (code != CTL_OK)
-        return code;
-    show.process = find(json_get(show.processes.tree, "processes"), what, &others);
-    if (!show.process) {
-        fprintf(stderr, "leakctl show: no process \"%s\"; leakctl ps lists them\n", what);
-        code = CTL_NOT_FOUND;
-    } else {
-        if (others > 0)
-            fprintf(stderr, "leakctl show: %u more are called \"%s\"; leakctl ps has their ids\n",
-                    others, what);
-        code = show_process(&show);
-    }
-    answer_done(&show.processes);
+    if (code == CTL_OK)
+        code = show_found(&show, what);
+    list_done(&show.processes);
     answer_done(&show.sites);
     answer_done(&show.types);
     answer_done(&show.incidents);

@@ -2,57 +2,76 @@
 #include "daemon/detect/candidate.h"
 
 #include <math.h>
-#include <stddef.h>
 
 #include "daemon/detect/ladder.h"
+#include "daemon/detect/past.h"
 #include "daemon/detect/profile.h"
-
-/* Below so many increments a median says nothing. */
-#define INCREMENTS_MIN 4
-
-static double median(double *values, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        double value = values[i];
-        size_t j = i;
-
-        for (; j > 0 && values[j - 1] > value; j--)
-            values[j] = values[j - 1];
-        values[j] = value;
-    }
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
-/* Median increment, per base block, of the blocks of a larger scale that lie before the window.
- * A median of increments, not a slope: one step long ago must not look like growth. */
-static bool rate_before_at(const struct detector *detector, unsigned scale, unsigned larger,
-                           double *rate)
-{
-    const struct detect_ring *ring;
-    double increments[DETECT_BLOCKS];
-    unsigned skip = DETECT_BLOCKS >> (larger - scale);
-    size_t n = 0;
-
-    if (larger >= DETECT_SCALES)
-        return false;
-    ring = &detector->rings[larger];
-    for (unsigned back = skip; back + 1 < DETECT_BLOCKS && back + 1 < ring->blocks; back++)
-        increments[n++] = ladder_at(ring, back) - ladder_at(ring, back + 1);
-    if (n < INCREMENTS_MIN)
-        return false;
-    *rate = median(increments, n) / (double)(1u << larger);
-    return true;
-}
-
-static bool rate_before(const struct detector *detector, unsigned scale, double *rate)
-{
-    return rate_before_at(detector, scale, scale + 2, rate) ||
-           rate_before_at(detector, scale, scale + 1, rate);
-}
 
 static double blocks_of(const struct detector *detector, double seconds)
 {
     return seconds * 1000 / detector->block_ms;
+}
+
+/* 1 for a window that only just passes, less for a straight one. */
+static double doubt_of(const struct detect_ring *ring)
+{
+    const struct detect_rules *r = &detect_rules;
+    double doubt = (r->sure_z - ring->z) / (r->sure_z - r->doubt_z);
+
+    return r->sure_share + fmin(fmax(doubt, 0), 1) * (1 - r->sure_share);
+}
+
+/* Growth that is on its way to an end: slower than before, and the window does not show that the
+ * slowing is over. */
+static bool is_slowing(const struct detector *detector, unsigned scale, double rate, double before)
+{
+    double age = detector->closed - detector->born;
+
+    return before > detect_rules.slowed_share * rate &&
+           (ladder_window(scale) < age / 2 ||
+            detector->rings[scale].even < detect_rules.straight_even);
+}
+
+/* Time to add a share of the level. */
+static double need_for_gain(const struct detector *detector, const struct candidate *candidate,
+                            double share)
+{
+    return fmin(blocks_of(detector, detector->profile->wait_gain_max_s),
+                share * detector->level / candidate->rate);
+}
+
+/* Time until it is clear that the level does not just return to where it has been: when it is above
+ * that, or when it has risen for longer than it fell. */
+static double need_above_summit(const struct detector *detector, const struct candidate *candidate,
+                                double share)
+{
+    struct past_summit summit = past_summit(detector, candidate->scale);
+    double missing = summit.level * (1 + share) - detector->level;
+    double fell = summit.blocks_ago - candidate->lasted;
+
+    if (missing <= 0)
+        return 0;
+    return fmin(candidate->lasted + missing / candidate->rate,
+                detect_rules.return_share * fmax(fell, 0));
+}
+
+static double need_for_pace(const struct detector *detector, unsigned scale)
+{
+    const struct detect_rules *r = &detect_rules;
+
+    if (ladder_window(scale) < blocks_of(detector, r->slow_window_s))
+        return 0;
+    return blocks_of(detector, ladder_is_straight(&detector->rings[scale]) ? r->straight_wait_s
+                                                                           : r->slow_wait_s);
+}
+
+static double need_by_history(const struct detector *detector, unsigned scale)
+{
+    double longest = detector->climb.longest;
+
+    if (ladder_window(scale) >= detect_rules.history_windows * longest)
+        return 0;
+    return detect_rules.history_waits * longest;
 }
 
 static double need_near_limit(const struct detector *detector, double rate, double need)
@@ -65,35 +84,26 @@ static double need_near_limit(const struct detector *detector, double rate, doub
     return fmax(blocks_of(detector, detect_rules.limit_wait_s), fmin(need, room / rate / 2));
 }
 
-static double need_by_history(const struct detector *detector, double window, double need)
-{
-    double longest = detector->climb.longest;
-
-    if (window >= detect_rules.history_windows * longest)
-        return need;
-    return fmax(need, detect_rules.history_waits * longest);
-}
-
-/* How long growth of this rate must last. */
-static double need_of(const struct detector *detector, unsigned scale, double rate)
+static double need_of(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_profile *p = detector->profile;
+    unsigned scale = candidate->scale;
     double age = detector->closed - detector->born;
-    double window = ladder_window(scale);
+    double share = p->wait_gain_share * doubt_of(&detector->rings[scale]);
     double before;
-    bool has_before = rate_before(detector, scale, &before);
-    bool is_late = has_before && before < detect_rules.late_share * rate;
+    bool has_before = past_rate(detector, scale, &before);
+    bool is_late = has_before && before < detect_rules.late_share * candidate->rate;
     double need = blocks_of(detector, is_late ? p->wait_late_s : p->wait_s);
 
-    if (has_before && before > detect_rules.slowed_share * rate && window < age / 2)
+    if (has_before && is_slowing(detector, scale, candidate->rate, before))
         return INFINITY;
+    need = fmax(need, p->wait_samples * detector->step_ms / detector->block_ms);
     need = fmax(need, fmin(blocks_of(detector, p->wait_age_max_s), p->wait_age_share * age));
-    need = fmax(need, fmin(blocks_of(detector, p->wait_gain_max_s),
-                           p->wait_gain_share * detector->level / rate));
-    if (window >= blocks_of(detector, detect_rules.slow_window_s))
-        need = fmax(need, blocks_of(detector, detect_rules.slow_wait_s));
-    need = need_by_history(detector, window, need);
-    return need_near_limit(detector, rate, need);
+    need = fmax(need, need_for_gain(detector, candidate, share));
+    need = fmax(need, need_above_summit(detector, candidate, share));
+    need = fmax(need, need_for_pace(detector, scale));
+    need = fmax(need, need_by_history(detector, scale));
+    return need_near_limit(detector, candidate->rate, need);
 }
 
 bool candidate_find(const struct detector *detector, struct candidate *out)
@@ -111,7 +121,7 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     out->rate = ring->slope;
     out->window = ladder_window(scale);
     out->lasted = out->window * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS);
-    out->need = need_of(detector, scale, out->rate);
+    out->need = need_of(detector, out);
     return true;
 }
 
@@ -143,9 +153,7 @@ bool candidate_is_leak(const struct detector *detector, const struct candidate *
 
 bool candidate_is_suspect(const struct detector *detector, const struct candidate *candidate)
 {
-    double longest = detector->climb.longest;
-
     return candidate->passes >= detect_rules.suspect_passes &&
-           (candidate->lasted >= longest ||
-            candidate->window >= detect_rules.history_windows * longest);
+           candidate->lasted >= detect_rules.suspect_share * candidate->need &&
+           newest_quarter_grows(detector, candidate);
 }

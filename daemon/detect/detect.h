@@ -109,4 +109,11 @@ struct trend {
 
 bool trend_fit(const double *y, size_t n, double noise_variance, struct trend *out);
 
+/*
+ * The same for a walk: a series whose steps are independent, as the live bytes of a sampled site
+ * are. The slope is the mean step; step_variance is what is known of one step's variance beforehand
+ * (period * bytes gained a step), a floor to what the steps show. False when n is out of range.
+ */
+bool drift_fit(const double *y, size_t n, double step_variance, struct trend *out);
+
 #endif

@@ -9,14 +9,11 @@
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
 #include "daemon/detect/stat.h"
-#include "daemon/detect/trend.h"
 #include "daemon/detect/verdict.h"
 
 /* Shorter blocks would see the wake-up rhythm of garbage collectors. */
-#define BLOCK_MIN_MS 8000
-#define STEP_MAX_MS  (15u * 60 * 1000) /* a day's half hours must be seen */
-/* A calm series shows its growth over half an hour: long enough to be steady, still news. */
-#define CALM_SCALE         4
+#define BLOCK_MIN_MS       8000
+#define STEP_MAX_MS        (15u * 60 * 1000) /* a day's half hours must be seen */
 #define RESTART_BLOCKS_MIN 8
 
 _Static_assert(sizeof(struct detector) <= 1600, "the budget of a series");
@@ -127,63 +124,4 @@ bool detector_push(struct detector *detector, const struct detect_sample *sample
     if (detector->open_min <= 0 || bytes < detector->open_min)
         detector->open_min = bytes;
     return detector->verdict != before;
-}
-
-/* The window that the figures are read from; false while none is full. */
-static bool reading_scale(const struct detector *detector, unsigned *scale)
-{
-    bool decided = detector->verdict == VERDICT_SUSPECT || detector->verdict == VERDICT_LEAK;
-
-    if (!ladder_is_full(detector, 0))
-        return false;
-    *scale = decided && detector->scale < DETECT_SCALES ? detector->scale : CALM_SCALE;
-    while (!ladder_is_full(detector, *scale))
-        --*scale;
-    return true;
-}
-
-static void read_fit(const struct detector *detector, unsigned scale, struct detect_result *out)
-{
-    double per_s = 1000.0 / detector->block_ms / (double)(1u << scale);
-    uint64_t block_ms = (uint64_t)detector->block_ms << scale;
-    uint64_t to_block = (uint64_t)detector->rings[scale].blocks << scale;
-    struct trend_shape shape;
-    double half_width;
-
-    ladder_measure(detector, scale, &shape);
-    half_width = trend_half_width(&shape, DETECT_BLOCKS) * per_s;
-    out->growth.known = true;
-    out->growth.estimate = shape.line.slope_per_step * per_s;
-    out->growth.lower = out->growth.estimate - half_width;
-    out->growth.upper = out->growth.estimate + half_width;
-    out->z = shape.line.z;
-    out->passes = detector->rings[scale].passes;
-    out->has_fit = true;
-    out->fit_to_ms = detector->start_ms + (detector->born + to_block) * detector->block_ms;
-    out->fit_from_ms = out->fit_to_ms - DETECT_BLOCKS * block_ms;
-    out->fit_bytes = shape.line.intercept;
-}
-
-/* Growth seen only from day to day has no line; its interval are its extremes. */
-static void read_day(const struct detector *detector, struct detect_result *out)
-{
-    out->growth.estimate = detector->rate * 1000.0 / detector->block_ms;
-    out->growth.lower = detector->day.gain_min / 86400.0;
-    out->growth.upper = detector->day.gain_max / 86400.0;
-    out->has_fit = false;
-}
-
-void detector_read(const struct detector *detector, struct detect_result *out)
-{
-    unsigned scale;
-
-    memset(out, 0, sizeof(*out));
-    out->verdict = (enum verdict)detector->verdict;
-    out->changed_ms = detector->changed_ms;
-    out->since_ms = detector->since_ms;
-    if (!reading_scale(detector, &scale))
-        return;
-    read_fit(detector, scale, out);
-    if (detector->verdict == VERDICT_LEAK && detector->scale == DETECT_SCALES)
-        read_day(detector, out);
 }

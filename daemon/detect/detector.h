@@ -18,7 +18,8 @@ struct detect_ring {
     uint32_t blocks;          /* closed so far */
     float slope;              /* bytes per base block */
     float se;
-    float z;
+    float z;         /* of slope / error, the residuals taken for independent */
+    float even;      /* the slowest quarter's growth, of the fastest's */
     uint16_t passes; /* in a row */
     uint16_t fails;  /* in a row */
 };

@@ -23,6 +23,11 @@ double ladder_window(unsigned scale)
     return (double)(DETECT_BLOCKS << scale);
 }
 
+bool ladder_is_straight(const struct detect_ring *ring)
+{
+    return ring->z >= detect_rules.sure_z && ring->even >= detect_rules.straight_even;
+}
+
 static double noise_variance(const struct detector *detector, double level)
 {
     double quantum = detect_rules.quantum_bytes + detect_rules.quantum_share * level;
@@ -46,29 +51,38 @@ void ladder_measure(const struct detector *detector, unsigned scale, struct tren
     trend_measure(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), out);
 }
 
-static double z_needed(const struct detector *detector, unsigned scale)
+static double z_needed(const struct detector *detector)
 {
-    double z = scale < DETECT_SHORT_SCALES ? detector->profile->z_short : detector->profile->z;
+    double z = detector->profile->z;
 
     return detector->multiplicity > 0 ? sqrt(z * z + detector->multiplicity) : z;
 }
 
-static bool is_steady(const struct trend_shape *shape)
+static bool is_saturating(const struct trend_shape *shape)
 {
-    const struct detect_rules *r = &detect_rules;
-
-    if (shape->gap_min <= 0 || shape->gap_min < r->gap_ratio * shape->gap_max ||
-        shape->gap[2] < r->gap_fade * shape->gap[0])
-        return false;
-    return shape->bend_t >= r->bend_t || shape->gap[2] >= r->bend_fade * shape->gap[0];
+    return shape->bend_t < detect_rules.bend_t &&
+           shape->gap[2] < detect_rules.bend_fade * shape->gap[0];
 }
 
-static bool window_passes(const struct detector *detector, unsigned scale, double first,
+static bool is_beginning(const struct trend_shape *shape)
+{
+    return shape->bend_t > detect_rules.rise_t &&
+           shape->gap[0] < detect_rules.rise_start * shape->gap[2];
+}
+
+static bool is_even(const struct trend_shape *shape)
+{
+    return shape->gap_min > 0 && shape->gap_min >= detect_rules.gap_ratio * shape->gap_max &&
+           shape->gap[2] >= detect_rules.gap_fade * shape->gap[0];
+}
+
+static bool window_passes(const struct detector *detector, double first,
                           const struct trend_shape *shape)
 {
     double gain = DETECT_BLOCKS * shape->line.slope_per_step;
 
-    return shape->line.z >= z_needed(detector, scale) && is_steady(shape) &&
+    return shape->z_plain >= z_needed(detector) && is_even(shape) && !is_saturating(shape) &&
+           !is_beginning(shape) &&
            gain >= fmax(detect_rules.gain_share * first, detect_rules.gain_bytes);
 }
 
@@ -88,7 +102,7 @@ static void ring_test(struct detector *detector, unsigned scale)
 
     window_copy(ring, y);
     trend_measure_quick(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
-    if (window_passes(detector, scale, y[0], &shape)) {
+    if (window_passes(detector, y[0], &shape)) {
         count(&ring->passes, &ring->fails);
     } else {
         climb_check_flat(detector, scale);
@@ -96,7 +110,8 @@ static void ring_test(struct detector *detector, unsigned scale)
     }
     ring->slope = (float)(shape.line.slope_per_step / blocks);
     ring->se = (float)(shape.line.se_per_step / blocks);
-    ring->z = (float)shape.line.z;
+    ring->z = (float)shape.z_plain;
+    ring->even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
 }
 
 static void ring_put(struct detector *detector, unsigned scale, float min)

@@ -19,6 +19,8 @@ bool ladder_is_full(const struct detector *detector, unsigned scale);
 /* The newest block of a ring is at(ring, 0), the one before at(ring, 1). */
 float ladder_at(const struct detect_ring *ring, unsigned back);
 double ladder_window(unsigned scale); /* base blocks */
+/* The newest window of the ring leaves no doubt that it is a line. */
+bool ladder_is_straight(const struct detect_ring *ring);
 
 /* The line through the window of a scale, with its quantile; the ring must be full. */
 void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out);

@@ -7,47 +7,53 @@
 #include "daemon/detect/detect.h"
 
 /*
- * z: on 14 scales a series is tested some 10,000 times a day; z = 5 (one in 3.5 million each)
- * leaves room for residuals that are heavier than normal. Strict asks 6 of the short windows,
- * where one burst is many blocks.
+ * z: how straight the growth is, as the standard normal value of slope / error when the residuals
+ * are taken for independent. They are not, and a window of 16 cannot tell by how much: its own
+ * lag-1 correlation scatters by 0.25, and to correct by it refuses real stairs and lets random
+ * walks through. So the bar itself is one that a random walk does not clear: in 20 million windows
+ * of walks four in a row were steady (below) and above z = 5, 6, 7 some 850, 460, 80 times a
+ * million, of noise with correlation 0.8 between blocks 48, 6, 0.2 times, and the waits below ask
+ * for more. z = 5.5, 6 and 6.5 are correlations of 0.962, 0.970 and 0.979; so many need six even
+ * steps or more.
  *
  * passes in a row: the window moves on by a block each time, so four need a quarter of new data;
  * the first windows of a start look straight by chance too often. Fast makes do with two.
  *
  * wait: the least time of steady growth. Fills and warm-ups of services last minutes: ten of them
  * are the price of default. late: growth that begins after a quiet time is more often a phase of
- * work than growth from the start, so twice that.
+ * work than growth from the start, so twice that. samples: a shape is not known from a handful of
+ * points, and who looks once a minute looks at hours: at 1 s it is less than the other waits.
  *
  * age: what has run for days may be watched for an hour. gain: slow growth may be watched until it
  * has added this share of the level, because before nobody is harmed; at most half a day (a day).
  */
 static const struct detect_profile profiles[] = {
     {.name = "fast",
-     .z = 4.5,
-     .z_short = 5,
+     .z = 5.5,
      .leak_passes = 2,
      .wait_s = 120,
      .wait_late_s = 240,
+     .wait_samples = 90,
      .wait_age_share = 0.1,
      .wait_age_max_s = 600,
      .wait_gain_share = 0.05,
      .wait_gain_max_s = 12 * 3600},
     {.name = "default",
-     .z = 5,
-     .z_short = 5,
+     .z = 6,
      .leak_passes = 4,
      .wait_s = 600,
      .wait_late_s = 1200,
+     .wait_samples = 120,
      .wait_age_share = 0.2,
      .wait_age_max_s = 3600,
      .wait_gain_share = 0.12,
      .wait_gain_max_s = 12 * 3600},
     {.name = "strict",
-     .z = 5,
-     .z_short = 6,
+     .z = 6.5,
      .leak_passes = 4,
      .wait_s = 1200,
      .wait_late_s = 1800,
+     .wait_samples = 240,
      .wait_age_share = 0.33,
      .wait_age_max_s = 7200,
      .wait_gain_share = 0.4,
@@ -59,16 +65,29 @@ const struct detect_rules detect_rules = {
      * least half the first: no step, no plateau. */
     .gap_ratio = 0.5,
     .gap_fade = 0.5,
-    /* Saturating: a bend downwards that also shows in the quarters. One straight window in fourteen
+    /* Saturating: a bend downwards that also shows in the quarters. One straight window in thirteen
      * bends so by chance, and then the next one decides. */
     .bend_t = -1.5,
     .bend_fade = 0.95,
+    /* Beginning: a plain bend upwards is a window that holds the start of the growth, or a load
+     * that picks up. The smaller window within the growth says how long it has really lasted. */
+    .rise_t = 3,
+    .rise_start = 0.7,
     /* Growth worth a word: 1 % of where the window began, and more than an arena or two. */
     .gain_share = 0.01,
     .gain_bytes = 256 * 1024,
     /* The error of a figure counted in pages, or in blocks of a large heap. */
     .quantum_bytes = 4096,
     .quantum_share = 1e-5,
+    /* What a process leaks it leaks straight: z = 8.5 is a correlation of 0.995. So straight a
+     * window must have added only a quarter of the share that one at z = 7 must, where daily loads
+     * and walks end. Straight in its quarters too: the slowest has 0.9 of the fastest. */
+    .doubt_z = 7,
+    .sure_z = 8.5,
+    .sure_share = 0.25,
+    .straight_even = 0.9,
+    /* A load that returns does so in about the time it took to go. */
+    .return_share = 2,
     /* Against the time before the window: below 0.4 of the rate growth has begun late, above 1.2
      * it has been faster and is on its way to an end. */
     .late_share = 0.4,
@@ -78,16 +97,28 @@ const struct detect_rules detect_rules = {
     .history_waits = 3,
     .history_windows = 6,
     /* Growth that only a window of hours shows has the pace of a day, and a day's load rises for
-     * half of it, straight for ten hours at most: it must outlast that. */
+     * half of it, straight for ten hours at most: it must outlast that. The middle of a sine is
+     * straight to 0.9 for less than six hours. */
     .slow_window_s = 4 * 3600,
     .slow_wait_s = 10 * 3600,
+    .straight_wait_s = 6.5 * 3600,
+    /* The interval of the rate, beside noise: the quarters of a window differ by so much, and
+     * beyond it by more; no program's rate is steady to better than 4 %; and a day's load that
+     * moves the level by 30 % moves it at its steepest by a rate that may be all there is, until a
+     * window is straight or a day long. By these 95 % of the generated leaks' intervals hold the
+     * true rate. */
+    .change_share = 1.3,
+    .rate_error = 0.04,
+    .day_swing = 0.3,
     /* When waiting would use up the memory: half of the time that is left, but two minutes. */
     .limit_share = 0.9,
     .limit_wait_s = 120,
     /* Growth that passed twice and ended was an episode; one odd block is none. A suspicion has
-     * a quarter of a window in favour of it. */
+     * a quarter of a window in favour of it, and most of the wait: who is asked to look closer
+     * twice a day for nothing stops looking. */
     .episode_passes = 2,
     .suspect_passes = 4,
+    .suspect_share = 0.6,
     /* The newest quarter must still grow at half the rate. */
     .quarter_share = 0.5,
     /* It has ended: the newer half is flat against the rate and the whole is weaker, or there is

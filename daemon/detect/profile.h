@@ -7,10 +7,10 @@
 struct detect_profile {
     const char *name;
     double z;
-    double z_short; /* on scales below DETECT_SHORT_SCALES */
     unsigned leak_passes;
     double wait_s;
     double wait_late_s;
+    double wait_samples;
     double wait_age_share;
     double wait_age_max_s;
     double wait_gain_share;
@@ -23,20 +23,32 @@ struct detect_rules {
     double gap_fade;
     double bend_t;
     double bend_fade;
+    double rise_t;
+    double rise_start;
     double gain_share;
     double gain_bytes;
     double quantum_bytes;
     double quantum_share;
+    double doubt_z;
+    double sure_z;
+    double sure_share;
+    double straight_even;
+    double return_share;
     double late_share;
     double slowed_share;
     double history_waits;
     double history_windows;
     double slow_window_s;
     double slow_wait_s;
+    double straight_wait_s;
+    double change_share;
+    double rate_error;
+    double day_swing;
     double limit_share;
     double limit_wait_s;
     unsigned episode_passes;
     unsigned suspect_passes;
+    double suspect_share;
     double quarter_share;
     double flat_share;
     double weak_share;
@@ -51,8 +63,6 @@ struct detect_rules {
     double day_step_share;
     unsigned day_run;
 };
-
-#define DETECT_SHORT_SCALES 3
 
 extern const struct detect_rules detect_rules;
 

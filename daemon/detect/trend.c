@@ -94,26 +94,28 @@ static double variance_inflation(const struct fit *fit)
     return (1 + phi) / (1 - phi);
 }
 
+static double normal_of(double slope, double se, double freedom)
+{
+    if (se > 0)
+        return stat_normal_of_t(slope / se, freedom);
+    return slope > 0 ? INFINITY : slope < 0 ? -INFINITY : 0;
+}
+
+/* The bend is measured against plain noise, as z_plain is: correlation would hide the curve that
+ * causes it. */
 static void fit_errors(const struct fit *fit, double noise_variance, struct trend_shape *out)
 {
     double n = (double)fit->n;
-    double inflation = variance_inflation(fit);
-    double freedom = fmax(FREEDOM_MIN, n / inflation - 2);
     double variance = (fit->square_rest + n * noise_variance) / (n - 2);
     double variance_bend = (fit->square_rest_bend + n * noise_variance) / (n - 3);
 
     out->line.slope_per_step = fit->slope;
     out->line.intercept = fit->mean - fit->slope * fit->middle;
-    out->line.se_per_step = sqrt(variance * inflation / fit->sxx);
-    out->line.t_quantile = freedom; /* replaced by trend_measure */
+    out->line.se_per_step = sqrt(variance * variance_inflation(fit) / fit->sxx);
+    out->line.t_quantile = 0;
     out->line.z = 0;
-    out->bend_t = 0;
-    if (variance > 0)
-        out->line.z = stat_normal_of_t(fit->slope / out->line.se_per_step, freedom);
-    else if (fit->slope != 0)
-        out->line.z = fit->slope > 0 ? INFINITY : -INFINITY;
-    if (variance_bend > 0)
-        out->bend_t = fit->bend / sqrt(variance_bend * inflation / fit->suu);
+    out->z_plain = normal_of(fit->slope, sqrt(variance / fit->sxx), n - 2);
+    out->bend_t = variance_bend > 0 ? fit->bend / sqrt(variance_bend / fit->suu) : 0;
 }
 
 static void fit_quarters(const struct fit *fit, struct trend_shape *out)
@@ -135,29 +137,31 @@ static void fit_quarters(const struct fit *fit, struct trend_shape *out)
     out->gap_max = fmax(out->gap[0], fmax(out->gap[1], out->gap[2]));
 }
 
+static void measure(struct fit *fit, double noise_variance, struct trend_shape *out)
+{
+    fit_line(fit);
+    fit_bend(fit);
+    fit_rest(fit);
+    fit_errors(fit, noise_variance, out);
+    fit_quarters(fit, out);
+}
+
 void trend_measure_quick(const double *y, size_t n, double noise_variance, struct trend_shape *out)
 {
     struct fit fit = {.y = y, .n = n};
 
-    fit_line(&fit);
-    fit_bend(&fit);
-    fit_rest(&fit);
-    fit_errors(&fit, noise_variance, out);
-    fit_quarters(&fit, out);
+    measure(&fit, noise_variance, out);
 }
 
 void trend_measure(const double *y, size_t n, double noise_variance, struct trend_shape *out)
 {
-    trend_measure_quick(y, n, noise_variance, out);
-    out->line.t_quantile = stat_t_quantile(out->line.t_quantile);
-}
+    struct fit fit = {.y = y, .n = n};
+    double freedom;
 
-double trend_half_width(const struct trend_shape *shape, size_t n)
-{
-    double noise = shape->line.t_quantile * shape->line.se_per_step;
-    double change = (shape->gap_max - shape->gap_min) / ((double)n / 4);
-
-    return sqrt(noise * noise + change * change);
+    measure(&fit, noise_variance, out);
+    freedom = fmax(FREEDOM_MIN, (double)n / variance_inflation(&fit) - 2);
+    out->line.z = normal_of(out->line.slope_per_step, out->line.se_per_step, freedom);
+    out->line.t_quantile = stat_t_quantile(freedom);
 }
 
 bool trend_fit(const double *y, size_t n, double noise_variance, struct trend *out)

@@ -14,17 +14,14 @@ struct trend_shape {
     double gap[3]; /* differences of the means of neighbouring quarters */
     double gap_min;
     double gap_max;
-    double bend_t; /* t of the second order term: below 0 the growth slows down */
+    double z_plain; /* line.z, were the residuals independent */
+    double bend_t;  /* t of the second order term: below 0 the growth slows down */
 };
 
 /* trend_fit with the shape; n a multiple of 4. noise_variance is the least one believed. */
 void trend_measure(const double *y, size_t n, double noise_variance, struct trend_shape *out);
 
-/* Does not compute the quantile: for the path of every sample. */
+/* Leaves line.z and the quantile at 0: for the path of every sample. */
 void trend_measure_quick(const double *y, size_t n, double noise_variance, struct trend_shape *out);
-
-/* Of the 95 % interval of the growth, per step. Noise is one part of it; the other is that the rate
- * itself changes, with load and in bursts, by as much as the quarters of the window differ. */
-double trend_half_width(const struct trend_shape *shape, size_t n);
 
 #endif

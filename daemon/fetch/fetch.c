@@ -274,12 +274,28 @@ static void describe_failure(const struct transfer *transfer, CURLcode code,
     } else if (code == CURLE_COULDNT_CONNECT && os_error > 0) {
         out->error = (int)-os_error;
         snprintf(out->message, sizeof(out->message),
-                 "cannot connect to %s: %s; check that it runs and listens", transfer->place,
-                 strerror((int)os_error));
+                 "cannot connect to %s: %s; check that %s", transfer->place,
+                 strerror((int)os_error),
+                 os_error == EACCES ? "you may (the socket's mode and group say who)"
+                                    : "it runs and listens");
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
         snprintf(out->message, sizeof(out->message), "%s did not answer within %.1f s",
                  transfer->place, (double)transfer->timeout_ms / 1000);
     }
+}
+
+/* A list's next page: "<target>; rel="next"", the only kind of Link that leakd gives. */
+static void read_next(CURL *easy, char out[FETCH_NEXT_MAX])
+{
+    struct curl_header *link;
+    const char *end;
+
+    if (curl_easy_header(easy, "Link", 0, CURLH_HEADER, -1, &link) != CURLHE_OK ||
+        link->value[0] != '<' || !strstr(link->value, "rel=\"next\""))
+        return;
+    end = strchr(link->value, '>');
+    if (end && end - link->value - 1 < FETCH_NEXT_MAX)
+        snprintf(out, FETCH_NEXT_MAX, "%.*s", (int)(end - link->value - 1), link->value + 1);
 }
 
 /* body stays the transfer's. */
@@ -293,6 +309,7 @@ static void read_response(struct transfer *transfer, CURLcode code, struct fetch
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &out->status);
     curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    read_next(transfer->easy, out->next);
     out->elapsed_ms = (uint64_t)elapsed_us / 1000;
     /* An hour-long or a broken wish is bounded by who waits; here only overflow is. */
     if (retry_after_s > 0 && retry_after_s < INT32_MAX)

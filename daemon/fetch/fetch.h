@@ -13,6 +13,8 @@
 
 #include <uv.h>
 
+#define FETCH_NEXT_MAX 512
+
 struct fetch_request {
     const char *method; /* "GET", "POST" */
     const char *url;
@@ -34,6 +36,7 @@ struct fetch_response {
     size_t body_len;
     bool truncated;          /* there was more */
     uint64_t retry_after_ms; /* from Retry-After, 0 = none */
+    char next[FETCH_NEXT_MAX]; /* target of the Link header whose rel is next, "" = none */
     uint64_t elapsed_ms;
 };
 

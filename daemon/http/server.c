@@ -27,6 +27,9 @@
 #define READ_MS_MAX       30000  /* a request has to be whole by then, however it drips */
 #define SEND_MS_MAX       120000 /* and its answer has to be gone */
 #define LAST_WORDS_MS     10000  /* for a client that was let go to read that */
+/* After it was out of descriptors libmicrohttpd takes its listening socket back in only in the run
+ * that follows the one in which a connection ended, and nothing else may ever call for that run. */
+#define IDLE_RUN_MS 1000
 #define REST_MS           100
 #define WARN_AGAIN_MS     60000
 #define CONNECTION_MEMORY (32u << 10)
@@ -91,10 +94,9 @@ static void pump(struct server *server)
     MHD_run(server->daemon);
     if (server->is_resting)
         return; /* the timer has to end that */
-    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
-        uv_timer_start(&server->timer, on_timer, timeout_ms, 0);
-    else
-        uv_timer_stop(&server->timer);
+    if (MHD_get_timeout(server->daemon, &timeout_ms) != MHD_YES || timeout_ms > IDLE_RUN_MS)
+        timeout_ms = IDLE_RUN_MS;
+    uv_timer_start(&server->timer, on_timer, timeout_ms, 0);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events);

@@ -221,7 +221,7 @@ void view_frozen_site(struct json *json, const char *key, const struct frozen_si
     json_str(json, "id", site->id);
     json_str(json, "fingerprint", site->fingerprint);
     json_str(json, "kind", frozen_kind(site));
-    json_str(json, "verdict", verdict_name(site->growth.known ? VERDICT_LEAK : VERDICT_LEARNING));
+    json_str(json, "verdict", verdict_name(site->verdict));
     view_growth(json, "growth_bytes_per_s", &site->growth);
     json_u64(json, "live_bytes", site->live_bytes);
     json_u64(json, "live_count", site->live_count);

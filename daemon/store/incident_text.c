@@ -75,6 +75,7 @@ static void put_site(struct json *json, const struct frozen_site *site)
     json_object(json, NULL);
     json_str(json, "id", site->id);
     json_str(json, "fingerprint", site->fingerprint);
+    json_str(json, "verdict", verdict_name(site->verdict));
     put_growth(json, "growth", &site->growth);
     json_u64(json, "live_bytes", site->live_bytes);
     json_u64(json, "live_count", site->live_count);
@@ -275,6 +276,8 @@ static void get_site(const struct json_tree *tree, struct frozen_site *out, int 
 
     get_text(tree, "id", out->id, sizeof(out->id));
     get_text(tree, "fingerprint", out->fingerprint, sizeof(out->fingerprint));
+    out->verdict =
+        (enum verdict)get_choice(tree, "verdict", name_of_verdict, VERDICT_RESOLVED + 1);
     out->growth = get_growth(tree, "growth");
     out->live_bytes = get_u64(tree, "live_bytes");
     out->live_count = get_u64(tree, "live_count");

@@ -183,6 +183,7 @@ struct frozen_frame {
 struct frozen_site {
     char id[24];
     char fingerprint[17];
+    enum verdict verdict;
     struct growth growth;
     uint64_t live_bytes;
     uint64_t live_count;

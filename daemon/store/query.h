@@ -19,12 +19,20 @@ const struct incident *query_incident(const struct store *store, const char *id)
 
 enum query_order { ORDER_GROWTH, ORDER_LIVE, ORDER_RATE };
 
-/* Up to max sites (types) of the process, best first. Growth: by the lower end of the interval of
- * those whose growth is known, then live bytes. Rate: bytes allocated since the start. */
+/* Up to max sites (types) of the process, best first. Growth: what still grows stands first, by what
+ * it has gained at least since it is looked at (points); then the rest by what it gained, then by
+ * live bytes. Rate: bytes allocated since the start. */
 size_t query_sites(const struct process *process, enum query_order order, const struct site **out,
                    size_t max);
 size_t query_types(const struct process *process, enum query_order order, const struct type **out,
                    size_t max);
+
+/* Live bytes gained since the site (type) has points; 0 without. May be negative. */
+double site_gain_bytes(const struct site *site);
+double type_gain_bytes(const struct type *type);
+
+/* True when the last third of the points still rises at a fair part of their whole rate. */
+bool points_still_gain(const struct points *points);
 
 /* Live bytes and count of a site: alloc minus free, never below 0. */
 uint64_t site_live_bytes(const struct site *site);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where a growing process grows. Sites and types are sampled figures: one sample stands for a
- * period of P bytes, so a site of L live bytes has a variance of P * L from sampling alone, and
- * below some 25 surviving samples nothing can be said for certain. Hundreds of sites are tested at
- * once, so the bar rises with their number.
+ * period of P bytes, so a gain of G bytes has a variance of P * G from sampling alone, and below
+ * some 25 surviving samples nothing can be said for certain. What leaks stays, so the error of one
+ * step stays too: growth is the drift of a walk. Hundreds of sites are tested at once, so the bar
+ * rises with their number.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -18,28 +19,24 @@
 #define SAMPLES_MIN 25.0
 #define POINTS_MIN  8u
 #define STEP_MS     1000u
-/* In the last third of its ring a site must still gain at this part of its whole rate: what filled
- * up and stopped is a cache. */
-#define STILL_GROWING 0.35
-#define TOP_LOOKED_AT 32
 
 /* A site or a type, seen alike. */
 struct grower {
     struct points *points;
     enum verdict *verdict;
     struct growth *growth;
-    double live_bytes;
+    double gain_bytes;
 };
 
 static struct grower grower_of_site(struct site *site)
 {
     return (struct grower){site->recent, &site->verdict, &site->growth,
-                           (double)site_live_bytes(site)};
+                           site_gain_bytes(site)};
 }
 
 static struct grower grower_of_type(struct type *type)
 {
-    return (struct grower){type->recent, &type->verdict, &type->growth, (double)type->live_bytes};
+    return (struct grower){type->recent, &type->verdict, &type->growth, type_gain_bytes(type)};
 }
 
 static void note(struct points **points, uint64_t now_mono_ms, double live_bytes, bool from_start)
@@ -71,33 +68,31 @@ void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_sta
     }
 }
 
-static double gain(const struct points *points, double live_bytes)
+/* No site leaks in a process that does not, or not yet for sure. */
+static bool verdict_is_leak(enum verdict verdict)
 {
-    return points && points->count > 0 ? live_bytes - (double)points->values[0] : 0;
+    return verdict == VERDICT_LEAK || verdict == VERDICT_FRAGMENTATION;
 }
 
-double site_gain_bytes(const struct site *site)
+/*
+ * A site that does less of the process's growth is not what is to be mended first, and may be quite
+ * innocent: CPython recycles freed dicts, floats and lists through free lists without asking the
+ * allocator, so that an object which leaks may carry the stack of one that was given back.
+ */
+#define BLAME_SHARE 0.1
+
+static bool is_small_part(const struct process *process, const struct growth *growth)
 {
-    return gain(site->recent, (double)site_live_bytes(site));
+    return process->growth.known && growth->estimate < BLAME_SHARE * process->growth.estimate;
 }
 
-double type_gain_bytes(const struct type *type)
+static void test(const struct process *process, const struct grower *grower, double extra)
 {
-    return gain(type->recent, (double)type->live_bytes);
-}
+    double period_bytes = (double)process->sample_period_bytes;
 
-static bool still_grows(const double *y, size_t n, double slope_per_step)
-{
-    size_t third = n / 3;
-
-    return y[n - 1] - y[n - 1 - third] >= STILL_GROWING * slope_per_step * (double)third;
-}
-
-static void test(const struct grower *grower, double period_bytes, double extra)
-{
     double y[POINTS_MAX];
     struct trend trend;
-    double per_s;
+    double per_s, step_bytes;
 
     *grower->verdict = VERDICT_LEARNING;
     grower->growth->known = false;
@@ -105,7 +100,8 @@ static void test(const struct grower *grower, double period_bytes, double extra)
         return;
     for (uint32_t i = 0; i < grower->points->count; i++)
         y[i] = (double)grower->points->values[i];
-    if (!trend_fit(y, grower->points->count, period_bytes * grower->live_bytes, &trend))
+    step_bytes = fabs(grower->gain_bytes) / grower->points->count;
+    if (!drift_fit(y, grower->points->count, period_bytes * step_bytes, &trend))
         return;
     per_s = 1000.0 / grower->points->step_ms;
     grower->growth->known = true;
@@ -113,11 +109,12 @@ static void test(const struct grower *grower, double period_bytes, double extra)
     grower->growth->lower = (trend.slope_per_step - trend.t_quantile * trend.se_per_step) * per_s;
     grower->growth->upper = (trend.slope_per_step + trend.t_quantile * trend.se_per_step) * per_s;
     *grower->verdict = VERDICT_OK;
-    if (trend.slope_per_step <= 0 || !still_grows(y, grower->points->count, trend.slope_per_step))
+    if (trend.slope_per_step <= 0 || !points_still_gain(grower->points))
         return;
-    if (gain(grower->points, grower->live_bytes) < SAMPLES_MIN * period_bytes)
+    if (grower->gain_bytes < SAMPLES_MIN * period_bytes)
         *grower->verdict = trend.z >= SUSPECT_Z ? VERDICT_SUSPECT : VERDICT_LEARNING;
-    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra))
+    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra) && verdict_is_leak(process->verdict) &&
+             !is_small_part(process, grower->growth))
         *grower->verdict = VERDICT_LEAK;
     else if (trend.z >= SUSPECT_Z)
         *grower->verdict = VERDICT_SUSPECT;
@@ -130,17 +127,15 @@ static double multiplicity(size_t count)
 
 void attribute_test(struct process *process)
 {
-    double period = (double)process->sample_period_bytes;
-
     for (size_t i = 0; i < process->site_count; i++) {
         struct grower grower = grower_of_site(&process->sites[i]);
 
-        test(&grower, period, multiplicity(process->site_count));
+        test(process, &grower, multiplicity(process->site_count));
     }
     for (size_t i = 0; i < process->type_count; i++) {
         struct grower grower = grower_of_type(&process->types[i]);
 
-        test(&grower, period, multiplicity(process->type_count));
+        test(process, &grower, multiplicity(process->type_count));
     }
 }
 
@@ -165,77 +160,26 @@ void attribute_forget(struct process *process)
 
 /* ---- the first ones -------------------------------------------------------------------------- */
 
-/* Sure ones by the lower end of their rate; below them all by what they gained. */
-struct standing {
-    bool sure;
-    double first;
-};
-
-static struct standing standing_of(enum verdict verdict, const struct growth *growth, double gained)
-{
-    bool sure = verdict == VERDICT_LEAK && growth->lower > 0;
-
-    return (struct standing){sure, sure ? growth->lower : gained};
-}
-
-static bool is_better(struct standing a, struct standing b)
-{
-    return a.sure != b.sure ? a.sure : a.first > b.first;
-}
-
-/* Keeps out sorted, best first; an item that finds no place is left out. */
-static size_t insert(const void **out, struct standing *standings, size_t count, size_t max,
-                     const void *item, struct standing standing)
-{
-    size_t at = count;
-
-    while (at > 0 && is_better(standing, standings[at - 1]))
-        at--;
-    if (at >= max)
-        return count;
-    if (count < max)
-        count++;
-    memmove(&out[at + 1], &out[at], (count - 1 - at) * sizeof(*out));
-    memmove(&standings[at + 1], &standings[at], (count - 1 - at) * sizeof(*standings));
-    out[at] = item;
-    standings[at] = standing;
-    return count;
-}
-
 size_t attribute_top_sites(const struct process *process, const struct site **out, size_t max)
 {
-    struct standing standings[TOP_LOOKED_AT];
-    size_t count = 0;
+    size_t count = query_sites(process, ORDER_GROWTH, out, max), kept = 0;
 
-    if (max > TOP_LOOKED_AT)
-        max = TOP_LOOKED_AT;
-    for (size_t i = 0; i < process->site_count; i++) {
-        const struct site *site = &process->sites[i];
-        double gained = site_gain_bytes(site);
-
-        if (gained > 0 && site->id != WIRE_SITE_OTHER)
-            count = insert((const void **)out, standings, count, max, site,
-                           standing_of(site->verdict, &site->growth, gained));
+    for (size_t i = 0; i < count; i++) {
+        if (site_gain_bytes(out[i]) > 0 && out[i]->id != WIRE_SITE_OTHER)
+            out[kept++] = out[i];
     }
-    return count;
+    return kept;
 }
 
 size_t attribute_top_types(const struct process *process, const struct type **out, size_t max)
 {
-    struct standing standings[TOP_LOOKED_AT];
-    size_t count = 0;
+    size_t count = query_types(process, ORDER_GROWTH, out, max), kept = 0;
 
-    if (max > TOP_LOOKED_AT)
-        max = TOP_LOOKED_AT;
-    for (size_t i = 0; i < process->type_count; i++) {
-        const struct type *type = &process->types[i];
-        double gained = type_gain_bytes(type);
-
-        if (gained > 0 && type->name_id != WIRE_NAME_OTHER)
-            count = insert((const void **)out, standings, count, max, type,
-                           standing_of(type->verdict, &type->growth, gained));
+    for (size_t i = 0; i < count; i++) {
+        if (type_gain_bytes(out[i]) > 0 && out[i]->name_id != WIRE_NAME_OTHER)
+            out[kept++] = out[i];
     }
-    return count;
+    return kept;
 }
 
 /* ---- blame ----------------------------------------------------------------------------------- */

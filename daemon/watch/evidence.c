@@ -50,6 +50,7 @@ static void freeze_site(const struct store *store, const struct process *process
     memset(out, 0, sizeof(*out));
     snprintf(out->id, sizeof(out->id), "%u", site->id);
     memcpy(out->fingerprint, site->fingerprint, sizeof(out->fingerprint));
+    out->verdict = site->verdict;
     out->growth = site->growth;
     out->live_bytes = site_live_bytes(site);
     out->live_count = site_live_count(site);

@@ -64,9 +64,6 @@ void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_sta
 void attribute_test(struct process *process);
 void attribute_forget(struct process *process);
 
-/* Bytes gained over the ring's span, 0 without ring. */
-double site_gain_bytes(const struct site *site);
-double type_gain_bytes(const struct type *type);
 /* Those that grow, the surest first; when none does for sure those that gained most. */
 size_t attribute_top_sites(const struct process *process, const struct site **out, size_t max);
 size_t attribute_top_types(const struct process *process, const struct type **out, size_t max);

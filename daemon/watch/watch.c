@@ -198,6 +198,8 @@ static void tick_process(struct watch *watch, struct watched *watched, struct pr
     if (process->state == PROCESS_WATCHING)
         store_repeat_totals(watch->store, process, watch->now_mono_ms, watch->now_wall_ms);
     changed = judge_process(process, watch->now_mono_ms, watch->now_wall_ms);
+    if (changed)
+        watched->attribute_due_ms = watch->now_mono_ms; /* the verdict is the sites' bar, too */
     zoom(watch, watched, process);
     attribute(watch, watched, process);
     summarize(watch, process, changed);

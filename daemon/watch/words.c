@@ -49,6 +49,8 @@ void words_span(double seconds, char *out, size_t size)
         snprintf(out, size, "%llu h %llu min", s / 3600, s / 60 % 60);
     else if (s < 48 * 3600)
         snprintf(out, size, "%llu h", s / 3600);
+    else if (s < 10 * 86400)
+        snprintf(out, size, "%llu d %llu h", s / 86400, s / 3600 % 24);
     else
         snprintf(out, size, "%llu days", s / 86400);
 }

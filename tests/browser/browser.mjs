@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Debian's Chromium, never one that somebody downloads.
 
 import { chromium } from 'playwright-core';

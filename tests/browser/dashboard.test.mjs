@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The dashboard in a real browser against the mock. Every name is a fact about the page.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A stand-in for leakd: serves the built page and the API's shapes, with the headers leakd sends.
 //
 //   node tests/browser/mock.mjs [--port N] [--page DIR]      then open the address it prints

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A page that keeps book: what the console said, what broke the policy, who else was asked.
 
 import { readFileSync } from 'node:fs';

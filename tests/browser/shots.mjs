@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Pictures of every screen into tests/out/, to be looked at: node tests/browser/shots.mjs
 
 import { mkdirSync } from 'node:fs';

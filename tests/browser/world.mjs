@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The world that the mock shows: processes of every kind, computed from the time since its start, so
 // that a test can wait for what must change.
 

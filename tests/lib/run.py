@@ -15,7 +15,7 @@ BUILDS = {
     # name: compiler, sanitizers, other options
     "asan": ("gcc", "address,undefined", ["-DLEAKD_WEB=ON"]),
     "clang": ("clang", "address,undefined", ["-DLEAKD_WEB=OFF"]),
-    "tsan": ("gcc", "thread", ["-DLEAKD_WEB=OFF"]),
+    "tsan": ("clang", "thread", ["-DLEAKD_WEB=OFF"]),
     "plain": ("gcc", "", ["-DLEAKD_WEB=ON"]),
 }
 TAP = re.compile(r"^\s*(not )?ok\b(.*)$")
@@ -26,11 +26,24 @@ class Tally:
         self.passed = self.failed = self.skipped = 0
         self.bad = []
 
+    def add_node(self, step, lines):
+        """node counts leaves in its summary; its TAP lines hold suites as well."""
+        for line in lines:
+            match = re.match(r"^\s*not ok \d+ - (.*)", line)
+            if match:
+                self.bad.append(f"{step}: {match.group(1)}")
+            match = re.match(r"^# (pass|fail|cancelled|skipped|todo) (\d+)$", line)
+            if match:
+                word, count = match.group(1), int(match.group(2))
+                self.passed += count if word == "pass" else 0
+                self.failed += count if word in ("fail", "cancelled") else 0
+                self.skipped += count if word in ("skipped", "todo") else 0
+
     def add(self, step, line):
         match = TAP.match(line)
         if not match:
             return
-        if re.search(r"#\s*SKIP", match.group(2), re.I):
+        if re.search(r"#\s*SKIP\b", match.group(2), re.I):
             self.skipped += 1
         elif match.group(1):
             self.failed += 1
@@ -48,7 +61,8 @@ def say(text):
 
 
 def run(tally, step, command, env=None, timeout=1200, cwd=ROOT, tap=True):
-    """Streams a command; its TAP lines are counted, or, without TAP, its exit status is."""
+    """Streams a command; its TAP lines are counted (tap="node": node's summary), or, with
+    tap=False, its exit status is."""
     started = time.monotonic()
     environment = dict(os.environ, **(env or {}))
     before = tally.passed + tally.failed + tally.skipped
@@ -62,11 +76,13 @@ def run(tally, step, command, env=None, timeout=1200, cwd=ROOT, tap=True):
                                 start_new_session=True)
     for line in process.stdout:
         lines.append(line.rstrip("\n"))
-        if tap:
+        if tap is True:
             tally.add(step, line)
     status = process.wait()
     os.killpg(watchdog.pid, 9)
     watchdog.wait()
+    if tap == "node":
+        tally.add_node(step, lines)
     counted = tally.passed + tally.failed + tally.skipped - before
     if not tap:
         tally.add(step, ("ok" if status == 0 else "not ok") + f" - {step}")
@@ -82,7 +98,7 @@ def run(tally, step, command, env=None, timeout=1200, cwd=ROOT, tap=True):
             say("        " + line)
     else:
         for line in lines:
-            if re.search(r"#\s*SKIP", line, re.I):
+            if re.search(r"#\s*SKIP\b", line, re.I):
                 say("        " + line.strip())
     return not failed
 
@@ -157,14 +173,17 @@ def browser(tally):
     for path in sorted(glob.glob(os.path.join(where, "*.test.mjs"))):
         run(tally, f"browser: {os.path.basename(path)}",
             ["node", "--test", "--test-reporter=tap", path],
-            env={"LEAKD_BUILD": folder("plain")}, cwd=where, timeout=600)
+            env={"LEAKD_BUILD": folder("plain"),
+                 "LEAKD_PAGE": os.path.join(folder("plain"), "web", "page")},
+            cwd=where, timeout=600, tap="node")
 
 
 def steps(tally):
     yield "build", lambda: [build(tally, name) for name in BUILDS]
     yield "lint", lambda: lint(tally)
     yield "unit", lambda: (unit(tally, "asan"), unit(tally, "clang"),
-                           unit(tally, "tsan", "test_core*"))
+                           *(unit(tally, "tsan", f"test_{name}")
+                             for name in ("core", "live", "pool", "stack", "sampler")))
     yield "fuzz", lambda: fuzz(tally)
     yield "replay", lambda: python_files(tally, "replay", "tests/replay/test_*.py", "plain")
     yield "system", lambda: python_files(tally, "system", "tests/system/test_*.py", "asan")

@@ -28,7 +28,7 @@ report "needs libc only" "$(readelf -d "$agent" | sed -n 's/.*NEEDED.*\[\(.*\)\]
 
 report "takes no function that prints, logs, starts threads, handles signals or allocates" "$(
     nm -D --undefined-only "$agent" | awk '{print $2}' | sed 's/@.*//' |
-    grep -xE '(v?f?printf|puts|fputs|perror|syslog|v?asprintf|fopen|fwrite|pthread_create|signal|sigaction|rt_sigaction|atexit|__cxa_atexit|on_exit|pthread_key_create|pthread_mutex_lock|abort|exit|malloc|calloc|realloc|strdup|getline|opendir|dlopen|dl_iterate_phdr|backtrace|__assert_fail|fork|system|getenv_)')"
+    grep -xE '(v?f?printf|puts|fputs|perror|syslog|v?asprintf|fopen|fwrite|pthread_create|signal|sigaction|rt_sigaction|atexit|__cxa_atexit|on_exit|pthread_key_create|pthread_mutex_lock|abort|exit|malloc|calloc|realloc|strdup|getline|opendir|dlopen|backtrace|__assert_fail|fork|system|getenv_)')"
 
 report "has no lazy thread-local storage" "$(
     nm -D --undefined-only "$agent" | grep -o '__tls_get_addr'

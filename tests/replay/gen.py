@@ -35,6 +35,20 @@ class Series:
         self.onset = 0.0
         self.rate = 0.0
         self.missing = []
+        self.period = 0.0  # of a sampler
+
+    def set_steps(self, steps, least, most):
+        self.dt = self.rng.choice(steps)
+        self.n = self.rng.randint(least, most)
+        self.span = self.n * self.dt
+
+    def perfect_s(self):
+        """Seconds in which a test that knows all but the leak could tell it, about: the time in
+        which a line of that slope stands 4.5 errors out of the noise, or 25 samples are counted."""
+        if self.period:
+            return max(self.dt, 25 * self.period / self.rate)
+        correlated = max(self.dt, 2 * self.tau)
+        return max(self.dt, (12 * 4.5**2 * self.sd**2 * correlated / self.rate**2) ** (1 / 3))
 
     def times(self):
         return [i * self.dt for i in range(self.n)]
@@ -135,7 +149,7 @@ def steps_at(s, jumps, size):
 
 def accelerating(s):
     s.rate = s.leak_rate(s.span)
-    return lambda t: s.level + s.rate * t * (0.6 + 0.8 * t / s.span)
+    return lambda t: s.level + s.rate * t * (0.6 + 0.4 * t / s.span)
 
 
 def per_request(s):
@@ -172,6 +186,38 @@ def big_heap(s):
     s.level *= 16
     s.sd = s.level * log_uniform(s.rng, 0.0002, 0.005)
     return late(s)
+
+
+def fast(s):
+    """Doubles within minutes: a program that will not live long."""
+    s.set_steps((1, 2), 150, 1200)
+    s.onset = s.span * s.rng.uniform(0.1, 0.4)
+    s.rate = s.level * log_uniform(s.rng, 1.5, 12) / (s.span - s.onset)
+    return lambda t: s.level + s.rate * max(0, t - s.onset)
+
+
+def slow(s):
+    """Watched for hours or days."""
+    s.set_steps((15, 30, 60), 400, 6000)
+    return linear(s)
+
+
+def after_ramp(s):
+    """More load, then a leak."""
+    begin = s.span * s.rng.uniform(0.05, 0.2)
+    length = s.span * s.rng.uniform(0.02, 0.08)
+    swing = s.level * s.rng.uniform(0.2, 1)
+    s.onset = begin + length
+    s.rate = s.leak_rate(s.span - s.onset)
+    ramp = lambda t: swing * min(1, max(0, (t - begin) / length))
+    return lambda t: s.level + ramp(t) + s.rate * max(0, t - s.onset)
+
+
+def sampled_leak(s):
+    """Bytes of a site as a sampler of one block in every period bytes counts them."""
+    s.period = s.level / log_uniform(s.rng, 8, 400)
+    s.rate = log_uniform(s.rng, 100, 600) * s.period / s.span + s.level / s.span
+    return sampled(s)
 
 
 # ---- programs that do not -----------------------------------------------------------------------
@@ -254,6 +300,54 @@ def innocent_gaps(s):
     return s.rng.choice([flat, cache, collector])(s)
 
 
+def drifting_collector(s):
+    period = max(6 * s.dt, s.span / s.rng.uniform(40, 150))
+    low, high = sorted(s.rng.uniform(0.1, 0.8) for _ in range(2))
+    slow_turn = s.span / s.rng.uniform(1, 3)
+    swing = lambda t: low + (high - low) * (1 + math.sin(2 * math.pi * t / slow_turn)) / 2
+    return lambda t: s.level * (1 + swing(t) * (t % period / period))
+
+
+def sampled_churn(s):
+    s.period = s.level / log_uniform(s.rng, 8, 400)
+    return sampled(s)
+
+
+def sampled(s):
+    """Live samples: births at a steady pace, lives of random length, and those that never die."""
+    s.sd = 0
+    life = s.span / s.rng.uniform(20, 200)
+    births = s.level / s.period / life
+    events = [(t, s.period) for t in poisson(s.rng, s.rate / s.period, 0, s.span)]
+    for birth in poisson(s.rng, births, -3 * life, s.span):
+        death = birth + s.rng.expovariate(1 / life)
+        if death > 0:
+            events += [(max(birth, 0), s.period), (death, -s.period)]
+    return sums(sorted(events))
+
+
+def poisson(rng, per_s, start, end):
+    at = start
+    while per_s > 0:
+        at += rng.expovariate(per_s)
+        if at >= end:
+            return
+        yield at
+
+
+def sums(events):
+    """The running sum of (time, bytes); it must be asked for rising times."""
+    state = {"next": 0, "sum": 0.0}
+
+    def shape(t):
+        while state["next"] < len(events) and events[state["next"]][0] <= t:
+            state["sum"] += events[state["next"]][1]
+            state["next"] += 1
+        return state["sum"]
+
+    return shape
+
+
 # ---- growth that ends: nothing in the series tells it from a leak before it does ------------------
 
 
@@ -268,11 +362,49 @@ def straight_fill(s):
     return lambda t: s.level * (1 + 2 * s.rng_share * min(1, t / fill))
 
 
+def sessions(s):
+    """Each lives for a fixed time, so a change of their rate is a straight climb of that length."""
+    life = s.span * log_uniform(s.rng, 0.02, 0.15)
+    share = s.rng.uniform(0.5, 2)
+    changes, at = [], 0.0
+    while at < s.span:
+        pace = s.rng_share + log_uniform(s.rng, 0.3, 3)
+        changes.append((at, pace))
+        at += life * s.rng.uniform(1, 6)
+
+    def born(t):
+        total = 0.0
+        for i, (start, pace) in enumerate(changes):
+            end = changes[i + 1][0] if i + 1 < len(changes) else s.span
+            total += pace * max(0, min(t, end) - start)
+        return total
+
+    return lambda t: s.level * (1 + share * (born(t) - born(t - life)) / life / 2)
+
+
+def daily_rise(s):
+    """The hours of a day in which load rises; the rest is not seen."""
+    s.set_steps((5, 10, 15, 30), 700, 5000)
+    s.tau = s.span * s.rng.uniform(0.005, 0.02)
+    s.sd = s.level * log_uniform(s.rng, 0.0005, 0.005)
+    swing = s.level * s.rng.uniform(0.1, 0.4)
+    phase = s.rng.uniform(-0.25, 0.1) - 0.25
+    return lambda t: s.level + swing * (1 + math.sin(2 * math.pi * (t / DAY + phase))) / 2
+
+
+def ramp(s):
+    begin = s.span * s.rng.uniform(0.2, 0.7)
+    length = s.span * log_uniform(s.rng, 0.01, 0.15)
+    swing = s.level * s.rng.uniform(0.4, 1.5)
+    return lambda t: s.level + swing * min(1, max(0, (t - begin) / length))
+
+
 LEAKY = [linear, late, after_warmup, under_collector, under_sawtooth, bursty, stairs, accelerating,
-         per_request, under_day, restarted, with_gaps, big_heap]
+         per_request, under_day, restarted, with_gaps, big_heap, fast, slow, after_ramp,
+         sampled_leak]
 INNOCENT = [flat, wandering, warm_up, cache, short_fill, collector, batch, stepping, logarithmic,
-            daily, fragmenting, innocent_restarts, innocent_gaps]
-AMBIGUOUS = [flushed, straight_fill]
+            daily, fragmenting, innocent_restarts, innocent_gaps, drifting_collector, sampled_churn]
+AMBIGUOUS = [flushed, straight_fill, sessions, daily_rise, ramp]
 
 
 def write_series(folder, rng, make, kind, number):
@@ -283,20 +415,29 @@ def write_series(folder, rng, make, kind, number):
     with open(os.path.join(folder, name), "w") as file:
         file.write("t_seconds,bytes\n")
         file.writelines("%d,%d\n" % row for row in s.rows(shape))
-    return [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), round(s.onset, 1),
-            round(s.rate, 1), s.dt]
+    row = [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), round(s.onset, 1),
+           round(s.rate, 1), s.dt]
+    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None
+
+
+def write_table(path, rows):
+    with open(path, "w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def generate(folder, seed, each):
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "labels.csv"), "w", newline="") as file:
-        labels = csv.writer(file)
-        labels.writerow("file class leak onset_s rate_bytes_per_s sample_interval_s".split())
-        for kind, makes in (("leak", LEAKY), ("ok", INNOCENT), ("ends", AMBIGUOUS)):
-            for make in makes:
-                for number in range(each):
-                    rng = random.Random("%d %s %d" % (seed, make.__name__, number))
-                    labels.writerow(write_series(folder, rng, make, kind, number))
+    labels = ["file class leak onset_s rate_bytes_per_s sample_interval_s".split()]
+    oracle = ["file oracle_ttd_s".split()]
+    for kind, makes in (("leak", LEAKY), ("ok", INNOCENT), ("ends", AMBIGUOUS)):
+        for make in makes:
+            for number in range(each):
+                rng = random.Random("%d %s %d" % (seed, make.__name__, number))
+                label, perfect = write_series(folder, rng, make, kind, number)
+                labels.append(label)
+                oracle += [perfect] if perfect else []
+    write_table(os.path.join(folder, "labels.csv"), labels)
+    write_table(os.path.join(folder, "oracle.csv"), oracle)
 
 
 def main():

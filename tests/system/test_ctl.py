@@ -53,16 +53,27 @@ ANSWERS = {
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.split("?")[0]
-        if self.server.status:
+        if self.server.paged and path == "/api/v1/processes":
+            self.answer_page()
+        elif self.server.status:
             self.answer(self.server.status, {"title": "no", "detail": "said\x1b[2J so"})
         elif path in ANSWERS:
             self.answer(200, ANSWERS[path])
         else:
             self.answer(404, {"title": "Not Found", "detail": "nothing is there"})
 
-    def answer(self, status, body):
+    def answer_page(self):
+        """One process a page, as leakd gives a thousand."""
+        at = int(self.path.partition("cursor=")[2] or 0)
+        rows = ANSWERS["/api/v1/processes"]["processes"]
+        link = f'</api/v1/processes?limit=1&cursor={at + 1}>; rel="next"'
+        self.answer(200, {"processes": rows[at:at + 1]}, link if at + 1 < len(rows) else None)
+
+    def answer(self, status, body, link=None):
         data = json.dumps(body).encode()
         self.send_response(status)
+        if link:
+            self.send_header("Link", link)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -77,6 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     status = 0
+    paged = False
 
 
 def leakctl(*arguments, env=None):
@@ -127,6 +139,15 @@ class Api(unittest.TestCase):
         self.assertEqual(2, len(rows))
         self.assertEqual(["4711-99", "4711", "shop"], rows[0][:3])
         self.assertEqual(["104857600", "209715200"], rows[0][6:8])
+
+    def test_every_page_is_read(self):
+        self.server.paged = True
+        self.assertEqual([line.split("\t")[0] for line in
+                          self.ask("ps", "--plain").stdout.splitlines()], ["4711-99", "1-1"])
+        self.assertEqual([row["id"] for row in
+                          json.loads(self.ask("ps", "--json").stdout)["processes"]],
+                         ["4711-99", "1-1"])
+        self.assertNotIn("no process", self.ask("show", "1-1").stderr)
 
     def test_json_is_one_document(self):
         self.assertEqual(ANSWERS["/api/v1/processes"], json.loads(self.ask("ps", "--json").stdout))

@@ -223,7 +223,17 @@ class BadConfig(unittest.TestCase):
         self.refused("[detect]\nprofile = sensitive\n", "leakd.conf:2", "sensitive", "strict")
 
     def test_an_address_that_others_could_reach_is_refused(self):
-        self.refused("[http]\nlisten = 0.0.0.0:7373\n", "leakd.conf:2", "loopback")
+        self.refused("[http]\nlisten = 0.0.0.0:7373\n", "leakd.conf:2", "network", "127.0.0.1")
+
+    def test_a_key_set_back_before_the_restart_is_not_called_changed(self):
+        conf = "[http]\nlisten = 127.0.0.1:0\n[detect]\nprofile = "
+        with Daemon(conf + "fast\n") as daemon:
+            for times, profile in enumerate(("strict", "fast"), 1):
+                with open(daemon.conf_path, "w", encoding="utf-8") as file:
+                    file.write(conf + profile + "\n")
+                daemon.process.send_signal(signal.SIGHUP)
+                wait_for(lambda: daemon.log().count("reload.done") == times, 5, "it was reloaded")
+            self.assertEqual(1, daemon.log().count("reload.partly"))
 
     def test_a_bad_file_at_reload_changes_nothing(self):
         with Daemon() as daemon:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import unittest
+import urllib.error
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from daemon import PYTHON, ROOT, Daemon, wait_for  # noqa: E402
@@ -116,7 +117,9 @@ class Durability(unittest.TestCase):
     def play(cls):
         """All that happens, once; the tests ask what came of it."""
         cls.opened = wait_for(cls.all_opened, VERDICT_S, "every agent has its incident", 0.02)
+        cls.killed_ms = time.time() * 1000
         cls.after_first = cls.crash()
+        cls.series = wait_for(cls.restored_series, 30, "the curve of before the kill is back", 0.5)
         cls.lost, cls.undone, cls.twice = [], [], []
         for number in range(KILLS):
             cls.kill_round(number)
@@ -135,6 +138,16 @@ class Durability(unittest.TestCase):
         rows = incidents_of(cls.daemon)
         done = [row for row in rows.values() if row["stored"]]
         return rows if len(done) == AGENTS else None
+
+    @classmethod
+    def restored_series(cls):
+        row = next(iter(cls.opened.values()))["process"]
+        try:
+            series = cls.daemon.get(f"/api/v1/processes/{row['id']}/series?name=live_bytes"
+                                    f"&from={int(cls.killed_ms) - 120000}&to={int(cls.killed_ms)}")
+        except urllib.error.HTTPError:
+            return None  # its agent is not back yet
+        return series["points"] and series
 
     @classmethod
     def crash(cls):
@@ -190,6 +203,14 @@ class Durability(unittest.TestCase):
                         "growth_bytes_per_s"):
                 self.assertEqual(before[key], after[key], key)
             self.assertEqual("remember", after["sites"][0]["culprit"]["function"])
+
+    def test_a_kill_9_costs_at_most_five_seconds_of_samples(self):
+        times = [point[0] for point in self.series["points"]]
+        self.assertEqual(10000, self.series["step_ms"])
+        self.assertGreater(times[-1] + 10000, self.killed_ms - 5000)
+        self.assertGreaterEqual(len(times), 11)
+        lowest = [point[1] for point in self.series["points"]]
+        self.assertEqual(sorted(lowest), lowest, "it grows, as it did")
 
     def test_no_kill_9_loses_an_acknowledged_incident(self):
         self.check(not self.lost, f"lost after a kill: {self.lost}")

@@ -46,6 +46,7 @@ int main(void)
     show("valloc", sink = valloc(1));
     show("pvalloc", sink = pvalloc(1));
     printf("pvalloc: %d\n", malloc_usable_size(sink) >= 4096);
+    show("pvalloc(huge)", sink = pvalloc(huge + huge - 4));
     errno = 4711;
     for (int i = 0; i < 200000; i++)
         churn((size_t)(i % 3000));

@@ -97,6 +97,21 @@ static int vforks(void)
     return bad;
 }
 
+/* A filter that a vfork child puts on itself; the parent lives on without one. */
+static int vfork_into_sandbox(void)
+{
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {.len = 1, .filter = &allow};
+    pid_t pid = vfork();
+
+    if (pid == 0) {
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        _exit(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0);
+    }
+    allocate_for_ms(1200);
+    return wait_for(pid);
+}
+
 static int spawns(void)
 {
     char *argv[] = {"true", NULL};
@@ -192,6 +207,8 @@ int main(int argc, char **argv)
         rc = half_freed(raw_clone);
     else if (strcmp(way, "vfork") == 0)
         rc = vforks();
+    else if (strcmp(way, "vfork_prctl") == 0)
+        rc = vfork_into_sandbox();
     else if (strcmp(way, "spawn") == 0)
         rc = spawns();
     else if (strcmp(way, "exec") == 0)

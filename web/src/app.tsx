@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { IncidentPage } from './incident/incident-page';
 import { IncidentsPage } from './incident/incidents-page';
 import { OverviewPage } from './overview/overview-page';

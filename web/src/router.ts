@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Where the page is: all of it is in the address, so that a copied link shows the same view.
 
 import { useMemo } from 'preact/hooks';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What this browser remembers: theme and keys. A browser that forbids storage just forgets.
 
 type Setting = 'theme' | 'keys';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs before the first paint: a theme that somebody chose must not flash the other one.
 
 import { readSetting } from './settings';

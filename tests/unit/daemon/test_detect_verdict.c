@@ -41,13 +41,93 @@ START_TEST(stricter_profiles_wait_longer)
 }
 END_TEST
 
-START_TEST(slow_growth_waits_until_it_has_added_a_share)
+START_TEST(slow_straight_growth_waits_until_it_has_added_a_little)
 {
-    /* 12 % of 1 GiB at 100 KiB/s take 1258 s. */
-    double after = leak_after("default", 1024 * MIB, 100 * KIB);
+    /* 3 % of 1 GiB at 40 KiB/s take 786 s. */
+    double after = leak_after("default", 1024 * MIB, 40 * KIB);
 
-    ck_assert_double_ge(after, 1258);
-    ck_assert_double_le(after, 1700);
+    ck_assert_double_ge(after, 786);
+    ck_assert_double_le(after, 1100);
+}
+END_TEST
+
+START_TEST(slow_growth_in_doubt_waits_until_it_has_added_more)
+{
+    struct feed feed;
+
+    /* 12 % of 1 GiB at 100 KiB/s take 1258 s; straight growth would have alarmed at 608 s. */
+    feed_init(&feed, "default", 1);
+    while (feed.t < 6 * HOUR && feed.alarms == 0)
+        feed_one(&feed, 1024 * MIB + 100 * KIB * feed.t + 40 * MIB * feed_noise(&feed));
+    ck_assert_double_ge(feed.first_leak, 1000);
+    ck_assert_double_le(feed.first_leak, 4000);
+}
+END_TEST
+
+START_TEST(a_walk_that_happens_to_rise_is_no_leak)
+{
+    for (unsigned seed = 1; seed <= 40; seed++) {
+        struct feed feed;
+        double walk = 0;
+
+        feed_init(&feed, "default", 10);
+        feed.noise = seed;
+        while (feed.t < 6 * HOUR) {
+            walk += 200 * KIB * feed_noise(&feed);
+            feed_one(&feed, 400 * MIB + walk);
+        }
+        ck_assert_uint_eq(feed.alarms, 0);
+    }
+}
+END_TEST
+
+START_TEST(stairs_of_many_even_steps_are_a_leak)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    while (feed.t < HOUR && feed.alarms == 0)
+        feed_one(&feed, 60 * MIB + 4 * MIB * floor(feed.t / 100));
+    ck_assert_double_le(feed.first_leak, 1500);
+}
+END_TEST
+
+START_TEST(three_steps_are_no_leak)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    while (feed.t < 2 * HOUR)
+        feed_one(&feed, 60 * MIB + 20 * MIB * floor(fmin(feed.t, 3000) / 900));
+    ck_assert_uint_eq(feed.alarms, 0);
+}
+END_TEST
+
+START_TEST(a_rise_to_where_the_series_has_been_before_is_no_leak)
+{
+    struct feed feed;
+
+    /* Falls for an hour and rises for an hour and a half, straight, to where it was. */
+    feed_init(&feed, "default", 10);
+    feed_line(&feed, 1 * HOUR, 300 * MIB, 0, 200 * KIB);
+    feed_line(&feed, 1 * HOUR, 300 * MIB, -30 * KIB, 200 * KIB);
+    feed_line(&feed, 1.5 * HOUR, 300 * MIB - 3600 * 30 * KIB, 20 * KIB, 200 * KIB);
+    ck_assert_uint_eq(feed.alarms, 0);
+    feed_line(&feed, 1 * HOUR, 300 * MIB, 20 * KIB, 200 * KIB);
+    ck_assert_uint_eq(feed.alarms, 1);
+}
+END_TEST
+
+START_TEST(few_samples_are_no_trend)
+{
+    struct feed feed;
+
+    /* At one a minute ten minutes are ten samples. */
+    feed_init(&feed, "default", 60);
+    while (feed.t < 3 * HOUR && feed.alarms == 0)
+        feed_one(&feed, 20 * MIB + 20 * KIB * feed.t);
+    ck_assert_double_ge(feed.first_leak, 120 * 60);
+    ck_assert_double_le(feed.first_leak, 150 * 60);
 }
 END_TEST
 
@@ -222,7 +302,7 @@ static double leak_among(unsigned series)
 START_TEST(many_series_at_once_raise_the_bar)
 {
     ck_assert_double_lt(leak_among(1), 200);
-    ck_assert_double_gt(leak_among(4000000), 500);
+    ck_assert_double_gt(leak_among(4000000), leak_among(1) + 60);
     ck_assert_double_lt(leak_among(4000000), NEVER);
 }
 END_TEST
@@ -279,6 +359,19 @@ START_TEST(a_daily_cycle_alone_is_no_leak_against_yesterday)
 }
 END_TEST
 
+START_TEST(a_minute_of_slower_growth_delays_the_alarm_by_about_as_much)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 1);
+    feed_line(&feed, 300, 2 * MIB, 100 * KIB, 0);
+    feed_line(&feed, 90, 2 * MIB + 300 * 100 * KIB, 85 * KIB, 0);
+    feed_line(&feed, 310, 2 * MIB + 300 * 100 * KIB + 90 * 85 * KIB, 100 * KIB, 0);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    ck_assert_double_lt(feed.first_leak, 609 + 90); /* undisturbed it comes after 609 s */
+}
+END_TEST
+
 START_TEST(since_is_where_the_growth_began)
 {
     struct detect_result result;
@@ -312,6 +405,38 @@ START_TEST(the_fit_is_the_line_of_the_series)
 }
 END_TEST
 
+static struct growth growth_after(double hours, double rate, double swing)
+{
+    struct detect_result result;
+    struct feed feed;
+
+    feed_init(&feed, "default", 10);
+    feed_line(&feed, hours * HOUR, 1024 * MIB, rate, swing);
+    detector_read(&feed.detector, &result);
+    ck_assert(result.growth.known);
+    return result.growth;
+}
+
+START_TEST(slow_growth_in_doubt_may_be_the_load_of_a_day)
+{
+    struct growth straight = growth_after(3, 8 * KIB, 0);
+    struct growth doubtful = growth_after(3, 8 * KIB, 50 * MIB);
+    struct growth fast = growth_after(0.2, 800 * KIB, 50 * MIB);
+
+    ck_assert_double_ge(straight.lower, 0.95 * 8 * KIB);
+    ck_assert_double_eq(doubtful.lower, 0);
+    ck_assert_double_ge(fast.lower, 500 * KIB);
+}
+END_TEST
+
+START_TEST(no_rate_is_known_better_than_to_four_percent)
+{
+    struct growth growth = growth_after(3, 100 * KIB, 0);
+
+    ck_assert_double_eq_tol(growth.upper - growth.lower, 8 * KIB, KIB);
+}
+END_TEST
+
 START_TEST(every_verdict_and_profile_has_a_name)
 {
     ck_assert_str_eq(verdict_name(VERDICT_LEARNING), "learning");
@@ -322,15 +447,20 @@ START_TEST(every_verdict_and_profile_has_a_name)
 END_TEST
 
 SUITE_MAIN("detect_verdict", growth_shorter_than_the_wait_is_only_suspect,
-           stricter_profiles_wait_longer, slow_growth_waits_until_it_has_added_a_share,
-           growth_that_begins_late_waits_twice, a_near_limit_shortens_the_wait,
-           a_far_limit_changes_nothing, a_step_is_no_growth, a_fill_that_saturates_is_no_leak,
-           growth_below_one_percent_is_not_worth_a_word, correlated_noise_is_no_leak,
-           a_leak_that_stops_is_resolved_then_ok, the_same_pattern_alarms_once,
-           a_leak_under_a_sawtooth_is_found_despite_the_history,
+           stricter_profiles_wait_longer, slow_straight_growth_waits_until_it_has_added_a_little,
+           slow_growth_in_doubt_waits_until_it_has_added_more,
+           a_walk_that_happens_to_rise_is_no_leak, stairs_of_many_even_steps_are_a_leak,
+           three_steps_are_no_leak, a_rise_to_where_the_series_has_been_before_is_no_leak,
+           few_samples_are_no_trend, growth_that_begins_late_waits_twice,
+           a_near_limit_shortens_the_wait, a_far_limit_changes_nothing, a_step_is_no_growth,
+           a_fill_that_saturates_is_no_leak, growth_below_one_percent_is_not_worth_a_word,
+           correlated_noise_is_no_leak, a_leak_that_stops_is_resolved_then_ok,
+           the_same_pattern_alarms_once, a_leak_under_a_sawtooth_is_found_despite_the_history,
            a_restart_resolves_at_once_and_the_next_life_is_judged_anew,
            a_restart_is_seen_in_the_bytes, many_series_at_once_raise_the_bar,
            a_sampled_series_has_the_noise_it_was_told,
            a_leak_below_a_daily_cycle_is_found_against_yesterday,
-           a_daily_cycle_alone_is_no_leak_against_yesterday, since_is_where_the_growth_began,
-           the_fit_is_the_line_of_the_series, every_verdict_and_profile_has_a_name)
+           a_daily_cycle_alone_is_no_leak_against_yesterday,
+           a_minute_of_slower_growth_delays_the_alarm_by_about_as_much, since_is_where_the_growth_began,
+           the_fit_is_the_line_of_the_series, slow_growth_in_doubt_may_be_the_load_of_a_day,
+           no_rate_is_known_better_than_to_four_percent, every_verdict_and_profile_has_a_name)

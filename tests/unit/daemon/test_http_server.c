@@ -2,7 +2,6 @@
 /* The server itself: sockets, Host, files of the dashboard, slow and greedy clients, limits. */
 #include "http_server.h"
 
-#include <sys/resource.h>
 #include <time.h>
 
 #include "daemon/http/listen.h"
@@ -515,74 +514,6 @@ START_TEST(noise_does_no_harm)
 }
 END_TEST
 
-START_TEST(without_descriptors_the_server_waits_and_goes_on)
-{
-    struct rlimit before, low;
-    int fds[64];
-    int count = 0;
-
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-    low = before;
-    low.rlim_cur = 64;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
-    while (count < 64) {
-        struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server.port)};
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-        if (fd < 0)
-            break;
-        name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (connect(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
-            break;
-        fds[count++] = fd;
-    }
-    ck_assert_int_gt(count, 10);
-    while (count > 0)
-        close(fds[--count]);
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-    ck_assert_int_eq(get_status(&server, "/livez"), 200);
-}
-END_TEST
-
-static double cpu_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-START_TEST(a_connection_that_cannot_be_accepted_does_not_spin_the_loop)
-{
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server.port)};
-    struct rlimit before, low;
-    int fd = socket(AF_INET, SOCK_STREAM, 0), next = dup(fd);
-    struct answer answer;
-    char request[160];
-    double used_s;
-
-    close(next);
-    getrlimit(RLIMIT_NOFILE, &before);
-    low = before;
-    low.rlim_cur = (rlim_t)next;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-    used_s = cpu_s();
-    usleep(500000);
-    used_s = cpu_s() - used_s;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-    ck_assert_msg(used_s < 0.1, "%f s of CPU in half a second", used_s);
-    /* It waited, and is served now. */
-    snprintf(request, sizeof(request),
-             "GET /livez HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n\r\n", server.port);
-    client_send(fd, request);
-    answer = client_answer(fd);
-    ck_assert_int_eq(answer.status, 200);
-    answer_done(&answer);
-}
-END_TEST
-
 START_TEST(headers_list_what_a_client_takes)
 {
     ck_assert(header_accepts("gzip", "gzip"));
@@ -628,8 +559,6 @@ int main(void)
     tcase_add_test(tcase, a_request_that_drips_is_cut_off_in_the_end);
     tcase_add_test(tcase, a_large_answer_reaches_a_slow_reader_whole);
     tcase_add_test(tcase, noise_does_no_harm);
-    tcase_add_test(tcase, without_descriptors_the_server_waits_and_goes_on);
-    tcase_add_test(tcase, a_connection_that_cannot_be_accepted_does_not_spin_the_loop);
     tcase_add_test(tcase, headers_list_what_a_client_takes);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -178,6 +178,30 @@ START_TEST(hello_is_answered_and_orders_reach_the_agent)
 }
 END_TEST
 
+/* An agent that ends with its first flush: more is waiting than one read takes, and the answer to its
+ * HELLO finds nobody. */
+START_TEST(what_an_agent_said_is_read_to_its_end_although_it_cannot_be_answered)
+{
+    uint64_t live_bytes = 0;
+    struct wire_wr wr;
+    int fd;
+
+    signal(SIGPIPE, SIG_IGN); /* as leakd does */
+    start();
+    fd = connect_agent();
+    say_hello(fd, 7);
+    for (int i = 0; i < 3; i++) {
+        wire_wr_init(&wr, bytes, 40000);
+        while (wire_wr_len(&wr) < 39000)
+            put_totals(&wr, ++live_bytes);
+        write_all(fd, &wr);
+    }
+    close(fd);
+    run_until(only_process() && only_process()->live_bytes == live_bytes);
+    ck_assert_uint_eq(stats().bad_frames, 0);
+}
+END_TEST
+
 START_TEST(orders_to_an_agent_that_does_not_read_do_not_pile_up)
 {
     int fd, rc = 0;
@@ -383,6 +407,7 @@ int main(void)
     tcase_add_test(tcase, without_descriptors_the_door_waits_and_opens_again);
     tcase_add_test(tcase, identity_is_the_kernels_not_the_payloads);
     tcase_add_test(tcase, hello_is_answered_and_orders_reach_the_agent);
+    tcase_add_test(tcase, what_an_agent_said_is_read_to_its_end_although_it_cannot_be_answered);
     tcase_add_test(tcase, orders_to_an_agent_that_does_not_read_do_not_pile_up);
     tcase_add_test(tcase, frames_that_come_byte_by_byte_are_whole_frames);
     tcase_add_test(tcase, a_frame_of_64_kib_passes_between_small_ones);

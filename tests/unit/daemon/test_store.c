@@ -340,19 +340,34 @@ START_TEST(names_beyond_4_mib_are_refused)
 }
 END_TEST
 
-START_TEST(best_sites_come_first_and_unknown_growth_last)
+/* Points of a site whose live bytes rose from 0 in equal steps, or within the first half. */
+static void rises(struct site *site, double to_bytes, bool all_the_time)
+{
+    site->recent = malloc(sizeof(*site->recent));
+    ck_assert_ptr_nonnull(site->recent);
+    points_init(site->recent, 0, 1000);
+    for (uint64_t i = 0; i <= 30; i++)
+        points_put(site->recent, i * 1000,
+                   to_bytes * (double)(all_the_time || i < 15 ? i : 15) /
+                       (all_the_time ? 30 : 15));
+}
+
+START_TEST(what_still_grows_ranks_first_by_what_it_gained_at_least)
 {
     struct process *process = add(42, 1, 100);
     const struct site *out[40];
 
+    process->sample_period_bytes = 100;
     for (uint32_t i = 1; i <= 40; i++)
         put_totals(process, i, 1000 * i, 0);
-    process->sites[4].growth = (struct growth){true, 10, 5, 15};
-    process->sites[9].growth = (struct growth){true, 20, 8, 30};
-    ck_assert_uint_eq(query_sites(process, ORDER_GROWTH, out, 3), 3);
+    rises(&process->sites[4], 5000, true);
+    rises(&process->sites[9], 10000, true);
+    rises(&process->sites[29], 30000, false); /* filled up: more, but over */
+    ck_assert_uint_eq(query_sites(process, ORDER_GROWTH, out, 4), 4);
     ck_assert_uint_eq(out[0]->id, 10);
     ck_assert_uint_eq(out[1]->id, 5);
-    ck_assert_uint_eq(out[2]->id, 40);
+    ck_assert_uint_eq(out[2]->id, 30);
+    ck_assert_uint_eq(out[3]->id, 40);
     ck_assert_uint_eq(query_sites(process, ORDER_LIVE, out, 40), 40);
     for (uint32_t i = 0; i < 40; i++)
         ck_assert_uint_eq(out[i]->id, 40 - i);
@@ -559,7 +574,7 @@ int main(void)
     tcase_add_test(tcase, all_4096_sites_and_the_other_one_are_found_in_any_order_of_arrival);
     tcase_add_test(tcase, types_are_capped_at_1024_and_the_other_one);
     tcase_add_test(tcase, names_beyond_4_mib_are_refused);
-    tcase_add_test(tcase, best_sites_come_first_and_unknown_growth_last);
+    tcase_add_test(tcase, what_still_grows_ranks_first_by_what_it_gained_at_least);
     tcase_add_test(tcase, frames_get_their_names_and_inlined_ones_unfold);
     tcase_add_test(tcase, addresses_are_asked_for_once_over_all_processes);
     tcase_add_test(tcase, a_fingerprint_comes_with_the_last_name_and_ignores_lines_and_addresses);

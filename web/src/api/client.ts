@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Asking the daemon. Every failure becomes an ApiError whose message is a sentence for people.
 
 import type { Incident, Process, Series, Site, Status, TypeRow } from './types';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The one event stream of this tab. A browser reconnects a dropped EventSource by itself unless the
 // answer was an HTTP error; then we open a new one. Whatever was missed, on_open says "ask again".
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The shapes of the HTTP API, version 1. Fields are only ever added; what a newer daemon sends
 // beyond these is ignored.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { readColors, watchTheme } from './colors';

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: MIT
 import { useMemo, useState } from 'preact/hooks';
-import type { Fit, Process } from '../api/types';
+import type { Process } from '../api/types';
 import { formatBytes } from '../format/bytes';
 import { hasEnded } from '../format/words';
 import { useParam } from '../router';
@@ -55,15 +56,21 @@ function lastMs(columns: Columns): number {
   return (columns.x.at(-1) ?? Date.now() / 1000) * 1000;
 }
 
-/** The daemon's forecast as a line: it started at the level from which the fitted growth meets the
- * limit in the time it says. */
-function wayOf(process: Process, fit: Fit | null, limitBytes: number | null, endMs: number): Way | null {
+/** What the daemon measures the way to the limit from: what is resident, if that is known. */
+function levelNow(columns: Columns): number | null {
+  const known = (column: Columns['rss']) => column.findLast((bytes) => bytes != null);
+  return known(columns.rss) ?? known(columns.live) ?? null;
+}
+
+/** The daemon's forecast as a line. It begins where the measurements end: counted back from a limit
+ * that is days away, the last digit of the growth would move it by megabytes. */
+function wayOf(process: Process, columns: Columns, limitBytes: number | null, endMs: number): Way | null {
   const span = process.time_to_limit_s;
-  const slope = fit?.growth_bytes_per_s.estimate ?? 0;
-  if (!span || span.estimate === null || limitBytes === null || slope <= 0 || hasEnded(process)) return null;
+  const fromBytes = levelNow(columns);
+  if (!span || span.estimate === null || limitBytes === null || fromBytes === null || hasEnded(process)) return null;
   return {
     fromMs: endMs,
-    fromBytes: limitBytes - slope * span.estimate,
+    fromBytes,
     toMs: endMs + span.estimate * 1000,
     toBytes: limitBytes,
     earliestMs: endMs + (span.lower ?? span.estimate) * 1000,
@@ -83,7 +90,7 @@ function viewOf(process: Process, data: ChartData, columns: Columns, rangeMs: nu
   const limitBytes = data.rss?.limit_bytes ?? data.live?.limit_bytes ?? null;
   const endMs = lastMs(columns);
   const fromMs = startMs(columns, endMs, rangeMs);
-  const way = wayOf(process, fit, limitBytes, endMs);
+  const way = wayOf(process, columns, limitBytes, endMs);
   let toMs = endMs + (way ? (endMs - fromMs) * ROOM_AHEAD : 0);
   if (ahead && way) toMs = endMs + Math.min((way.latestMs ?? way.toMs) - endMs, AHEAD_MAX_MS) * 1.05;
   const overlay = { fit, way, limitBytes, limitText: limitBytes === null ? '' : `Limit ${formatBytes(limitBytes)}` };

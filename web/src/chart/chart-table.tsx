@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { formatBytes } from '../format/bytes';
 import { formatMoment } from '../format/time';
 import { toRows } from './data';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A canvas knows no CSS variables: colours are read off invisible elements that wear them.
 
 const NAMES = ['live', 'rss', 'fit', 'limit', 'grid', 'ink'] as const;

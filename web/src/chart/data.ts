@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From two series of the API to the columns that uPlot draws. Pure.
 
 import type { Fit, Point, Series } from '../api/types';

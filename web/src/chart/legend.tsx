@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { formatBytes } from '../format/bytes';
 import { formatSecond } from '../format/time';
 import { useParam } from '../router';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How uPlot shows memory: IEC steps on the axis, local times, our colours.
 
 import type uPlot from 'uplot';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What uPlot does not draw: the fitted window, its line and band, the dashed way on, the limit.
 
 import type uPlot from 'uplot';

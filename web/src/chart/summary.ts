@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the chart shows, in one or two sentences: its text for those who cannot see it.
 
 import type { Process } from '../api/types';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The two series of one range, kept up: the first answer whole, then only what came after it.
 
 import { useRef } from 'preact/hooks';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bytes and rates of bytes for people: IEC units, three digits, a true minus sign.
 
 import type { Interval } from '../api/types';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Spans and moments for people.
 
 import type { Interval } from '../api/types';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The words for states and verdicts, and what follows from them. Colour only ever repeats a word.
 
 import type { Culprit, Frame, Process, Site, State, Verdict } from '../api/types';

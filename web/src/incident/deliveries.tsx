@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Delivery } from '../api/types';
 import { Ago } from '../ui/ago';
 

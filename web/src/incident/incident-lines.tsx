@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Incident } from '../api/types';
 import { capital, sentence } from '../format/words';
 import { incidentHref } from '../router';

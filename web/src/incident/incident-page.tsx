@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { api } from '../api/client';
 import type { Incident } from '../api/types';
 import { formatGrowth } from '../format/bytes';

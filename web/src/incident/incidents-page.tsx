@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useTitle } from '../shell/news';
 import { useCell } from '../store/cell';
 import { world } from '../store/store';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { capital } from '../format/words';
 import type { Incident } from '../api/types';
 

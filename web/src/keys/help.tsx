@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useEffect, useRef } from 'preact/hooks';
 import { useCell } from '../store/cell';
 import { keysOn, setKeysOn } from './keys';

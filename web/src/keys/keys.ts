@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Single keys, and "g" followed by one. They never act while somebody types, never with a modifier,
 // and can be switched off (WCAG 2.1.4).
 

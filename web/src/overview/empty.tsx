@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { Copyable } from '../ui/copyable';
 
 export function EmptyOverview() {

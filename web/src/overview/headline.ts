@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The whole host in one sentence: what somebody woken at night needs first.
 
 import type { Process } from '../api/types';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which row comes first: who meets its limit soonest (the lower end of the interval: the earliest
 // it can be), then the worse verdict, then the faster growth. What has ended comes last.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useMemo, useRef } from 'preact/hooks';
 import { verdictWord } from '../format/words';
 import { IncidentLines } from '../incident/incident-lines';

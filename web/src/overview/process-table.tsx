@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Process } from '../api/types';
 import { useKey } from '../keys/keys';

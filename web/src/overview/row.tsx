@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { Component } from 'preact';
 import type { Process } from '../api/types';
 import { formatBytes, formatGrowth } from '../format/bytes';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Rows must not move away from under a hand or a focus: while either is in the table the order
 // stays, new rows join at the end.
 

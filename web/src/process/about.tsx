@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Domain, Process } from '../api/types';
 import { formatBytes, formatCount } from '../format/bytes';
 import { formatSpan } from '../format/time';

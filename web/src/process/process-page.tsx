@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { ComponentChildren } from 'preact';
 import { api } from '../api/client';
 import type { Process } from '../api/types';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useState } from 'preact/hooks';
 import type { Site } from '../api/types';
 import { formatBytes, formatCount, formatGrowth } from '../format/bytes';

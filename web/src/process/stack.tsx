@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Frame, Site } from '../api/types';
 import { culpritIndex, placeOf } from '../format/words';
 

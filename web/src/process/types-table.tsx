@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { TypeRow } from '../api/types';
 import { formatBytes, formatCount, formatGrowth } from '../format/bytes';
 import { Estimate } from '../ui/estimate';

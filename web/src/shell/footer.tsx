@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { formatBytes, formatCount } from '../format/bytes';
 import { formatAgo } from '../format/time';
 import { useCell } from '../store/cell';

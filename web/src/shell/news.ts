@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the world says beyond its screen: the tab's title, and the spoken changes.
 
 import { useEffect } from 'preact/hooks';

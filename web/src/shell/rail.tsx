@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { readSetting, writeSetting } from '../settings';
 import { useState } from 'preact/hooks';
 import type { Route } from '../router';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A value that components can watch.
 
 import { useEffect, useReducer, useRef } from 'preact/hooks';

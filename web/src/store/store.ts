@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the page knows of the daemon: filled by one fetch, kept up by the one event stream. While
 // paused the newest of each arrives here but is held back until somebody resumes.
 

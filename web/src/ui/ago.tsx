@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { coarse, formatAgo, formatMoment, formatSpan } from '../format/time';
 import { useNow } from './now';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One polite voice for the whole page: at most one message in ten seconds, the newest wins.
 
 import { useEffect, useState } from 'preact/hooks';

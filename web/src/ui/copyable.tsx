@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useRef, useState } from 'preact/hooks';
 
 /** A command or place to take along. Without clipboard rights (plain HTTP from afar) it is selected

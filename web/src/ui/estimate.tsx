@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { FormattedInterval } from '../format/bytes';
 import { NONE } from '../format/bytes';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { ComponentChildren } from 'preact';
 
 export function Facts(props: { children: ComponentChildren }) {

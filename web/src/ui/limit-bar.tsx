@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { formatBytes, formatShare } from '../format/bytes';
 
 /** How full: a bar and the same in words. The width is set through the CSSOM, which the policy

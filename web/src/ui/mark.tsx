@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { State, Verdict } from '../api/types';
 
 export type MarkKind = Verdict | Exclude<State, 'watching'>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One clock for all relative times. It stands still while the page is paused: what is shown then
 // is one moment.
 

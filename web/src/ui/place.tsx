@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Culprit } from '../api/types';
 import { placeOf, shortPlaceOf } from '../format/words';
 

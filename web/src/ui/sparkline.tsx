@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { Component } from 'preact';
 
 const WIDTH = 120;

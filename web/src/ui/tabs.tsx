@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { useParam } from '../router';
 
 export interface Choice {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A resource beside the event stream: asked for at once and then every so often, not while the page
 // is paused or hidden. What was shown stays while asking anew.
 

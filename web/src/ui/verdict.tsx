@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Process, Verdict } from '../api/types';
 import { hasEnded, stateWord, verdictHelp, verdictWord } from '../format/words';
 import { Mark } from './mark';

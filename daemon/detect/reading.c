@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* What the detector knows now: the growth with its interval, and the line that shows it. */
+#include <math.h>
+#include <string.h>
+
+#include "daemon/detect/detect.h"
+#include "daemon/detect/ladder.h"
+#include "daemon/detect/profile.h"
+#include "daemon/detect/trend.h"
+
+/* A calm series shows its growth over half an hour: long enough to be steady, still news. */
+#define CALM_SCALE 4
+#define DAY_S      86400.0
+#define PI         3.14159265358979
+
+/* The window that the figures are read from; false while none is full. */
+static bool reading_scale(const struct detector *detector, unsigned *scale)
+{
+    bool decided = detector->verdict == VERDICT_SUSPECT || detector->verdict == VERDICT_LEAK;
+
+    if (!ladder_is_full(detector, 0))
+        return false;
+    *scale = decided && detector->scale < DETECT_SCALES ? detector->scale : CALM_SCALE;
+    while (!ladder_is_full(detector, *scale))
+        --*scale;
+    return true;
+}
+
+/* Bytes per second by which a load that follows the day may move the level at its steepest. */
+static double day_pace(const struct detector *detector, unsigned scale)
+{
+    double window_s = ladder_window(scale) * detector->block_ms / 1000;
+
+    if (window_s >= DAY_S || ladder_is_straight(&detector->rings[scale]))
+        return 0;
+    return detect_rules.day_swing * detector->level * PI / DAY_S;
+}
+
+static void read_growth(const struct detector *detector, unsigned scale,
+                        const struct trend_shape *shape, struct growth *out)
+{
+    double per_s = 1000.0 / detector->block_ms / (double)(1u << scale);
+    double noise = shape->line.t_quantile * shape->line.se_per_step;
+    double change =
+        detect_rules.change_share * (shape->gap_max - shape->gap_min) / (DETECT_BLOCKS / 4.0);
+    double floor = detect_rules.rate_error * shape->line.slope_per_step;
+    double half_width = sqrt(noise * noise + change * change + floor * floor) * per_s;
+
+    out->known = true;
+    out->estimate = shape->line.slope_per_step * per_s;
+    out->lower = out->estimate - half_width;
+    out->upper = out->estimate + half_width;
+    if (out->lower > 0)
+        out->lower = fmax(out->lower - day_pace(detector, scale), 0);
+}
+
+static void read_fit(const struct detector *detector, unsigned scale, struct detect_result *out)
+{
+    uint64_t block_ms = (uint64_t)detector->block_ms << scale;
+    uint64_t to_block = (uint64_t)detector->rings[scale].blocks << scale;
+    struct trend_shape shape;
+
+    ladder_measure(detector, scale, &shape);
+    read_growth(detector, scale, &shape, &out->growth);
+    out->z = shape.z_plain;
+    out->passes = detector->rings[scale].passes;
+    out->has_fit = true;
+    out->fit_to_ms = detector->start_ms + (detector->born + to_block) * detector->block_ms;
+    out->fit_from_ms = out->fit_to_ms - DETECT_BLOCKS * block_ms;
+    out->fit_bytes = shape.line.intercept;
+}
+
+/* Growth seen only from day to day has no line; its interval are its extremes. */
+static void read_day(const struct detector *detector, struct detect_result *out)
+{
+    out->growth.estimate = detector->rate * 1000.0 / detector->block_ms;
+    out->growth.lower = detector->day.gain_min / 86400.0;
+    out->growth.upper = detector->day.gain_max / 86400.0;
+    out->has_fit = false;
+}
+
+void detector_read(const struct detector *detector, struct detect_result *out)
+{
+    unsigned scale;
+
+    memset(out, 0, sizeof(*out));
+    out->verdict = (enum verdict)detector->verdict;
+    out->changed_ms = detector->changed_ms;
+    out->since_ms = detector->since_ms;
+    if (!reading_scale(detector, &scale))
+        return;
+    read_fit(detector, scale, out);
+    if (detector->verdict == VERDICT_LEAK && detector->scale == DETECT_SCALES)
+        read_day(detector, out);
+}
