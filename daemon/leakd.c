@@ -32,9 +32,9 @@
 #include "leakd_version.h"
 #include "web/assets.h"
 
-#define TICK_MS            1000
-#define SHUTDOWN_LIMIT_MS  4000 /* SIGTERM ends within 5 s, whatever a receiver does */
-#define SYMBOL_BATCH_MAX   256
+#define TICK_MS           1000
+#define SHUTDOWN_LIMIT_MS 4000 /* SIGTERM ends within 5 s, whatever a receiver does */
+#define SYMBOL_BATCH_MAX  256
 
 struct daemon {
     uv_loop_t loop;
@@ -143,7 +143,8 @@ static void read_figures(void *arg, struct http_figures *out)
 
 /* ---- the tick ------------------------------------------------------------------------------- */
 
-/* Nobody will name these: a site is whole, and has a fingerprint, once all its frames are settled. */
+/* Nobody will name these: a site is whole, and has a fingerprint, once all its frames are settled.
+ */
 static void settle_addresses(struct store *store, const struct store_address *addresses,
                              size_t count)
 {

@@ -16,8 +16,8 @@
 #include "daemon/store/history.h"
 #include "daemon/store/store.h"
 
-#define STEP_MS       4000u /* with the tick's second at most five are lost */
-#define QUESTIONS_MAX 32u   /* in one run; a hundred agents come back within seconds */
+#define STEP_MS       4000u              /* with the tick's second at most five are lost */
+#define QUESTIONS_MAX 32u                /* in one run; a hundred agents come back within seconds */
 #define MEMORY_MS     (6u * 3600 * 1000) /* what a series holds */
 /* Of [store] size_max; the journal has the rest. */
 #define HISTORY_SHARE(bytes) ((bytes) / 4 * 3)
@@ -124,7 +124,10 @@ static void take_answer(struct leakd_history *history, const char *id,
     struct process *process = store_process(history->store, id);
     struct point *points;
 
-    if (!process || answer->count == 0)
+    if (!process)
+        return;
+    process->has_history = history->status.error == 0; /* else it is asked again */
+    if (answer->count == 0)
         return;
     points = calloc(answer->count, sizeof(*points));
     if (!points)
@@ -185,6 +188,16 @@ static void on_work_end(uv_work_t *work, int status)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+static void start_run(struct leakd_history *history)
+{
+    history->now.now_wall_ms = clock_wall_ms();
+    if ((!history->is_closing && collect_questions(history) < 0) || collect_samples(history) < 0)
+        free_work(&history->now); /* no memory: the run is one without anything */
+    history->work.data = history;
+    history->is_running = true;
+    uv_queue_work(history->loop, &history->work, on_work, on_work_end);
+}
+
 void leakd_history_tick(struct leakd_history *history)
 {
     uint64_t now_ms = clock_mono_ms();
@@ -192,18 +205,10 @@ void leakd_history_tick(struct leakd_history *history)
     if (now_ms < history->next_ms)
         return;
     history->next_ms = now_ms + STEP_MS;
-    if (history->is_running) { /* the disk is slow */
+    if (history->is_running) /* the disk is slow */
         history->left_out += history->now.sample_count;
-        return;
-    }
-    history->now.now_wall_ms = clock_wall_ms();
-    if (collect_questions(history) < 0 || collect_samples(history) < 0) {
-        free_work(&history->now);
-        return;
-    }
-    history->work.data = history;
-    history->is_running = true;
-    uv_queue_work(history->loop, &history->work, on_work, on_work_end);
+    else
+        start_run(history);
 }
 
 int leakd_history_start(uv_loop_t *loop, const struct conf *conf, struct store *store,
@@ -243,5 +248,5 @@ void leakd_history_close(struct leakd_history *history, void (*on_closed)(void *
     history->arg = arg;
     history->is_closing = true;
     if (!history->is_running)
-        finish_close(history);
+        start_run(history); /* the last seconds */
 }

@@ -20,7 +20,7 @@ int leakd_history_start(uv_loop_t *loop, const struct conf *conf, struct store *
 void leakd_history_tick(struct leakd_history *history);
 /* The members about the history. */
 void leakd_history_figures(const struct leakd_history *history, struct http_figures *out);
-/* Waits for the run that is on. */
+/* Puts the last seconds. The store must live until on_closed. */
 void leakd_history_close(struct leakd_history *history, void (*on_closed)(void *arg), void *arg);
 
 #endif

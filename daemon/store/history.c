@@ -26,12 +26,13 @@
 #define FINE_MAX_MS        (UINT64_C(24) * 3600 * 1000)
 #define MIDDLE_MAX_MS      (14 * FINE_MAX_MS)
 /* Chunks rolled up in one run, so that a run stays short. */
-#define ROLL_MAX           2000
-#define POINTS_MAX_GIVEN   100000u
+#define ROLL_MAX         2000
+#define POINTS_MAX_GIVEN 100000u
 
 static const char *const steps[] = {
     "CREATE TABLE process(key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
-    "CREATE TABLE sample(at INTEGER NOT NULL, process INTEGER NOT NULL, live REAL, rss REAL) STRICT;"
+    "CREATE TABLE sample(at INTEGER NOT NULL, process INTEGER NOT NULL, live REAL, rss REAL) "
+    "STRICT;"
     "CREATE TABLE chunk(process INTEGER NOT NULL, at INTEGER NOT NULL, step INTEGER NOT NULL,"
     " data BLOB NOT NULL, PRIMARY KEY(process, at)) STRICT;"
     "CREATE INDEX chunk_age ON chunk(step, at);",
@@ -227,7 +228,8 @@ static int close_gathering(struct gathering *gathering)
     return put_chunk(gathering->db, gathering->process, &gathering->chunk);
 }
 
-static int gather(struct gathering *gathering, int64_t process, uint64_t at, double live, double rss)
+static int gather(struct gathering *gathering, int64_t process, uint64_t at, double live,
+                  double rss)
 {
     uint64_t from = at / CHUNK_SPAN_MS * CHUNK_SPAN_MS;
     int rc = 0;
@@ -377,8 +379,8 @@ static int add_point(struct history_question *question, const struct history_poi
     if (!isfinite(point->live_min) && !isfinite(point->rss_min))
         return 0;
     if (question->count == *cap) {
-        points = bigger > POINTS_MAX_GIVEN ? NULL : realloc(question->points,
-                                                            bigger * sizeof(*points));
+        points =
+            bigger > POINTS_MAX_GIVEN ? NULL : realloc(question->points, bigger * sizeof(*points));
         if (!points)
             return -ENOMEM;
         question->points = points;

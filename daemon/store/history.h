@@ -55,10 +55,10 @@ struct history_limits {
 };
 
 struct history_status {
-    int error;         /* of the last run, 0: all is well */
-    uint64_t damaged;  /* files that were put aside */
-    uint64_t bytes;    /* on the disk */
-    char aside[256];   /* the last one that was */
+    int error;        /* of the last run, 0: all is well */
+    uint64_t damaged; /* files that were put aside */
+    uint64_t bytes;   /* on the disk */
+    char aside[256];  /* the last one that was */
 };
 
 int history_new(const char *folder, const struct history_limits *limits, struct history **out);

@@ -14,8 +14,7 @@ void chunk_init(struct chunk *chunk, uint64_t from_wall_ms, uint32_t step_ms)
     chunk->from_wall_ms = from_wall_ms;
     chunk->step_ms = step_ms;
     for (size_t i = 0; i < chunk_count(chunk); i++)
-        chunk->points[i] =
-            (struct history_point){from_wall_ms + i * step_ms, NAN, NAN, NAN, NAN};
+        chunk->points[i] = (struct history_point){from_wall_ms + i * step_ms, NAN, NAN, NAN, NAN};
 }
 
 /* The mean is a sum until the chunk is closed. */

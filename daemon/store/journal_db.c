@@ -226,8 +226,8 @@ void db_bind_double(struct db_query *query, int at, double value)
 
 void db_bind_text(struct db_query *query, int at, const char *text, size_t len)
 {
-    note_bind(query, sqlite3_bind_text64(query->statement, at, text, len, SQLITE_STATIC,
-                                         SQLITE_UTF8));
+    note_bind(query,
+              sqlite3_bind_text64(query->statement, at, text, len, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void db_bind_blob(struct db_query *query, int at, const void *data, size_t len)
@@ -326,8 +326,8 @@ int db_check(struct db *db)
 
 int db_checkpoint(struct db *db)
 {
-    return result_of(db, sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
-                                                   NULL, NULL));
+    return result_of(
+        db, sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
 }
 
 bool db_is_orphan(const struct db *db)

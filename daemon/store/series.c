@@ -166,9 +166,9 @@ static bool append_ten(struct series *series, uint64_t step, struct envelope val
 
 static void close_ten(struct series *series)
 {
-    append_ten(series, series->open_step,
-               (struct envelope){(float)series->open_min,
-                                 (float)(series->open_sum / series->open_count)});
+    append_ten(
+        series, series->open_step,
+        (struct envelope){(float)series->open_min, (float)(series->open_sum / series->open_count)});
 }
 
 static void put_ten(struct series *series, uint64_t step, double value)

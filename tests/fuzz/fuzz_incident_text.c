@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Incidents from any bytes: read without a fault, and what was read is written and read the same. */
+/* Incidents from any bytes: read without a fault, and what was read is written and read the same.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
