@@ -358,6 +358,8 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct leakd_journal *journal = handle->data;
 
+    /* What is delivered from now on could not be noted: nothing more is begun. */
+    alert_keep(journal->rooms.alert, NULL, NULL);
     journal_batch_free(journal->drops);
     if (journal->on_closed)
         journal->on_closed(journal->arg);
