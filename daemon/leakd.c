@@ -23,6 +23,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
+#include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/leakd_options.h"
 #include "daemon/store/store.h"
@@ -31,9 +32,9 @@
 #include "leakd_version.h"
 #include "web/assets.h"
 
-#define TICK_MS            1000
-#define SHUTDOWN_LIMIT_MS  4000 /* SIGTERM ends within 5 s, whatever a receiver does */
-#define SYMBOL_BATCH_MAX   256
+#define TICK_MS           1000
+#define SHUTDOWN_LIMIT_MS 4000 /* SIGTERM ends within 5 s, whatever a receiver does */
+#define SYMBOL_BATCH_MAX  256
 
 struct daemon {
     uv_loop_t loop;
@@ -49,6 +50,7 @@ struct daemon {
     struct alert *alert;
     struct watch *watch;
     struct leakd_journal *journal;
+    struct leakd_history *history;
     struct symbolizer *symbolizer;
     struct ingest *ingest;
     struct http *http;
@@ -136,11 +138,13 @@ static void read_figures(void *arg, struct http_figures *out)
         .notices_given_up_total = alert.given_up,
     };
     leakd_journal_figures(daemon->journal, out);
+    leakd_history_figures(daemon->history, out);
 }
 
 /* ---- the tick ------------------------------------------------------------------------------- */
 
-/* Nobody will name these: a site is whole, and has a fingerprint, once all its frames are settled. */
+/* Nobody will name these: a site is whole, and has a fingerprint, once all its frames are settled.
+ */
 static void settle_addresses(struct store *store, const struct store_address *addresses,
                              size_t count)
 {
@@ -184,6 +188,7 @@ static void on_tick(uv_timer_t *timer)
     store_expire(daemon->store, now_mono_ms);
     pump_symbols(daemon);
     leakd_journal_tick(daemon->journal);
+    leakd_history_tick(daemon->history);
     http_tick(daemon->http);
 }
 
@@ -245,12 +250,20 @@ static void on_alert_closed(void *arg)
     fetcher_close(daemon->fetcher, on_fetcher_closed, daemon);
 }
 
+static void on_history_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->history = NULL;
+    alert_close(daemon->alert, on_alert_closed, daemon);
+}
+
 static void on_journal_closed(void *arg)
 {
     struct daemon *daemon = arg;
 
     daemon->journal = NULL;
-    alert_close(daemon->alert, on_alert_closed, daemon);
+    leakd_history_close(daemon->history, on_history_closed, daemon);
 }
 
 static void on_symbolizer_closed(void *arg)
@@ -365,12 +378,14 @@ static int start_store_and_alert(struct daemon *daemon)
     return rc;
 }
 
-static int start_journal(struct daemon *daemon)
+static int start_storage(struct daemon *daemon)
 {
     const struct leakd_journal_rooms rooms = {
         .store = daemon->store, .alert = daemon->alert, .watch = daemon->watch};
     int rc = leakd_journal_start(&daemon->loop, &daemon->conf, &rooms, &daemon->journal);
 
+    if (rc == 0)
+        rc = leakd_history_start(&daemon->loop, &daemon->conf, daemon->store, &daemon->history);
     if (rc < 0)
         fprintf(stderr, "leakd: cannot start: %s\n", strerror(-rc));
     return rc;
@@ -447,7 +462,7 @@ static int run(struct daemon *daemon)
     raise_descriptor_limit();
     rc = start_store_and_alert(daemon);
     if (rc == 0)
-        rc = start_journal(daemon);
+        rc = start_storage(daemon);
     if (rc == 0)
         rc = start_sockets(daemon);
     if (rc == 0)

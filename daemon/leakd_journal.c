@@ -18,6 +18,7 @@
 
 #define RETRY_MS           5000u
 #define UPKEEP_MS          60000u
+#define TELL_STEP_MS       3600000u
 #define INCIDENT_BYTES_MAX (1u << 20)
 #define INCIDENTS_LOADED   1000u /* as many as the store keeps */
 /* In one batch; the rest follows in the next. */
@@ -58,6 +59,8 @@ struct leakd_journal {
     size_t sent_count;
     uint64_t ran_ms;
     uint64_t retry_ms; /* not before */
+    uint64_t told_ms;  /* when people were last told that nothing can be stored */
+    bool is_told;
     void (*on_closed)(void *arg);
     void *arg;
 };
@@ -225,6 +228,35 @@ static int collect(struct leakd_journal *journal)
 
 /* ---- running ------------------------------------------------------------------------------- */
 
+/* A disk that comes and goes is told of once in a while. */
+static void tell_degraded(struct leakd_journal *journal, const struct journal_status *now)
+{
+    uint64_t now_ms = clock_mono_ms();
+    struct notice notice = {.event = NOTICE_STORAGE_DEGRADED,
+                            .severity = SEVERITY_WARNING,
+                            .event_wall_ms = clock_wall_ms(),
+                            .summary = now->problem};
+
+    if (journal->is_told || (journal->told_ms != 0 && now_ms - journal->told_ms < TELL_STEP_MS))
+        return;
+    journal->is_told = true;
+    journal->told_ms = now_ms;
+    alert_notify(journal->rooms.alert, &notice);
+}
+
+static void tell_recovered(struct leakd_journal *journal)
+{
+    struct notice notice = {.event = NOTICE_STORAGE_RECOVERED,
+                            .severity = SEVERITY_WARNING,
+                            .event_wall_ms = clock_wall_ms(),
+                            .summary = "incidents and notices are stored again"};
+
+    if (!journal->is_told)
+        return;
+    journal->is_told = false;
+    alert_notify(journal->rooms.alert, &notice);
+}
+
 static void say_status(struct leakd_journal *journal, const struct journal_status *now)
 {
     const struct journal_status *before = &journal->status;
@@ -237,6 +269,10 @@ static void say_status(struct leakd_journal *journal, const struct journal_statu
     if (now->error == 0 && before->error < 0)
         log_info("journal.recovered", "bytes=%llu; incidents and notices are stored again",
                  (unsigned long long)now->bytes);
+    if (now->error < 0)
+        tell_degraded(journal, now);
+    else
+        tell_recovered(journal);
     journal->status = *now;
 }
 
@@ -269,7 +305,7 @@ static void take_result(struct leakd_journal *journal)
     journal_batch_free(run->loaded);
     journal_batch_free(run->batch);
     run->loaded = run->batch = NULL;
-    if (run->rc < 0)
+    if (run->status.error < 0)
         journal->retry_ms = clock_mono_ms() + RETRY_MS;
 }
 
@@ -322,6 +358,8 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct leakd_journal *journal = handle->data;
 
+    /* What is delivered from now on could not be noted: nothing more is begun. */
+    alert_keep(journal->rooms.alert, NULL, NULL);
     journal_batch_free(journal->drops);
     if (journal->on_closed)
         journal->on_closed(journal->arg);
@@ -355,8 +393,8 @@ static void pump(struct leakd_journal *journal)
     if (now_ms < journal->retry_ms)
         return;
     rc = collect(journal);
-    if (rc < 0 ||
-        (journal_batch_count(journal->run.batch) == 0 && now_ms - journal->ran_ms < UPKEEP_MS)) {
+    if (rc < 0 || (journal_batch_count(journal->run.batch) == 0 && journal->status.error == 0 &&
+                   now_ms - journal->ran_ms < UPKEEP_MS)) {
         drop_batch(journal);
         journal->retry_ms = rc < 0 ? now_ms + RETRY_MS : 0;
         return;

@@ -24,6 +24,8 @@ struct fetcher;
     X(OPENED, "leak.incident.opened")                                                              \
     X(ESCALATED, "leak.incident.escalated")                                                        \
     X(RESOLVED, "leak.incident.resolved")                                                          \
+    X(STORAGE_DEGRADED, "leakd.storage.degraded") /* of leakd itself: no incident, no process */   \
+    X(STORAGE_RECOVERED, "leakd.storage.recovered")                                                \
     X(TEST, "webhook.test")
 
 enum notice_event {
@@ -109,8 +111,8 @@ int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
 /* New receivers after a reload; notices to those that are gone are dropped, those that said 410 are
  * tried again. -ENOMEM, or -EINVAL (a type that conf should have refused): the old ones stay. */
 int alert_reload(struct alert *alert, const struct conf *conf);
-/* What is not delivered is forgotten without a word, but for the disk. Before or after fetcher_close, but not after
- * the fetcher's on_closed. */
+/* What is not delivered is forgotten without a word, but for the disk. Before or after
+ * fetcher_close, but not after the fetcher's on_closed. */
 void alert_close(struct alert *alert, void (*on_closed)(void *arg), void *arg);
 
 /* Queues the notice for every receiver that wants it. -ENOSPC when the outbox is full. */
@@ -133,7 +135,8 @@ void alert_read_stats(const struct alert *alert, struct alert_stats *out);
  * Notices as rows for a disk that the owner has. From alert_keep on, a notice is sent only once its
  * row is kept, and the next one to a receiver only once the row of the delivered one is gone: a
  * crash then loses none and repeats at most one a receiver, with the same id. on_change: there is
- * something to collect; called from within other calls, collect later.
+ * something to collect; called from within other calls, collect later. NULL: nobody collects any
+ * more, and what is not kept by now is not sent.
  */
 void alert_keep(struct alert *alert, void (*on_change)(void *arg), void *arg);
 

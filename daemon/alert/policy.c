@@ -22,7 +22,8 @@ bool alert_wants(const struct conf_receiver *receiver, const struct notice *noti
 {
     if (notice->event == NOTICE_TEST)
         return true;
-    if (notice->event == NOTICE_RESOLVED && !receiver->send_resolved)
+    if ((notice->event == NOTICE_RESOLVED || notice->event == NOTICE_STORAGE_RECOVERED) &&
+        !receiver->send_resolved)
         return false;
     return notice->severity >= receiver->min_severity;
 }

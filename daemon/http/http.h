@@ -43,6 +43,8 @@ struct http_figures {
     uint64_t storage_batches_total;
     uint64_t storage_damaged_total; /* files put aside since the start */
     uint64_t incidents_unstored;    /* the disk has never had them */
+    uint64_t history_bytes;
+    uint64_t history_left_out_total; /* samples that the disk had no time for */
 };
 
 struct http_source {

@@ -141,6 +141,11 @@ static void write_storage(struct exposition *e, const struct http_figures *f)
                  f->storage_problem && f->storage_problem[0]);
     write_single(e, "leakd_storage_bytes", METRIC_GAUGE, "Files of incidents and notices.",
                  (double)f->storage_bytes);
+    write_single(e, "leakd_history_bytes", METRIC_GAUGE, "File of the processes' history.",
+                 (double)f->history_bytes);
+    write_single(e, "leakd_history_samples_left_out", METRIC_COUNTER,
+                 "Samples that the disk had no time or room for.",
+                 (double)f->history_left_out_total);
     write_single(e, "leakd_storage_batches", METRIC_COUNTER, "Batches written to the disk.",
                  (double)f->storage_batches_total);
     write_single(e, "leakd_storage_damaged_files", METRIC_COUNTER,

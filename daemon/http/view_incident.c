@@ -130,7 +130,9 @@ static void put_storage(struct json *json, const struct http_figures *figures)
     json_str(json, "state", degraded ? "degraded" : "ok");
     json_str(json, "problem", degraded ? figures->storage_problem : NULL);
     json_u64(json, "bytes", figures->storage_bytes);
+    json_u64(json, "history_bytes", figures->history_bytes);
     json_u64(json, "incidents_unstored", figures->incidents_unstored);
+    json_u64(json, "samples_left_out_total", figures->history_left_out_total);
     json_u64(json, "damaged_files_total", figures->storage_damaged_total);
     json_object_end(json);
 }

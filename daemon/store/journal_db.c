@@ -2,6 +2,7 @@
 #include "daemon/store/journal_db.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,10 +218,16 @@ void db_bind_int(struct db_query *query, int at, int64_t value)
     note_bind(query, sqlite3_bind_int64(query->statement, at, value));
 }
 
+void db_bind_double(struct db_query *query, int at, double value)
+{
+    note_bind(query, isfinite(value) ? sqlite3_bind_double(query->statement, at, value)
+                                     : sqlite3_bind_null(query->statement, at));
+}
+
 void db_bind_text(struct db_query *query, int at, const char *text, size_t len)
 {
-    note_bind(query, sqlite3_bind_text64(query->statement, at, text, len, SQLITE_STATIC,
-                                         SQLITE_UTF8));
+    note_bind(query,
+              sqlite3_bind_text64(query->statement, at, text, len, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void db_bind_blob(struct db_query *query, int at, const void *data, size_t len)
@@ -259,6 +266,13 @@ void db_reset(struct db_query *query)
 int64_t db_int(struct db_query *query, int column)
 {
     return sqlite3_column_int64(query->statement, column);
+}
+
+double db_double(struct db_query *query, int column)
+{
+    if (sqlite3_column_type(query->statement, column) == SQLITE_NULL)
+        return NAN;
+    return sqlite3_column_double(query->statement, column);
 }
 
 const char *db_text(struct db_query *query, int column, size_t *len)
@@ -312,8 +326,8 @@ int db_check(struct db *db)
 
 int db_checkpoint(struct db *db)
 {
-    return result_of(db, sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
-                                                   NULL, NULL));
+    return result_of(
+        db, sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
 }
 
 bool db_is_orphan(const struct db *db)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One SQLite file, opened to be ours alone: exclusive lock, WAL, checkpoints by us. The only door to
- * sqlite3.h. A file belongs to one thread at a time; nothing here logs. Errors are:
- *   -EBADMSG  the file is damaged, or not what we have made
- *   -EBUSY    another process has it
- *   -ENOSPC, -EROFS, -EACCES, -EIO, -ENOMEM, -ENOENT ...  what the disk said
+ * One SQLite file, opened to be ours alone: exclusive lock, WAL, checkpoints by us. The only door
+ * to sqlite3.h. A file belongs to one thread at a time; nothing here logs. Errors are: -EBADMSG the
+ * file is damaged, or not what we have made -EBUSY    another process has it -ENOSPC, -EROFS,
+ * -EACCES, -EIO, -ENOMEM, -ENOENT ...  what the disk said
  */
 #ifndef LEAKD_STORE_JOURNAL_DB_H
 #define LEAKD_STORE_JOURNAL_DB_H
@@ -36,6 +35,7 @@ void db_undo(struct db *db);
 int db_query(struct db *db, const char *sql, struct db_query **out);
 /* Parameters count from 1. Texts and blobs are borrowed until db_reset or the next db_query. */
 void db_bind_int(struct db_query *query, int at, int64_t value);
+void db_bind_double(struct db_query *query, int at, double value); /* not finite: NULL */
 void db_bind_text(struct db_query *query, int at, const char *text, size_t len);
 void db_bind_blob(struct db_query *query, int at, const void *data, size_t len);
 /* 1: a row, 0: no more, else an error. Failed binds come out here. */
@@ -45,6 +45,7 @@ int db_finish(struct db_query *query);
 void db_reset(struct db_query *query);
 /* Columns count from 0; valid until the next step or reset. */
 int64_t db_int(struct db_query *query, int column);
+double db_double(struct db_query *query, int column);                 /* NULL: NAN */
 const char *db_text(struct db_query *query, int column, size_t *len); /* never NULL */
 const void *db_blob(struct db_query *query, int column, size_t *len);
 

@@ -12,7 +12,8 @@
 #include "daemon/store/journal_quarantine.h"
 #include "daemon/store/journal_schema.h"
 
-#define COPIES 2
+#define COPIES    2
+#define ASIDE_MAX 3 /* of each file */
 
 /* The row that carries the number of the last change; it has a checksum as the others have. */
 #define LEDGER_KIND   "ledger"
@@ -298,8 +299,8 @@ static struct copy *choose_base(struct ledger *ledger)
 }
 
 /* The names under which the copies that cannot be used were put; "" for those that can. */
-static int put_aside(struct ledger *ledger, uint64_t now_wall_ms,
-                     char names[COPIES][PATH_MAX + 64], struct ledger_report *report)
+static int put_aside(struct ledger *ledger, uint64_t now_wall_ms, char names[COPIES][PATH_MAX + 64],
+                     struct ledger_report *report)
 {
     for (size_t i = 0; i < COPIES; i++) {
         struct copy *copy = &ledger->copies[i];
@@ -309,7 +310,7 @@ static int put_aside(struct ledger *ledger, uint64_t now_wall_ms,
         names[i][0] = '\0';
         if (copy->state == COPY_WHOLE)
             continue;
-        rc = quarantine(copy->path, word, now_wall_ms, names[i], PATH_MAX + 64);
+        rc = quarantine(copy->path, word, ASIDE_MAX, now_wall_ms, names[i], PATH_MAX + 64);
         if (rc < 0)
             return rc;
         report->damaged++;
@@ -432,9 +433,8 @@ int ledger_write(struct ledger *ledger, const struct journal_batch *batch)
 
 static int read_kind(struct db *db, const char *kind, size_t max, struct journal_batch *out)
 {
-    static const char sql[] =
-        "SELECT * FROM (SELECT " RECORD_COLUMNS " FROM record WHERE kind=?"
-        " ORDER BY final, at DESC LIMIT ?) ORDER BY at, id";
+    static const char sql[] = "SELECT * FROM (SELECT " RECORD_COLUMNS " FROM record WHERE kind=?"
+                              " ORDER BY final, at DESC LIMIT ?) ORDER BY at, id";
     struct db_query *query;
     struct record record;
     int rc = db_query(db, sql, &query);

@@ -53,7 +53,7 @@ static bool is_wal(const char *path)
 }
 
 /* Names sort by age. */
-static void delete_oldest(const char *path, const char *word)
+static void delete_oldest(const char *path, const char *word, size_t keep)
 {
     char pattern[PATH_MAX];
     size_t kept = 0;
@@ -64,13 +64,14 @@ static void delete_oldest(const char *path, const char *word)
         return;
     for (size_t i = found.gl_pathc; i-- > 0;) {
         kept += !is_wal(found.gl_pathv[i]);
-        if (kept > QUARANTINE_MAX || (is_wal(found.gl_pathv[i]) && kept == QUARANTINE_MAX))
+        if (kept > keep || (is_wal(found.gl_pathv[i]) && kept == keep))
             unlink(found.gl_pathv[i]);
     }
     globfree(&found);
 }
 
-int quarantine(const char *path, const char *word, uint64_t now_wall_ms, char *out, size_t size)
+int quarantine(const char *path, const char *word, size_t keep, uint64_t now_wall_ms, char *out,
+               size_t size)
 {
     int rc = choose_name(path, word, now_wall_ms, out, size);
 
@@ -83,6 +84,6 @@ int quarantine(const char *path, const char *word, uint64_t now_wall_ms, char *o
     rc = rename_beside(path, out, "");
     if (rc < 0 && rc != -ENOENT)
         return rc;
-    delete_oldest(path, word);
+    delete_oldest(path, word, keep);
     return 0;
 }

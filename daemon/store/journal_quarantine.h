@@ -6,10 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The newest so many of a file are kept, further ones deleted. */
-#define QUARANTINE_MAX 3
-
-/* Renames path and its WAL to path.WORD-20261122T104500Z; the new name goes to out. */
-int quarantine(const char *path, const char *word, uint64_t now_wall_ms, char *out, size_t size);
+/* Renames path and its WAL to path.WORD-20261122T104500Z; the new name goes to out. The newest
+ * `keep` of them stay, older ones are deleted. */
+int quarantine(const char *path, const char *word, size_t keep, uint64_t now_wall_ms, char *out,
+               size_t size);
 
 #endif

@@ -148,10 +148,10 @@ static void put_second(struct series *series, uint64_t step, double value)
     push_second(series, value);
 }
 
-static void close_ten(struct series *series)
+/* Appends a closed step to the ring, with the holes in front of it. */
+static bool append_ten(struct series *series, uint64_t step, struct envelope value)
 {
     struct ring *ring = &series->coarse;
-    uint64_t step = series->open_step;
 
     if (ring->count > 0 && step >= ring->first + ring->count + COARSE_STEPS_MAX)
         ring->count = ring->start = 0;
@@ -159,10 +159,16 @@ static void close_ten(struct series *series)
         ring->first = step;
     while (step > ring->first + ring->count) {
         if (!push_ten(series, (struct envelope){NAN, NAN}))
-            return;
+            return false;
     }
-    push_ten(series, (struct envelope){(float)series->open_min,
-                                       (float)(series->open_sum / series->open_count)});
+    return push_ten(series, value);
+}
+
+static void close_ten(struct series *series)
+{
+    append_ten(
+        series, series->open_step,
+        (struct envelope){(float)series->open_min, (float)(series->open_sum / series->open_count)});
 }
 
 static void put_ten(struct series *series, uint64_t step, double value)
@@ -191,6 +197,36 @@ void series_put(struct series *series, uint64_t wall_ms, double value)
     series->last_wall_ms = wall_ms;
     put_second(series, wall_ms / FINE_STEP_MS, value);
     put_ten(series, wall_ms / COARSE_STEP_MS, value);
+}
+
+/* The step that nothing restored may reach. */
+static uint64_t first_ten(const struct series *series)
+{
+    if (series->coarse.count > 0)
+        return series->coarse.first;
+    return series->open_count > 0 ? series->open_step : UINT64_MAX;
+}
+
+void series_put_before(struct series *series, const struct point *tens, size_t count)
+{
+    uint64_t end = first_ten(series);
+    struct ring ring = series->coarse;
+    struct envelope *values = series->tens;
+
+    series->coarse = (struct ring){0};
+    series->tens = NULL;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t step = tens[i].wall_ms / COARSE_STEP_MS;
+
+        if (step < end && isfinite(tens[i].min) &&
+            (series->coarse.count == 0 || step >= series->coarse.first + series->coarse.count))
+            append_ten(series, step, (struct envelope){(float)tens[i].min, (float)tens[i].mean});
+    }
+    for (uint32_t i = 0; i < ring.count; i++)
+        append_ten(series, ring.first + i, values[ring_index(&ring, i)]);
+    if (series->last_wall_ms == 0 && series->coarse.count > 0)
+        series->last_wall_ms = (series->coarse.first + series->coarse.count) * COARSE_STEP_MS - 1;
+    free(values);
 }
 
 /* The value of one step of the ring that is read; false where there is none. */

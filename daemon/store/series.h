@@ -21,6 +21,9 @@ struct series *series_new(void); /* NULL: no memory */
 void series_free(struct series *series);
 /* Values at wall times that do not go backwards are kept; others are dropped. */
 void series_put(struct series *series, uint64_t wall_ms, double value);
+/* Steps of 10 s from before everything the series has, oldest first; NAN is a hole. What does not
+ * fit, or is not older, is left out. */
+void series_put_before(struct series *series, const struct point *tens, size_t count);
 /* Points with from <= wall_ms <= to, oldest first, in steps of at least step_ms (the server's
  * choice is written to *used_step_ms). Returns how many, at most max. */
 size_t series_get(const struct series *series, uint64_t from_wall_ms, uint64_t to_wall_ms,

@@ -126,7 +126,8 @@ def unit(tally, name, pattern="test_*"):
         run(tally, f"unit {name}: {os.path.basename(program)}", ["sh", "-c", command],
             env={"CK_TAP_LOG_FILE_NAME": tap_file, "CK_VERBOSITY": "silent",
                  "CK_DEFAULT_TIMEOUT": "60", "LEAKD_BUILD": folder(name),
-                 "UBSAN_OPTIONS": "print_stacktrace=1"}, timeout=300)
+                 "LEAKD_LONG": "1" if LONG else "", "UBSAN_OPTIONS": "print_stacktrace=1"},
+            timeout=7200 if LONG else 300)
 
 
 def fuzz(tally):
@@ -188,7 +189,8 @@ def steps(tally):
                              for name in ("core", "live", "pool", "stack", "sampler")))
     yield "fuzz", lambda: fuzz(tally)
     yield "replay", lambda: python_files(tally, "replay", "tests/replay/test_*.py", "plain")
-    yield "system", lambda: python_files(tally, "system", "tests/system/test_*.py", "asan")
+    yield "system", lambda: python_files(tally, "system", "tests/system/test_*.py", "asan",
+                                           timeout=7200 if LONG else 1200)
     yield "browser", lambda: browser(tally)
 
 

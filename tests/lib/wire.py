@@ -176,7 +176,7 @@ RECORDS = {
 }
 
 
-def encode(name, **fields):
+def encode(name, /, **fields):
     """One frame with its header."""
     body = RECORDS[name].put(fields)
     if len(body) > BODY_BYTES_MAX:

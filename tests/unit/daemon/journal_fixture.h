@@ -89,8 +89,7 @@ static inline int run_with(const struct journal_batch *batch, uint64_t now_ms,
 static inline int put_row(const char *kind, const char *id, int64_t at, const char *text)
 {
     struct journal_batch *batch = journal_batch_new();
-    struct journal_row row = {
-        .kind = kind, .id = id, .at = at, .text = text, .len = strlen(text)};
+    struct journal_row row = {.kind = kind, .id = id, .at = at, .text = text, .len = strlen(text)};
     int rc;
 
     ck_assert_int_eq(journal_batch_put(batch, &row), 0);
@@ -147,8 +146,7 @@ static inline void crash(void)
     char command[512];
 
     /* The files as they are now, under the same names, while the journal still holds them. */
-    snprintf(command, sizeof(command),
-             "cd %s && mkdir kept && cp incidents*.db* kept/", folder);
+    snprintf(command, sizeof(command), "cd %s && mkdir kept && cp incidents*.db* kept/", folder);
     ck_assert_int_eq(system(command), 0);
     close_journal();
     snprintf(command, sizeof(command), "cd %s && rm -f incidents*.db* && mv kept/* . && rmdir kept",
@@ -165,7 +163,7 @@ static inline int journal_suite(const char *name, const TTest *const *tests, siz
     int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 300);
+    tcase_set_timeout(tcase, 3600); /* LEAKD_LONG=1 has a thousand syncs and more */
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);

@@ -191,6 +191,11 @@ START_TEST(bad_values_are_errors_with_the_way_out)
     refused("[store]\nexited_retention = 10\n", 2, "24h");
     refused("[store]\nexited_retention = 1ms\n", 2, "from 1m to 366d");
     refused("[store]\nexited_retention = 99999999999999999999d\n", 2, "duration");
+    refused("[store]\nsize_max = 1\n", 2, "no size from 64MiB to 1TiB");
+    refused("[store]\nsize_max = 1gb\n", 2, "512MiB or 1GiB");
+    refused("[store]\nsize_max = 99999999999999999999GiB\n", 2, "size");
+    refused("[store]\nsize_max = 2TiB\n", 2, "size");
+    refused("[store]\nretention = 5m\n", 2, "duration from 24h");
     refused("[symbols]\nenabled = maybe\n", 2, "yes nor no");
     refused("[detect]\nprofile = quick\n", 2, "fast default strict");
     refused("[detect]\nprofile = def\n", 2, "fast default strict");

@@ -161,6 +161,54 @@ START_TEST(a_sparkline_is_equally_spaced_and_fills_holes)
 }
 END_TEST
 
+START_TEST(steps_from_before_stand_in_front_of_what_came_since)
+{
+    struct series *series = series_new();
+    struct point before[5] = {{.wall_ms = 1000000, .min = 1, .mean = 2},
+                              {.wall_ms = 1010000, .min = 3, .mean = 4},
+                              {.wall_ms = 1020000, .min = NAN, .mean = NAN},
+                              {.wall_ms = 1030000, .min = 5, .mean = 6},
+                              {.wall_ms = 1060000, .min = 99, .mean = 99}}; /* known better */
+    uint64_t step_ms;
+
+    for (unsigned i = 0; i < 30; i++)
+        series_put(series, 1055000 + i * 1000, 100 + i);
+    series_put_before(series, before, 5);
+    ck_assert_uint_eq(series_get(series, 1000000, 1080000, 10000, out, 64, &step_ms), 7);
+    ck_assert_uint_eq(step_ms, 10000);
+    ck_assert_uint_eq(out[0].wall_ms, 1000000);
+    ck_assert(out[0].min == 1 && out[0].mean == 2);
+    ck_assert(out[2].wall_ms == 1030000 && out[2].min == 5);
+    ck_assert(out[3].wall_ms == 1050000 && out[3].min == 100);
+    ck_assert(out[4].wall_ms == 1060000 && out[4].min == 105);
+    /* The single seconds are untouched, and the series goes on. */
+    series_put(series, 1085000, 200);
+    ck_assert_uint_eq(series_get(series, 1055000, 1085000, 1000, out, 64, &step_ms), 31);
+    ck_assert_uint_eq(step_ms, 1000);
+    ck_assert(out[30].min == 200);
+    series_free(series);
+}
+END_TEST
+
+START_TEST(more_from_before_than_fits_leaves_the_newest)
+{
+    static struct point before[3000];
+    struct series *series = series_new();
+    uint64_t step_ms;
+
+    for (unsigned i = 0; i < 3000; i++)
+        before[i] = (struct point){.wall_ms = (1000 + i) * 10000u, .min = i, .mean = i};
+    series_put_before(series, before, 3000);
+    ck_assert_uint_le(series_bytes(series), 32768);
+    ck_assert_uint_eq(series_get(series, 39980000, 39999999, 10000, out, 64, &step_ms), 2);
+    ck_assert(out[1].min == 2999);
+    ck_assert_uint_eq(series_get(series, 10000000, 10010000, 10000, out, 64, &step_ms), 0);
+    series_put(series, 40000500, 5);
+    ck_assert_uint_eq(series_get(series, 39990000, 40000500, 10000, out, 64, &step_ms), 2);
+    series_free(series);
+}
+END_TEST
+
 START_TEST(points_span_their_whole_life)
 {
     struct points points;
@@ -208,6 +256,8 @@ int main(void)
     tcase_add_test(tcase, a_clock_set_back_a_little_loses_values_and_set_back_a_lot_starts_anew);
     tcase_add_test(tcase, an_empty_series_has_no_points);
     tcase_add_test(tcase, a_sparkline_is_equally_spaced_and_fills_holes);
+    tcase_add_test(tcase, steps_from_before_stand_in_front_of_what_came_since);
+    tcase_add_test(tcase, more_from_before_than_fits_leaves_the_newest);
     tcase_add_test(tcase, points_span_their_whole_life);
     tcase_add_test(tcase, points_repeat_the_last_value_over_silence);
     suite_add_tcase(suite, tcase);
