@@ -82,7 +82,8 @@ struct detect_result {
     uint64_t fit_from_ms;
     uint64_t fit_to_ms;
     double fit_bytes;
-    unsigned passes; /* consecutive windows that passed at that scale */
+    unsigned passes;        /* consecutive windows that passed at that scale */
+    bool explained_by_load; /* a suspicion that would be a leak if the load did not rise too */
 };
 
 void detector_read(const struct detector *detector, struct detect_result *out);

@@ -71,24 +71,27 @@ static void block_put(struct detector *detector, float min)
     detector->closed++;
 }
 
-/* Closes the open block. Blocks that were missed lie on the line between their neighbours. */
-static void block_close(struct detector *detector)
+/* Blocks that were missed lie on the line between their neighbours. */
+void detector_put_block(struct detector *detector, float min, uint32_t missed)
 {
-    float min = detector->open_min;
-    uint32_t missed = detector->open_block - detector->closed;
     float from = detector->level;
 
-    if (min <= 0)
-        return;
-    if (is_restart(detector, min)) {
-        detector_restart(detector);
-        missed = 0;
-    }
     for (uint32_t i = 1; i <= missed; i++)
         block_put(detector, from > 0 ? from + (min - from) * (float)i / (float)(missed + 1) : min);
     block_put(detector, min);
     detector->level = min;
     verdict_step(detector);
+}
+
+static void block_close(struct detector *detector)
+{
+    float min = detector->open_min;
+
+    if (min <= 0)
+        return;
+    if (!detector->one_life && is_restart(detector, min))
+        detector_restart(detector);
+    detector_put_block(detector, min, detector->open_block - detector->closed);
 }
 
 /* Time that runs backwards, or stood still, is moved over: the series goes on one step later. */

@@ -8,7 +8,7 @@
 
 struct detect_profile;
 
-#define DETECT_SCALES 14 /* windows of 2 min, 4 min ... 12 days at 1 s sampling */
+#define DETECT_SCALES 13 /* windows of 2 min, 4 min ... 6 days at 1 s sampling */
 #define DETECT_BLOCKS 16 /* blocks in a window: enough to test, few enough to keep */
 #define DETECT_DAY    48 /* half hours */
 
@@ -64,11 +64,16 @@ struct detector {
     uint8_t verdict;
     uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
     bool has_sample;
+    bool one_life; /* a fall is never taken for a new process */
     uint32_t born; /* block in which the process began */
     uint32_t resolved_at;
     struct detect_climb climb;
     struct detect_day day;
     struct detect_ring rings[DETECT_SCALES];
 };
+
+/* Closes a base block of this minimum, after so many that were missed; for a detector that is fed
+ * blocks instead of samples. */
+void detector_put_block(struct detector *detector, float min, uint32_t missed);
 
 #endif

@@ -22,8 +22,11 @@ void detect_explain(const struct detect_result *result, uint64_t now_ms, char *o
         snprintf(out, size, "growing %s for %s", growth, span);
         break;
     case VERDICT_SUSPECT:
-        snprintf(out, size, "may be leaking: growing %s for %s, not long enough to be sure", growth,
-                 span);
+        snprintf(out, size,
+                 result->explained_by_load
+                     ? "growing %s for %s, but the load rises too: it may be the load"
+                     : "may be leaking: growing %s for %s, not long enough to be sure",
+                 growth, span);
         break;
     case VERDICT_FRAGMENTATION:
         snprintf(out, size, "resident memory grows %s over flat live bytes", growth);

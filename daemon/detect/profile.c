@@ -134,6 +134,17 @@ const struct detect_rules detect_rules = {
     .restart_last = 0.5,
     /* 80 min at 1 s: a line through a longer hole would be an invention. */
     .hole_blocks = 600,
+    /* The slope of memory over load is that of the last thousand blocks of each scale. In the
+     * error of the load a jump counts as three errors at most. Where load and time rise together to
+     * nine tenths of what they could, the load is given all of it. Another lag must leave a tenth
+     * less unexplained to be taken for the better one. */
+    .load_fade = 0.999,
+    .load_jump = 9,
+    .load_first = 0.1,
+    .lag_share = 0.9,
+    /* The load rises in a window for certain, and at half the pace of the memory or more. */
+    .load_z = 3,
+    .load_share = 0.5,
     /* Day against yesterday: 8 h above by 2 %, evenly, and not by one step. */
     .day_gain_share = 0.02,
     .day_ratio = 2,

@@ -407,6 +407,81 @@ INNOCENT = [flat, wandering, warm_up, cache, short_fill, collector, batch, stepp
 AMBIGUOUS = [flushed, straight_fill, sessions, daily_rise, ramp]
 
 
+# ---- memory that follows a load, which is seen too ------------------------------------------------
+
+
+def load_ramp(s):
+    begin, length = s.span * s.rng.uniform(0.1, 0.5), s.span * s.rng.uniform(0.1, 0.45)
+    height = s.rng.uniform(0.5, 3)
+    return lambda t: 1 + height * min(1, max(0, (t - begin) / length))
+
+
+def load_daily(s):
+    s.set_steps((30, 60), 2900, 5800)
+    deep, phase = s.rng.uniform(0.3, 0.8), s.rng.random()
+    return lambda t: 1 + deep * math.sin(2 * math.pi * (t / DAY + phase))
+
+
+def load_side(s):
+    """The hours of a day in which load rises or falls."""
+    s.set_steps((5, 10, 15, 30), 700, 4000)
+    deep, phase = s.rng.uniform(0.3, 0.8), s.rng.uniform(-0.25, 0.5)
+    return lambda t: 1 + deep * math.sin(2 * math.pi * (t / DAY + phase))
+
+
+def load_steps(s):
+    changes, at = [], 0.0
+    while at < s.span:
+        changes.append((at, s.rng.uniform(0.5, 3)))
+        at += s.span * s.rng.uniform(0.05, 0.25)
+
+    def load(t):
+        level = 1.0
+        for begin, height in changes:
+            level = height if begin <= t else level
+        return level
+
+    return load
+
+
+def load_waves(s):
+    period = s.span / s.rng.uniform(6, 30)
+    deep, phase = s.rng.uniform(0.3, 0.9), s.rng.random()
+    return lambda t: 1 + deep * math.sin(2 * math.pi * (t / period + phase))
+
+
+LOADS = [load_ramp, load_daily, load_side, load_steps, load_waves]
+
+
+def load_rows(s, load, by_work):
+    """Memory follows the load with a lag; the load is seen with 5 % of error."""
+    share = s.rng.uniform(0.2, 0.7)
+    lag = log_uniform(s.rng, s.dt, 300 + s.dt)
+    unit = log_uniform(s.rng, 1, 5000)
+    follow, work = load(0), 0.0
+    total = sum(load(t) for t in s.times()) * s.dt
+    for t, noise in zip(s.times(), s.noise()):
+        now = load(t)
+        follow += (now - follow) * (1 - math.exp(-s.dt / lag))
+        work += now * s.dt
+        leaked = s.rate * (work * s.span / total if by_work else t)
+        level = s.level * (1 - share + share * follow) + leaked + noise
+        yield t, max(PAGE, round(level / PAGE) * PAGE), now * unit * (1 + s.rng.gauss(0, 0.05))
+
+
+def write_load(folder, rng, make, kind, number):
+    s = Series(rng, steps=(5, 10, 15, 30, 60))
+    load = make(s)
+    if kind == "leak":  # beside a load that moves as much
+        s.rate = max(s.leak_rate(s.span), s.level / s.span)
+    name = "%s_%s_%02d.csv" % (kind, make.__name__, number)
+    with open(os.path.join(folder, name), "w") as file:
+        file.write("t_seconds,bytes,load\n")
+        file.writelines("%d,%d,%.3f\n" % row for row in load_rows(s, load, number % 2 == 1))
+    row = [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), 0, round(s.rate, 1), s.dt]
+    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None
+
+
 def write_series(folder, rng, make, kind, number):
     s = Series(rng)
     s.rng_share = rng.uniform(0.2, 0.8)
@@ -425,19 +500,28 @@ def write_table(path, rows):
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def generate(folder, seed, each):
+def write_all(folder, seed, each, groups, write):
     os.makedirs(folder, exist_ok=True)
     labels = ["file class leak onset_s rate_bytes_per_s sample_interval_s".split()]
     oracle = ["file oracle_ttd_s".split()]
-    for kind, makes in (("leak", LEAKY), ("ok", INNOCENT), ("ends", AMBIGUOUS)):
+    for kind, makes in groups:
         for make in makes:
             for number in range(each):
-                rng = random.Random("%d %s %d" % (seed, make.__name__, number))
-                label, perfect = write_series(folder, rng, make, kind, number)
+                rng = random.Random("%d %s %s %d" % (seed, kind, make.__name__, number))
+                label, perfect = write(folder, rng, make, kind, number)
                 labels.append(label)
                 oracle += [perfect] if perfect else []
     write_table(os.path.join(folder, "labels.csv"), labels)
     write_table(os.path.join(folder, "oracle.csv"), oracle)
+
+
+def generate(folder, seed, each):
+    write_all(folder, seed, each, (("leak", LEAKY), ("ok", INNOCENT), ("ends", AMBIGUOUS)),
+              write_series)
+
+
+def generate_loads(folder, seed, each):
+    write_all(folder, seed, each, (("leak", LOADS), ("ok", LOADS)), write_load)
 
 
 def main():

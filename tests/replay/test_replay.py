@@ -28,6 +28,11 @@ GENERATED = {
                 "holds_first": (0.89, 0.97), "holds_last": (0.95, 1)},
     "strict": {"precision": 0.94, "recall": 0.77, "fa_per_day": 0.10},
 }
+# Series beside a load: half of them leak, all of them follow the load.
+LOADS = {
+    "with the load": {"precision": 0.93, "recall": 0.93, "fa_per_day": 0.10},
+    "bytes alone": {"precision": 0.55, "recall": 0.75, "fa_per_day": 1.0},
+}
 RECORDED = {
     ("synthetic", "fast"): {"precision": 0.77, "recall": 0.92, "fa_per_day": 0.52},
     ("synthetic", "default"): {"precision": 0.88, "recall": 0.90, "fa_per_day": 0.21,
@@ -131,6 +136,31 @@ class Floors(unittest.TestCase):
             low, high = floor.get(figure, (0, 1e9))
             self.assertLessEqual(low, figures[figure], title)
             self.assertLessEqual(figures[figure], high, title)
+
+
+def without_load(folder, target):
+    """The same series, their load column cut off."""
+    os.makedirs(target)
+    for path in series_of(folder):
+        with open(path, encoding="ascii") as source, \
+                open(os.path.join(target, os.path.basename(path)), "w", encoding="ascii") as file:
+            file.writelines(line.rsplit(",", 1)[0] + "\n" for line in source)
+
+
+@unittest.skipUnless(os.access(LEAKCTL, os.X_OK), "no leakctl in " + BUILD)
+class Loads(Floors):
+    def test_what_the_load_explains_is_no_leak(self):
+        with tempfile.TemporaryDirectory() as top:
+            folder, bare = os.path.join(top, "load"), os.path.join(top, "bare")
+            load(os.path.join(HERE, "gen.py"), "gen").generate_loads(folder, seed=2026, each=8)
+            without_load(folder, bare)
+            scores = {"with the load": Score(folder, replay(series_of(folder))).figures(),
+                      "bytes alone": Score(folder, replay(series_of(bare))).figures()}
+        for title, figures in scores.items():
+            self.hold("loads, " + title, figures, LOADS[title])
+        self.assertLess(scores["with the load"]["fa_per_day"],
+                        scores["bytes alone"]["fa_per_day"] / 3)
+        self.assertGreater(scores["with the load"]["recall"], scores["bytes alone"]["recall"])
 
 
 @unittest.skipUnless(os.access(LEAKCTL, os.X_OK), "no leakctl in " + BUILD)
@@ -247,12 +277,35 @@ class Files(unittest.TestCase):
         self.assertIn('"file":"1.csv"', run.stdout)
 
     def test_other_columns_are_said_to_be_ignored(self):
-        run = self.run_files("t_seconds,bytes,load,oldest_s\n1,2,3,4\n")
+        run = self.run_files("t_seconds,bytes,load,oldest_s,host\n1,2,3,4,a\n")
         self.assertEqual((0, ""), (run.returncode, run.stdout))
-        self.assertIn("ignored", run.stderr)
+        self.assertIn("1 columns", run.stderr)
+
+    def ramp(self, leak):
+        """Memory and load rise together for an hour."""
+        rows = []
+        for t in range(0, 20000, 10):
+            load = 100 + 2 * min(max(t - 4000, 0), 3600) / 36
+            rows.append("%d,%d,%.2f\n" % (t, 100000000 + 1000000 * load + leak * t, load))
+        return "t_seconds,bytes,load\n" + "".join(rows)
+
+    def test_a_load_column_is_used(self):
+        quiet = self.run_files(self.ramp(0))
+        leaking = self.run_files(self.ramp(20000))
+        self.assertEqual((0, 0), (quiet.returncode, leaking.returncode))
+        self.assertNotIn('"leak"', quiet.stdout)
+        self.assertIn('"leak"', leaking.stdout)
+        self.assertIn('"leak"', self.run_files(self.ramp(0).replace("load", "other")).stdout)
+
+    def test_the_work_clock_stands_still_without_load(self):
+        idle = self.leak().replace("bytes", "bytes,load").replace("00\n", "00,0\n")
+        self.assertEqual("", self.run_files(idle, options=["--clock", "work"]).stdout)
+        busy = idle.replace(",0\n", ",7\n")
+        self.assertIn('"leak"', self.run_files(busy, options=["--clock", "work"]).stdout)
 
     def test_wrong_options_are_usage_errors(self):
-        for options in (["--profile", "lax"], ["--format", "wire2"], ["--profil", "fast"]):
+        for options in (["--profile", "lax"], ["--format", "wire2"], ["--profil", "fast"],
+                        ["--clock", "sun"]):
             self.assertEqual(2, self.run_files(self.leak(), options=options).returncode)
         self.assertEqual(2, self.run_files().returncode)
 
