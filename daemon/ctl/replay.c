@@ -76,6 +76,8 @@ static void put_event(struct replay *replay)
     put_rate(&json, "upper", result.growth.known ? result.growth.upper : 0.0);
     if (result.explained_by_load)
         json_bool(&json, "explained_by_load", true);
+    if (result.oldest_die)
+        json_bool(&json, "oldest_die", true);
     json_object_end(&json);
     buf_putc(&replay->out, '\n');
     fwrite(replay->out.data, 1, replay->out.len, stdout);
@@ -95,6 +97,12 @@ static bool push_work(struct replay *replay, struct detect_sample *sample)
     return detector_push(&replay->plain, sample);
 }
 
+/* An age of 0 is one too. */
+static uint64_t age_ms(double seconds)
+{
+    return seconds < CSV_TIME_MAX_S ? (uint64_t)(seconds * 1000) + 1 : 0;
+}
+
 static void push(struct replay *replay, const struct csv_row *row)
 {
     struct detect_sample sample = {.time_ms = (uint64_t)(row->value[CSV_TIME] * 1000 + 0.5),
@@ -102,6 +110,8 @@ static void push(struct replay *replay, const struct csv_row *row)
     bool changed;
 
     replay->t = row->value[CSV_TIME];
+    if (!isnan(row->value[CSV_OLDEST]))
+        sample.oldest_ms = age_ms(row->value[CSV_OLDEST]);
     if (!isnan(row->value[CSV_LOAD]))
         replay->load = row->value[CSV_LOAD];
     if (!replay->has_load)

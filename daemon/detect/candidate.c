@@ -59,7 +59,8 @@ static double need_for_pace(const struct detector *detector, unsigned scale)
 {
     const struct detect_rules *r = &detect_rules;
 
-    if (ladder_window(scale) < blocks_of(detector, r->slow_window_s))
+    if (ladder_window(scale) < blocks_of(detector, r->slow_window_s) ||
+        ladder_oldest_stay(detector, scale))
         return 0;
     return blocks_of(detector, ladder_is_straight(&detector->rings[scale]) ? r->straight_wait_s
                                                                            : r->slow_wait_s);
@@ -148,7 +149,8 @@ static bool has_passed_often(const struct detector *detector, const struct candi
 bool candidate_is_leak(const struct detector *detector, const struct candidate *candidate)
 {
     return has_passed_often(detector, candidate) && candidate->lasted >= candidate->need &&
-           newest_quarter_grows(detector, candidate);
+           newest_quarter_grows(detector, candidate) &&
+           !ladder_oldest_die(detector, candidate->scale);
 }
 
 bool candidate_is_suspect(const struct detector *detector, const struct candidate *candidate)

@@ -56,6 +56,8 @@ struct detect_sample {
     double limit_bytes;  /* nearest limit, 0 = none: shortens the waiting */
     double noise_bytes2; /* variance of one sample that is known beforehand: 0 for exact series,
                             period * level for a sampled site */
+    uint64_t oldest_ms;  /* age of the oldest object that lives, 0 = not known: a second opinion,
+                            what grows by objects that die before it ends is no leak */
 };
 
 /* step_ms is the sampling interval. extra_z widens the test for multiplicity: for M sites tested
@@ -82,8 +84,10 @@ struct detect_result {
     uint64_t fit_from_ms;
     uint64_t fit_to_ms;
     double fit_bytes;
-    unsigned passes;        /* consecutive windows that passed at that scale */
-    bool explained_by_load; /* a suspicion that would be a leak if the load did not rise too */
+    unsigned passes; /* consecutive windows that passed at that scale */
+    /* A suspicion that would be a leak if ... */
+    bool explained_by_load; /* ... the load did not rise too */
+    bool oldest_die;        /* ... the oldest objects lived on */
 };
 
 void detector_read(const struct detector *detector, struct detect_result *out);

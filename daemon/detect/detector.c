@@ -107,6 +107,14 @@ static void clock_follow(struct detector *detector, uint64_t time_ms)
     detector->last_ms = time_ms;
 }
 
+/* May be before the start. */
+static float birth_of(const struct detector *detector, const struct detect_sample *sample)
+{
+    double since_start_ms = (double)(sample->time_ms - detector->start_ms);
+
+    return (float)((since_start_ms - (double)sample->oldest_ms) / detector->block_ms);
+}
+
 bool detector_push(struct detector *detector, const struct detect_sample *sample)
 {
     uint8_t before = detector->verdict;
@@ -118,6 +126,9 @@ bool detector_push(struct detector *detector, const struct detect_sample *sample
     clock_follow(detector, sample->time_ms);
     detector->limit_bytes = (float)sample->limit_bytes;
     detector->noise_bytes2 = (float)sample->noise_bytes2;
+    detector->has_ages = sample->oldest_ms > 0;
+    if (detector->has_ages)
+        detector->birth = birth_of(detector, sample);
     block = (uint32_t)((sample->time_ms - detector->start_ms) / detector->block_ms);
     if (block != detector->open_block) {
         block_close(detector);

@@ -8,6 +8,8 @@
 #include "daemon/detect/profile.h"
 #include "daemon/detect/trend.h"
 
+#define HALF_WINDOW (DETECT_BLOCKS / 2)
+
 float ladder_at(const struct detect_ring *ring, unsigned back)
 {
     return ring->min[(ring->blocks - 1 - back) % DETECT_BLOCKS];
@@ -114,10 +116,43 @@ static void ring_test(struct detector *detector, unsigned scale)
     ring->even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
 }
 
+/* At the start of a window all births are the first. */
+static void ring_put_birth(struct detect_ring *ring, float birth)
+{
+    if (ring->blocks % HALF_WINDOW != 0)
+        return;
+    ring->births[0] = ring->blocks == 0 ? birth : ring->births[1];
+    ring->births[1] = birth;
+}
+
+/* How much of the time since then the birth of the oldest has moved on. */
+static double turnover(const struct detector *detector, unsigned scale)
+{
+    const struct detect_ring *ring = &detector->rings[scale];
+    uint32_t blocks = HALF_WINDOW + 1 + (ring->blocks - 1) % HALF_WINDOW;
+
+    return (detector->birth - ring->births[0]) / (blocks * (double)(1u << scale));
+}
+
+bool ladder_oldest_die(const struct detector *detector, unsigned scale)
+{
+    return detector->has_ages && ladder_is_full(detector, scale) &&
+           turnover(detector, scale) > detect_rules.turnover;
+}
+
+bool ladder_oldest_stay(const struct detector *detector, unsigned scale)
+{
+    double begin = detector->closed - 2 * ladder_window(scale);
+
+    return detector->has_ages && ladder_is_full(detector, scale) && detector->birth > begin &&
+           turnover(detector, scale) < detect_rules.stay;
+}
+
 static void ring_put(struct detector *detector, unsigned scale, float min)
 {
     struct detect_ring *ring = &detector->rings[scale];
 
+    ring_put_birth(ring, detector->birth);
     ring->min[ring->blocks % DETECT_BLOCKS] = min;
     ring->blocks++;
     if (ring->blocks >= DETECT_BLOCKS)

@@ -193,6 +193,8 @@ static void rest_put(struct load_detector *detector, float bytes, float load, ui
     rest->last_ms = detector->raw.last_ms;
     rest->limit_bytes = detector->raw.limit_bytes;
     rest->noise_bytes2 = detector->raw.noise_bytes2;
+    rest->has_ages = detector->raw.has_ages;
+    rest->birth = detector->raw.birth;
     rest_rebuild(detector);
     detector_put_block(rest, rest_of(detector, bytes, load), missed);
 }

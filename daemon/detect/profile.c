@@ -127,6 +127,11 @@ const struct detect_rules detect_rules = {
     .weak_share = 0.6,
     .gone_share = 0.2,
     .leave_fails = 8,
+    /* A leak's oldest object does not die: its birth stands still. The oldest of sessions and
+     * requests is always as old as they live: its birth moves on as time does. Where it stands
+     * still since the growth began, it is not the load of a day that grows. */
+    .turnover = 0.5,
+    .stay = 0.1,
     /* A climb that lost half its height was none. */
     .drop_share = 0.5,
     /* A new process in the place of the old: below all that was seen lately, and suddenly. */

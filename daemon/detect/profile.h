@@ -54,6 +54,8 @@ struct detect_rules {
     double weak_share;
     double gone_share;
     unsigned leave_fails;
+    double turnover;
+    double stay;
     double drop_share;
     double restart_low;
     double restart_last;

@@ -90,6 +90,7 @@ void detector_read(const struct detector *detector, struct detect_result *out)
     if (!reading_scale(detector, &scale))
         return;
     read_fit(detector, scale, out);
+    out->oldest_die = out->verdict == VERDICT_SUSPECT && ladder_oldest_die(detector, scale);
     if (detector->verdict == VERDICT_LEAK && detector->scale == DETECT_SCALES)
         read_day(detector, out);
 }
