@@ -232,9 +232,9 @@ static void block_step(struct load_detector *detector, uint32_t missed)
     detector->count = 0;
 }
 
-/* In the window that shows the leak the load rises by at least half as much: which of the two the
- * memory follows cannot be told. */
-static bool load_rises_too(const struct load_detector *detector)
+/* By how much of the memory's growth the load grows in the window that shows the leak; 0 when it is
+ * not certain that it does. */
+static double load_rise(const struct load_detector *detector)
 {
     const struct detector *rest = &detector->rest;
     const struct load_ring *ring = &detector->rings[rest->scale % DETECT_SCALES];
@@ -242,16 +242,23 @@ static bool load_rises_too(const struct load_detector *detector)
     double y[DETECT_BLOCKS];
     double mean = 0;
 
-    if (rest->scale >= DETECT_SCALES || !ladder_is_full(rest, rest->scale))
-        return false;
+    if (rest->scale >= DETECT_SCALES || !ladder_is_full(rest, rest->scale) || rest->rate <= 0)
+        return 0;
     for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
         y[i] = ring->load[(rest->rings[rest->scale].blocks + i) % DETECT_BLOCKS];
         mean += y[i] / DETECT_BLOCKS;
     }
     trend_measure_quick(y, DETECT_BLOCKS, 0, &line);
-    return line.z_plain >= detect_rules.load_z &&
-           line.line.slope_per_step / (double)(1u << rest->scale) / mean >=
-               detect_rules.load_share * rest->rate / rest->level;
+    if (line.z_plain < detect_rules.load_z || mean <= 0)
+        return 0;
+    return line.line.slope_per_step / (double)(1u << rest->scale) / mean /
+           (rest->rate / rest->level);
+}
+
+/* Which of the two the memory follows cannot be told. */
+static bool load_rises_too(const struct load_detector *detector)
+{
+    return load_rise(detector) >= detect_rules.load_share;
 }
 
 static bool judge(struct load_detector *detector)
@@ -308,6 +315,20 @@ void load_read(const struct load_detector *detector, struct detect_result *out)
     out->verdict = (enum verdict)detector->verdict;
     out->changed_ms = detector->changed_ms;
     out->explained_by_load = detector->is_explained;
+}
+
+size_t load_explain_tests(const struct load_detector *detector,
+                          struct detect_check out[DETECT_CHECKS_MAX])
+{
+    size_t count = detect_explain_tests(&detector->rest, out);
+
+    if (count > 0 &&
+        (detector->rest.verdict == VERDICT_SUSPECT || detector->rest.verdict == VERDICT_LEAK))
+        out[count++] = (struct detect_check){.test = DETECT_TEST_NOT_LOAD,
+                                             .value = load_rise(detector),
+                                             .needed = detect_rules.load_share,
+                                             .passed = !load_rises_too(detector)};
+    return count;
 }
 
 void work_clock_init(struct work_clock *clock, double usual_load)

@@ -69,6 +69,10 @@ void load_restart(struct load_detector *detector);
 /* The result of the rest: its growth is what the load does not explain. */
 void load_read(const struct load_detector *detector, struct detect_result *out);
 
+/* detect_explain_tests of the rest, and the test against the load. */
+size_t load_explain_tests(const struct load_detector *detector,
+                          struct detect_check out[DETECT_CHECKS_MAX]);
+
 /*
  * Time that advances with the work done instead of the clock's: a leak a request is a straight line
  * in it, whatever the load does. Its second is the time that the usual load takes for the work.
