@@ -77,55 +77,88 @@ static const char *skip_column(const char *p)
     return p;
 }
 
+static bool fail_number(struct csv *csv, const char *start)
+{
+    size_t len = (size_t)(skip_column(start) - start);
+
+    return fail(csv, "\"%.*s\" is no number", (int)(len < 40 ? len : 40), start);
+}
+
+/* Behind the column; NULL: it is not what it should be. */
+static const char *read_column(const char *p, enum csv_value meaning, double *out)
+{
+    if (meaning == CSV_VALUES)
+        return skip_column(p);
+    if (is_end(*p) && meaning != CSV_TIME && meaning != CSV_BYTES) {
+        *out = NAN;
+        return p;
+    }
+    return number(p, out);
+}
+
+static bool check_row(struct csv *csv, const struct csv_row *row)
+{
+    if (row->value[CSV_TIME] < 0 || row->value[CSV_TIME] > CSV_TIME_MAX_S)
+        return fail(csv, "time %.17g is out of range", row->value[CSV_TIME]);
+    if (row->value[CSV_LOAD] < 0)
+        return fail(csv, "load %.17g is below 0", row->value[CSV_LOAD]);
+    if (row->value[CSV_OLDEST] < 0)
+        return fail(csv, "age %.17g is below 0", row->value[CSV_OLDEST]);
+    return true;
+}
+
 /* The line ends with '\n', which no loop here passes. */
 static bool read_sample(struct csv *csv, const char *p)
 {
-    double t = 0;
-    double bytes = 0;
+    struct csv_row row = {.value = {[CSV_LOAD] = NAN, [CSV_OLDEST] = NAN}};
+    double none;
 
     for (unsigned column = 0;; column++) {
+        enum csv_value meaning = csv->meaning[column];
         const char *start = p;
 
-        if (column == csv->time_column)
-            p = number(p, &t);
-        else if (column == csv->bytes_column)
-            p = number(p, &bytes);
-        else
-            p = skip_column(p);
+        p = read_column(p, meaning, meaning == CSV_VALUES ? &none : &row.value[meaning]);
         if (!p || !is_end(*p))
-            return fail(csv, "\"%.*s\" is no number",
-                        (int)(skip_column(start) - start < 40 ? skip_column(start) - start : 40),
-                        start);
+            return fail_number(csv, start);
         if (column == csv->last_column)
             break;
         if (*p++ != ',')
             return fail(csv, "%u columns, the header has %u", column + 1, csv->columns);
     }
-    if (t < 0 || t > CSV_TIME_MAX_S)
-        return fail(csv, "time %.17g is out of range", t);
-    csv->stopped = !csv->on_sample(csv->arg, t, bytes);
+    if (!check_row(csv, &row))
+        return false;
+    csv->stopped = !csv->on_sample(csv->arg, &row);
     return true;
 }
 
 static bool header_column(struct csv *csv, const char *name, size_t len)
 {
+    static const char *const names[CSV_VALUES] = {[CSV_TIME] = "t_seconds",
+                                                  [CSV_BYTES] = "bytes",
+                                                  [CSV_LOAD] = "load",
+                                                  [CSV_OLDEST] = "oldest_s"};
     unsigned column = csv->columns++;
+    uint8_t meaning = 0;
 
     if (csv->columns > CSV_COLUMNS_MAX)
         return fail(csv, "more than %d columns", CSV_COLUMNS_MAX);
-    if (len == 9 && memcmp(name, "t_seconds", len) == 0)
-        csv->time_column = column;
-    else if (len == 5 && memcmp(name, "bytes", len) == 0)
-        csv->bytes_column = column;
-    else
+    while (meaning < CSV_VALUES &&
+           (len != strlen(names[meaning]) || memcmp(name, names[meaning], len) != 0))
+        meaning++;
+    csv->meaning[column] = meaning;
+    if (meaning == CSV_VALUES) {
         csv->ignored++;
+        return true;
+    }
+    if (csv->has[meaning])
+        return fail(csv, "two columns %s", names[meaning]);
+    csv->has[meaning] = true;
+    csv->last_column = column;
     return true;
 }
 
 static bool read_header(struct csv *csv, const char *p)
 {
-    csv->time_column = CSV_COLUMNS_MAX;
-    csv->bytes_column = CSV_COLUMNS_MAX;
     for (;; p++) {
         const char *end = skip_column(p);
 
@@ -135,12 +168,10 @@ static bool read_header(struct csv *csv, const char *p)
         if (*p != ',')
             break;
     }
-    if (csv->time_column == CSV_COLUMNS_MAX || csv->bytes_column == CSV_COLUMNS_MAX) {
-        csv->columns = 0;
-        return fail(csv, "the header must name t_seconds and bytes");
-    }
-    csv->last_column = csv->time_column > csv->bytes_column ? csv->time_column : csv->bytes_column;
-    return true;
+    if (csv->has[CSV_TIME] && csv->has[CSV_BYTES])
+        return true;
+    csv->columns = 0;
+    return fail(csv, "the header must name t_seconds and bytes");
 }
 
 /* line ends with '\n' at line[len]. */

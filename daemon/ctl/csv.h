@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a recorded series, `t_seconds,bytes[,...]`, piece by piece, so that its size is no matter.
- */
+/* Reads a recorded series, `t_seconds,bytes[,load][,oldest_s]`, piece by piece, so that its size is
+ * no matter. */
 #ifndef LEAKD_CTL_CSV_H
 #define LEAKD_CTL_CSV_H
 
@@ -13,20 +13,27 @@
 #define CSV_ERROR_MAX   160
 #define CSV_TIME_MAX_S  1e12 /* later is a mistake: milliseconds must stay whole */
 
+enum csv_value { CSV_TIME, CSV_BYTES, CSV_LOAD, CSV_OLDEST, CSV_VALUES };
+
+/* By enum csv_value. Load and oldest are NAN where they are empty or have no column. */
+struct csv_row {
+    double value[CSV_VALUES];
+};
+
 /* One line; stops the reading when it returns false. */
-typedef bool (*csv_on_sample)(void *arg, double t_seconds, double bytes);
+typedef bool (*csv_on_sample)(void *arg, const struct csv_row *row);
 
 struct csv {
     csv_on_sample on_sample;
     void *arg;
-    uint64_t line; /* of the text, from 1 */
-    unsigned time_column;
-    unsigned bytes_column;
-    unsigned last_column; /* of the two */
-    unsigned columns;     /* in the header; 0 before it was seen */
-    unsigned ignored;     /* columns that nobody reads */
-    bool stopped;         /* by on_sample */
-    size_t held;          /* of a line whose end has not come yet */
+    uint64_t line;                    /* of the text, from 1 */
+    uint8_t meaning[CSV_COLUMNS_MAX]; /* enum csv_value by column; CSV_VALUES: none */
+    bool has[CSV_VALUES];             /* a column */
+    unsigned last_column;             /* that has a meaning */
+    unsigned columns;                 /* in the header; 0 before it was seen */
+    unsigned ignored;                 /* columns that nobody reads */
+    bool stopped;                     /* by on_sample */
+    size_t held;                      /* of a line whose end has not come yet */
     char hold[CSV_LINE_MAX + 1];
     char error[CSV_ERROR_MAX]; /* what is wrong in `line`; empty while nothing is */
 };

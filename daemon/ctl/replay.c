@@ -3,6 +3,7 @@
  * that the same files give the same bytes everywhere. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +16,40 @@
 #include "daemon/ctl/ctl.h"
 #include "daemon/ctl/option.h"
 #include "daemon/detect/detect.h"
+#include "daemon/detect/load.h"
 
 #define CHUNK_BYTES (256u * 1024)
-#define FIRST_MAX   33 /* samples whose distances say the sampling interval */
+#define FIRST_MAX   33 /* samples that say the sampling interval and the usual load */
 #define OUT_MAX     (64u * 1024)
+
+/* How a series is judged. */
+enum replay_clock { CLOCK_TIME, CLOCK_WORK };
 
 struct replay {
     const char *name; /* shown: the base name */
     const struct detect_profile *profile;
-    struct detector detector;
+    enum replay_clock clock;
+    struct csv csv;
     bool running; /* the interval is known */
-    double t;     /* of the newest sample */
+    bool has_load;
+    double t;    /* of the newest sample */
+    double load; /* the newest known */
+    struct detector plain;
+    struct load_detector with_load;
+    struct work_clock work;
+    uint64_t work_ms; /* of the newest sample */
     unsigned first_count;
-    struct {
-        double t;
-        double bytes;
-    } first[FIRST_MAX];
+    struct csv_row first[FIRST_MAX];
     struct buf out;
 };
+
+static void read_result(const struct replay *replay, struct detect_result *out)
+{
+    if (replay->has_load && replay->clock == CLOCK_TIME)
+        load_read(&replay->with_load, out);
+    else
+        detector_read(&replay->plain, out);
+}
 
 /* To a tenth of a byte: more digits would claim more than is known. */
 static void put_rate(struct json *json, const char *key, double bytes_per_s)
@@ -48,7 +65,7 @@ static void put_event(struct replay *replay)
     struct detect_result result;
     struct json json;
 
-    detector_read(&replay->detector, &result);
+    read_result(replay, &result);
     json_init(&json, &replay->out);
     json_object(&json, NULL);
     json_str(&json, "file", replay->name);
@@ -57,18 +74,53 @@ static void put_event(struct replay *replay)
     put_rate(&json, "rate", result.growth.known ? result.growth.estimate : 0.0);
     put_rate(&json, "lower", result.growth.known ? result.growth.lower : 0.0);
     put_rate(&json, "upper", result.growth.known ? result.growth.upper : 0.0);
+    if (result.explained_by_load)
+        json_bool(&json, "explained_by_load", true);
+    if (result.oldest_die)
+        json_bool(&json, "oldest_die", true);
     json_object_end(&json);
     buf_putc(&replay->out, '\n');
     fwrite(replay->out.data, 1, replay->out.len, stdout);
     buf_clear(&replay->out);
 }
 
-static void push(struct replay *replay, double t, double bytes)
+/* Time stands still in work while there is none: then there is nothing to push. */
+static bool push_work(struct replay *replay, struct detect_sample *sample)
 {
-    struct detect_sample sample = {.time_ms = (uint64_t)(t * 1000 + 0.5), .bytes = bytes};
+    bool is_first = !replay->work.has_started;
+    uint64_t work_ms = work_clock_ms(&replay->work, sample->time_ms, replay->load);
 
-    replay->t = t;
-    if (detector_push(&replay->detector, &sample))
+    if (!is_first && work_ms <= replay->work_ms)
+        return false;
+    replay->work_ms = work_ms;
+    sample->time_ms = work_ms;
+    return detector_push(&replay->plain, sample);
+}
+
+/* An age of 0 is one too. */
+static uint64_t age_ms(double seconds)
+{
+    return seconds < CSV_TIME_MAX_S ? (uint64_t)(seconds * 1000) + 1 : 0;
+}
+
+static void push(struct replay *replay, const struct csv_row *row)
+{
+    struct detect_sample sample = {.time_ms = (uint64_t)(row->value[CSV_TIME] * 1000 + 0.5),
+                                   .bytes = row->value[CSV_BYTES]};
+    bool changed;
+
+    replay->t = row->value[CSV_TIME];
+    if (!isnan(row->value[CSV_OLDEST]))
+        sample.oldest_ms = age_ms(row->value[CSV_OLDEST]);
+    if (!isnan(row->value[CSV_LOAD]))
+        replay->load = row->value[CSV_LOAD];
+    if (!replay->has_load)
+        changed = detector_push(&replay->plain, &sample);
+    else if (replay->clock == CLOCK_TIME)
+        changed = load_push(&replay->with_load, &sample, replay->load);
+    else
+        changed = push_work(replay, &sample);
+    if (changed)
         put_event(replay);
 }
 
@@ -80,39 +132,61 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double median(double *values, unsigned n)
+{
+    qsort(values, n, sizeof(values[0]), compare);
+    return values[n / 2];
+}
+
 /* Median distance of the first samples: one hole or clock jump there changes nothing. */
 static uint64_t first_step_ms(const struct replay *replay)
 {
     double steps[FIRST_MAX];
     unsigned n = 0;
 
-    for (unsigned i = 1; i < replay->first_count; i++)
-        if (replay->first[i].t > replay->first[i - 1].t)
-            steps[n++] = replay->first[i].t - replay->first[i - 1].t;
-    if (n == 0)
-        return 1000;
-    qsort(steps, n, sizeof(steps[0]), compare);
-    return (uint64_t)(steps[n / 2] * 1000 + 0.5);
+    for (unsigned i = 1; i < replay->first_count; i++) {
+        double step = replay->first[i].value[CSV_TIME] - replay->first[i - 1].value[CSV_TIME];
+
+        if (step > 0)
+            steps[n++] = step;
+    }
+    return n > 0 ? (uint64_t)(median(steps, n) * 1000 + 0.5) : 1000;
+}
+
+static double first_load(const struct replay *replay)
+{
+    double loads[FIRST_MAX];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < replay->first_count; i++)
+        if (!isnan(replay->first[i].value[CSV_LOAD]))
+            loads[n++] = replay->first[i].value[CSV_LOAD];
+    return n > 0 ? median(loads, n) : 0;
 }
 
 static void start(struct replay *replay)
 {
+    uint64_t step_ms = first_step_ms(replay);
+
     replay->running = true;
-    detector_init(&replay->detector, replay->profile, first_step_ms(replay), 1);
+    replay->has_load = replay->csv.has[CSV_LOAD];
+    replay->load = first_load(replay);
+    detector_init(&replay->plain, replay->profile, step_ms, 1);
+    load_init(&replay->with_load, replay->profile, step_ms);
+    work_clock_init(&replay->work, replay->load);
     for (unsigned i = 0; i < replay->first_count; i++)
-        push(replay, replay->first[i].t, replay->first[i].bytes);
+        push(replay, &replay->first[i]);
 }
 
-static bool on_sample(void *arg, double t, double bytes)
+static bool on_sample(void *arg, const struct csv_row *row)
 {
     struct replay *replay = arg;
 
     if (replay->running) {
-        push(replay, t, bytes);
+        push(replay, row);
         return true;
     }
-    replay->first[replay->first_count].t = t;
-    replay->first[replay->first_count].bytes = bytes;
+    replay->first[replay->first_count] = *row;
     if (++replay->first_count == FIRST_MAX)
         start(replay);
     return true;
@@ -151,31 +225,40 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static int replay_file(const struct detect_profile *profile, const char *path, char *chunk)
+static void put_end(struct replay *replay)
 {
-    struct replay replay = {.name = base_name(path), .profile = profile};
-    struct csv csv;
+    struct detect_result result;
+
+    read_result(replay, &result);
+    if (result.verdict == VERDICT_LEAK)
+        put_event(replay);
+}
+
+/* The settings stand in replay; the rest of it is used up. */
+static int replay_file(struct replay *replay, const char *path, char *chunk)
+{
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int rc;
 
     if (fd < 0)
         return say_errno(path, errno);
-    buf_init(&replay.out, OUT_MAX);
-    csv_init(&csv, on_sample, &replay);
-    rc = read_all(fd, path, &csv, chunk);
-    if (!replay.running && replay.first_count > 0)
-        start(&replay);
-    if (rc == 0 && replay.running && replay.detector.verdict == VERDICT_LEAK)
-        put_event(&replay);
-    if (csv.ignored > 0)
-        fprintf(stderr, "leakctl replay: %s: %u columns besides t_seconds and bytes are ignored\n",
-                path, csv.ignored);
-    buf_done(&replay.out);
+    replay->name = base_name(path);
+    buf_init(&replay->out, OUT_MAX);
+    csv_init(&replay->csv, on_sample, replay);
+    rc = read_all(fd, path, &replay->csv, chunk);
+    if (!replay->running && replay->first_count > 0)
+        start(replay);
+    if (rc == 0 && replay->running)
+        put_end(replay);
+    if (replay->csv.ignored > 0)
+        fprintf(stderr, "leakctl replay: %s: %u columns that replay does not know are ignored\n",
+                path, replay->csv.ignored);
+    buf_done(&replay->out);
     close(fd);
     return rc;
 }
 
-static int replay_files(const struct detect_profile *profile, char **paths, int count)
+static int replay_files(const struct replay *settings, char **paths, int count)
 {
     char *chunk = malloc(CHUNK_BYTES);
     int code = CTL_OK;
@@ -184,9 +267,12 @@ static int replay_files(const struct detect_profile *profile, char **paths, int 
         fputs("leakctl replay: out of memory\n", stderr);
         return CTL_USAGE;
     }
-    for (int i = 0; i < count; i++)
-        if (replay_file(profile, paths[i], chunk) < 0)
+    for (int i = 0; i < count; i++) {
+        struct replay replay = *settings;
+
+        if (replay_file(&replay, paths[i], chunk) < 0)
             code = CTL_USAGE;
+    }
     free(chunk);
     if (fflush(stdout) != 0) {
         fprintf(stderr, "leakctl replay: standard output: %s\n", strerror(errno));
@@ -195,13 +281,22 @@ static int replay_files(const struct detect_profile *profile, char **paths, int 
     return code;
 }
 
+static bool read_clock(const char *name, enum replay_clock *clock)
+{
+    *clock = strcmp(name, "work") == 0 ? CLOCK_WORK : CLOCK_TIME;
+    return *clock == CLOCK_WORK || strcmp(name, "time") == 0;
+}
+
 static int run_replay(const struct command *command, int argc, char **argv)
 {
     const char *format = "csv";
-    const char *profile_name = "default";
-    const struct option_row rows[] = {
-        {"format", &format, NULL}, {"profile", &profile_name, NULL}, {NULL, NULL, NULL}};
-    const struct detect_profile *profile;
+    const char *profile = "default";
+    const char *clock = "time";
+    const struct option_row rows[] = {{"format", &format, NULL},
+                                      {"profile", &profile, NULL},
+                                      {"clock", &clock, NULL},
+                                      {NULL, NULL, NULL}};
+    struct replay settings = {0};
     int count;
 
     switch (option_read(command, rows, false, argc, argv, &count)) {
@@ -212,16 +307,17 @@ static int run_replay(const struct command *command, int argc, char **argv)
     case OPTION_DONE:
         break;
     }
-    profile = detect_profile_find(profile_name);
-    if (!profile)
-        fprintf(stderr, "leakctl replay: no profile \"%s\": fast, default or strict\n",
-                profile_name);
+    settings.profile = detect_profile_find(profile);
+    if (!settings.profile)
+        fprintf(stderr, "leakctl replay: no profile \"%s\": fast, default or strict\n", profile);
     else if (strcmp(format, "csv") != 0)
         fprintf(stderr, "leakctl replay: no format \"%s\": csv\n", format);
+    else if (!read_clock(clock, &settings.clock))
+        fprintf(stderr, "leakctl replay: no clock \"%s\": time or work\n", clock);
     else if (count == 0)
         fputs("leakctl replay: no file; see leakctl replay --help\n", stderr);
     else
-        return replay_files(profile, argv + 1, count);
+        return replay_files(&settings, argv + 1, count);
     return CTL_USAGE;
 }
 
@@ -233,12 +329,21 @@ const struct command command_replay = {
         "  leakctl replay rss.csv\n"
         "  leakctl replay --profile fast recorded/*.csv | grep '\"leak\"'\n"
         "\n"
-        "usage: leakctl replay [--format csv] [--profile fast|default|strict] FILE...\n"
+        "usage: leakctl replay [--format csv] [--profile fast|default|strict]\n"
+        "                      [--clock time|work] FILE...\n"
         "\n"
-        "A CSV file begins with the header t_seconds,bytes; further columns are ignored.\n"
+        "A CSV file begins with the header t_seconds,bytes; two more columns are used where they\n"
+        "are there, others are ignored:\n"
+        "  load      what the memory may follow, in any unit: requests a second, sessions. What "
+        "it\n"
+        "            explains is no leak.\n"
+        "  oldest_s  age of the oldest object in the series. If the oldest die, it is no leak.\n"
+        "--clock work lets time advance with the load instead of the clock; the rate then is that\n"
+        "of the usual load.\n"
+        "\n"
         "Each change of verdict is one line of JSON on standard output:\n"
-        "  {\"file\":\"rss.csv\",\"t\":1216,\"verdict\":\"leak\",\"rate\":1024.5,"
-        "\"lower\":998.1,\"upper\":1050.9}\n"
+        "  {\"file\":\"rss.csv\",\"t\":1216,\"verdict\":\"leak\",\"rate\":1024.5,\"lower\":983.5,"
+        "\"upper\":1065.5}\n"
         "with the rate and its 95 % interval in bytes per second. A leak that stands at the end\n"
         "of a file is repeated with what is known then. The same file gives the same bytes\n"
         "everywhere.\n"

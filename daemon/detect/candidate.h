@@ -21,4 +21,11 @@ bool candidate_find(const struct detector *detector, struct candidate *out);
 bool candidate_is_leak(const struct detector *detector, const struct candidate *candidate);
 bool candidate_is_suspect(const struct detector *detector, const struct candidate *candidate);
 
+/* Enough windows in a row. Those of half the length count too, twice as many: a larger window that
+ * begins to pass is more evidence, not a reason to begin again. */
+bool candidate_has_passed_often(const struct detector *detector, const struct candidate *candidate);
+
+/* What the newest quarter grows by at most, in units of the rate. */
+double candidate_newest(const struct detector *detector, const struct candidate *candidate);
+
 #endif

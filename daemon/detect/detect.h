@@ -56,6 +56,8 @@ struct detect_sample {
     double limit_bytes;  /* nearest limit, 0 = none: shortens the waiting */
     double noise_bytes2; /* variance of one sample that is known beforehand: 0 for exact series,
                             period * level for a sampled site */
+    uint64_t oldest_ms;  /* age of the oldest object that lives, 0 = not known: a second opinion,
+                            what grows by objects that die before it ends is no leak */
 };
 
 /* step_ms is the sampling interval. extra_z widens the test for multiplicity: for M sites tested
@@ -83,12 +85,63 @@ struct detect_result {
     uint64_t fit_to_ms;
     double fit_bytes;
     unsigned passes; /* consecutive windows that passed at that scale */
+    /* A suspicion that would be a leak if ... */
+    bool explained_by_load; /* ... the load did not rise too */
+    bool oldest_die;        /* ... the oldest objects lived on */
 };
 
 void detector_read(const struct detector *detector, struct detect_result *out);
 
 /* One sentence for people: "growing 14.2 MiB/h (12.9 to 15.6) for 5 h 20 min". */
 void detect_explain(const struct detect_result *result, uint64_t now_ms, char *out, size_t size);
+
+/*
+ * The tests behind a verdict, with their figures: those of the growth that would be called a leak
+ * first, or of the usual window while nothing grows. A leak passes all of them when it is called.
+ */
+#define DETECT_TESTS(X)                                                                            \
+    X(STRAIGHT)                                                                                    \
+    X(EVEN)                                                                                        \
+    X(LASTING)                                                                                     \
+    X(BEGUN)                                                                                       \
+    X(GAIN)                                                                                        \
+    X(NOT_SLOWING)                                                                                 \
+    X(WAIT_LEAST)                                                                                  \
+    X(WAIT_SAMPLES)                                                                                \
+    X(WAIT_AGE)                                                                                    \
+    X(WAIT_GAIN)                                                                                   \
+    X(WAIT_SUMMIT)                                                                                 \
+    X(WAIT_PACE)                                                                                   \
+    X(WAIT_HISTORY)                                                                                \
+    X(LONG_ENOUGH)                                                                                 \
+    X(REPEATED)                                                                                    \
+    X(STILL_GROWS)                                                                                 \
+    X(OLDEST_LIVE)                                                                                 \
+    X(NOT_LOAD)                                                                                    \
+    X(DAY)
+
+enum detect_test {
+#define X(name) DETECT_TEST_##name,
+    DETECT_TESTS(X)
+#undef X
+        DETECT_CHECKS_MAX
+};
+
+struct detect_check {
+    enum detect_test test;
+    double value;
+    double needed; /* a span may be INFINITY: never */
+    bool passed;   /* not always value against needed: a bend must be certain to count */
+};
+
+/* Returns how many; 0 while no window is full. */
+size_t detect_explain_tests(const struct detector *detector,
+                            struct detect_check out[DETECT_CHECKS_MAX]);
+
+const char *detect_test_name(enum detect_test test); /* "wait_gain", for programs */
+bool detect_test_at_most(enum detect_test test);     /* needed is the most, not the least */
+/* For people: "time to add a share of the memory: 12 min, at least 20 min". */
+void detect_check_text(const struct detect_check *check, char *out, size_t size);
 
 /* Time from level to limit at that growth; not known without growth or limit. */
 struct forecast forecast_to_limit(const struct growth *growth, double level_bytes,

@@ -71,24 +71,27 @@ static void block_put(struct detector *detector, float min)
     detector->closed++;
 }
 
-/* Closes the open block. Blocks that were missed lie on the line between their neighbours. */
-static void block_close(struct detector *detector)
+/* Blocks that were missed lie on the line between their neighbours. */
+void detector_put_block(struct detector *detector, float min, uint32_t missed)
 {
-    float min = detector->open_min;
-    uint32_t missed = detector->open_block - detector->closed;
     float from = detector->level;
 
-    if (min <= 0)
-        return;
-    if (is_restart(detector, min)) {
-        detector_restart(detector);
-        missed = 0;
-    }
     for (uint32_t i = 1; i <= missed; i++)
         block_put(detector, from > 0 ? from + (min - from) * (float)i / (float)(missed + 1) : min);
     block_put(detector, min);
     detector->level = min;
     verdict_step(detector);
+}
+
+static void block_close(struct detector *detector)
+{
+    float min = detector->open_min;
+
+    if (min <= 0)
+        return;
+    if (!detector->one_life && is_restart(detector, min))
+        detector_restart(detector);
+    detector_put_block(detector, min, detector->open_block - detector->closed);
 }
 
 /* Time that runs backwards, or stood still, is moved over: the series goes on one step later. */
@@ -104,6 +107,14 @@ static void clock_follow(struct detector *detector, uint64_t time_ms)
     detector->last_ms = time_ms;
 }
 
+/* May be before the start. */
+static float birth_of(const struct detector *detector, const struct detect_sample *sample)
+{
+    double since_start_ms = (double)(sample->time_ms - detector->start_ms);
+
+    return (float)((since_start_ms - (double)sample->oldest_ms) / detector->block_ms);
+}
+
 bool detector_push(struct detector *detector, const struct detect_sample *sample)
 {
     uint8_t before = detector->verdict;
@@ -115,6 +126,9 @@ bool detector_push(struct detector *detector, const struct detect_sample *sample
     clock_follow(detector, sample->time_ms);
     detector->limit_bytes = (float)sample->limit_bytes;
     detector->noise_bytes2 = (float)sample->noise_bytes2;
+    detector->has_ages = sample->oldest_ms > 0;
+    if (detector->has_ages)
+        detector->birth = birth_of(detector, sample);
     block = (uint32_t)((sample->time_ms - detector->start_ms) / detector->block_ms);
     if (block != detector->open_block) {
         block_close(detector);

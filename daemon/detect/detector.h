@@ -8,7 +8,7 @@
 
 struct detect_profile;
 
-#define DETECT_SCALES 14 /* windows of 2 min, 4 min ... 12 days at 1 s sampling */
+#define DETECT_SCALES 13 /* windows of 2 min, 4 min ... 6 days at 1 s sampling */
 #define DETECT_BLOCKS 16 /* blocks in a window: enough to test, few enough to keep */
 #define DETECT_DAY    48 /* half hours */
 
@@ -19,6 +19,7 @@ struct detect_ring {
     float slope;              /* bytes per base block */
     float se;
     float z;         /* of slope / error, the residuals taken for independent */
+    float births[2]; /* of the oldest object, half a window ago at least, and since */
     float even;      /* the slowest quarter's growth, of the fastest's */
     uint16_t passes; /* in a row */
     uint16_t fails;  /* in a row */
@@ -59,16 +60,23 @@ struct detector {
     float noise_bytes2;
     float limit_bytes;
     float multiplicity; /* 2 ln M */
+    float birth;        /* of the oldest object, in base blocks since the start */
     float rate;         /* bytes per base block, of a standing suspicion or leak */
     float peak_rate;    /* the highest since the alarm */
     uint8_t verdict;
     uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
     bool has_sample;
+    bool has_ages;
+    bool one_life; /* a fall is never taken for a new process */
     uint32_t born; /* block in which the process began */
     uint32_t resolved_at;
     struct detect_climb climb;
     struct detect_day day;
     struct detect_ring rings[DETECT_SCALES];
 };
+
+/* Closes a base block of this minimum, after so many that were missed; for a detector that is fed
+ * blocks instead of samples. */
+void detector_put_block(struct detector *detector, float min, uint32_t missed);
 
 #endif

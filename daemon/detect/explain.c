@@ -9,6 +9,15 @@ static double span_s(uint64_t from_ms, uint64_t to_ms)
     return to_ms > from_ms ? (double)(to_ms - from_ms) / 1000 : 0;
 }
 
+static const char *suspicion(const struct detect_result *result)
+{
+    if (result->explained_by_load)
+        return "growing %s for %s, but the load rises too: it may be the load";
+    if (result->oldest_die)
+        return "growing %s for %s, but its oldest objects die: it may be work in progress";
+    return "may be leaking: growing %s for %s, not long enough to be sure";
+}
+
 void detect_explain(const struct detect_result *result, uint64_t now_ms, char *out, size_t size)
 {
     char growth[96] = "at an unknown rate";
@@ -22,8 +31,7 @@ void detect_explain(const struct detect_result *result, uint64_t now_ms, char *o
         snprintf(out, size, "growing %s for %s", growth, span);
         break;
     case VERDICT_SUSPECT:
-        snprintf(out, size, "may be leaking: growing %s for %s, not long enough to be sure", growth,
-                 span);
+        snprintf(out, size, suspicion(result), growth, span);
         break;
     case VERDICT_FRAGMENTATION:
         snprintf(out, size, "resident memory grows %s over flat live bytes", growth);

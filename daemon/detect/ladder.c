@@ -8,6 +8,8 @@
 #include "daemon/detect/profile.h"
 #include "daemon/detect/trend.h"
 
+#define HALF_WINDOW (DETECT_BLOCKS / 2)
+
 float ladder_at(const struct detect_ring *ring, unsigned back)
 {
     return ring->min[(ring->blocks - 1 - back) % DETECT_BLOCKS];
@@ -51,39 +53,42 @@ void ladder_measure(const struct detector *detector, unsigned scale, struct tren
     trend_measure(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), out);
 }
 
-static double z_needed(const struct detector *detector)
+double ladder_z_needed(const struct detector *detector)
 {
     double z = detector->profile->z;
 
     return detector->multiplicity > 0 ? sqrt(z * z + detector->multiplicity) : z;
 }
 
-static bool is_saturating(const struct trend_shape *shape)
+bool ladder_is_saturating(const struct trend_shape *shape)
 {
     return shape->bend_t < detect_rules.bend_t &&
            shape->gap[2] < detect_rules.bend_fade * shape->gap[0];
 }
 
-static bool is_beginning(const struct trend_shape *shape)
+bool ladder_is_beginning(const struct trend_shape *shape)
 {
     return shape->bend_t > detect_rules.rise_t &&
            shape->gap[0] < detect_rules.rise_start * shape->gap[2];
 }
 
-static bool is_even(const struct trend_shape *shape)
+bool ladder_is_even(const struct trend_shape *shape)
 {
     return shape->gap_min > 0 && shape->gap_min >= detect_rules.gap_ratio * shape->gap_max &&
            shape->gap[2] >= detect_rules.gap_fade * shape->gap[0];
 }
 
+double ladder_gain_needed(double first)
+{
+    return fmax(detect_rules.gain_share * first, detect_rules.gain_bytes);
+}
+
 static bool window_passes(const struct detector *detector, double first,
                           const struct trend_shape *shape)
 {
-    double gain = DETECT_BLOCKS * shape->line.slope_per_step;
-
-    return shape->z_plain >= z_needed(detector) && is_even(shape) && !is_saturating(shape) &&
-           !is_beginning(shape) &&
-           gain >= fmax(detect_rules.gain_share * first, detect_rules.gain_bytes);
+    return shape->z_plain >= ladder_z_needed(detector) && ladder_is_even(shape) &&
+           !ladder_is_saturating(shape) && !ladder_is_beginning(shape) &&
+           DETECT_BLOCKS * shape->line.slope_per_step >= ladder_gain_needed(first);
 }
 
 static void count(uint16_t *up, uint16_t *zero)
@@ -114,10 +119,42 @@ static void ring_test(struct detector *detector, unsigned scale)
     ring->even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
 }
 
+/* At the start of a window all births are the first. */
+static void ring_put_birth(struct detect_ring *ring, float birth)
+{
+    if (ring->blocks % HALF_WINDOW != 0)
+        return;
+    ring->births[0] = ring->blocks == 0 ? birth : ring->births[1];
+    ring->births[1] = birth;
+}
+
+double ladder_turnover(const struct detector *detector, unsigned scale)
+{
+    const struct detect_ring *ring = &detector->rings[scale];
+    uint32_t blocks = HALF_WINDOW + 1 + (ring->blocks - 1) % HALF_WINDOW;
+
+    return (detector->birth - ring->births[0]) / (blocks * (double)(1u << scale));
+}
+
+bool ladder_oldest_die(const struct detector *detector, unsigned scale)
+{
+    return detector->has_ages && ladder_is_full(detector, scale) &&
+           ladder_turnover(detector, scale) > detect_rules.turnover;
+}
+
+bool ladder_oldest_stay(const struct detector *detector, unsigned scale)
+{
+    double begin = detector->closed - 2 * ladder_window(scale);
+
+    return detector->has_ages && ladder_is_full(detector, scale) && detector->birth > begin &&
+           ladder_turnover(detector, scale) < detect_rules.stay;
+}
+
 static void ring_put(struct detector *detector, unsigned scale, float min)
 {
     struct detect_ring *ring = &detector->rings[scale];
 
+    ring_put_birth(ring, detector->birth);
     ring->min[ring->blocks % DETECT_BLOCKS] = min;
     ring->blocks++;
     if (ring->blocks >= DETECT_BLOCKS)

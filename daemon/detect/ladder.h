@@ -22,6 +22,24 @@ double ladder_window(unsigned scale); /* base blocks */
 /* The newest window of the ring leaves no doubt that it is a line. */
 bool ladder_is_straight(const struct detect_ring *ring);
 
+/* The tests of a window; gains are bytes in the window. */
+double ladder_z_needed(const struct detector *detector);
+bool ladder_is_even(const struct trend_shape *shape);
+bool ladder_is_saturating(const struct trend_shape *shape);
+bool ladder_is_beginning(const struct trend_shape *shape);
+double ladder_gain_needed(double first);
+
+/* How much of the time in the window the birth of the oldest object has moved on; the ring must be
+ * full and ages known. */
+double ladder_turnover(const struct detector *detector, unsigned scale);
+
+/* The oldest object of now was born while the window grew: what grew has died meanwhile. False too
+ * when ages are not known. */
+bool ladder_oldest_die(const struct detector *detector, unsigned scale);
+
+/* The oldest object was born when the growth began, and lives on. */
+bool ladder_oldest_stay(const struct detector *detector, unsigned scale);
+
 /* The line through the window of a scale, with its quantile; the ring must be full. */
 void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out);
 

@@ -127,6 +127,11 @@ const struct detect_rules detect_rules = {
     .weak_share = 0.6,
     .gone_share = 0.2,
     .leave_fails = 8,
+    /* A leak's oldest object does not die: its birth stands still. The oldest of sessions and
+     * requests is always as old as they live: its birth moves on as time does. Where it stands
+     * still since the growth began, it is not the load of a day that grows. */
+    .turnover = 0.5,
+    .stay = 0.1,
     /* A climb that lost half its height was none. */
     .drop_share = 0.5,
     /* A new process in the place of the old: below all that was seen lately, and suddenly. */
@@ -134,6 +139,17 @@ const struct detect_rules detect_rules = {
     .restart_last = 0.5,
     /* 80 min at 1 s: a line through a longer hole would be an invention. */
     .hole_blocks = 600,
+    /* The slope of memory over load is that of the last thousand blocks of each scale. In the
+     * error of the load a jump counts as three errors at most. Where load and time rise together to
+     * nine tenths of what they could, the load is given all of it. Another lag must leave a tenth
+     * less unexplained to be taken for the better one. */
+    .load_fade = 0.999,
+    .load_jump = 9,
+    .load_first = 0.1,
+    .lag_share = 0.9,
+    /* The load rises in a window for certain, and at half the pace of the memory or more. */
+    .load_z = 3,
+    .load_share = 0.5,
     /* Day against yesterday: 8 h above by 2 %, evenly, and not by one step. */
     .day_gain_share = 0.02,
     .day_ratio = 2,

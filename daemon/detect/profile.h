@@ -54,10 +54,18 @@ struct detect_rules {
     double weak_share;
     double gone_share;
     unsigned leave_fails;
+    double turnover;
+    double stay;
     double drop_share;
     double restart_low;
     double restart_last;
     unsigned hole_blocks;
+    double load_jump;
+    double load_fade;
+    double load_first;
+    double lag_share;
+    double load_z;
+    double load_share;
     double day_gain_share;
     double day_ratio;
     double day_step_share;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the detector knows now: the growth with its interval, and the line that shows it. */
+#include "daemon/detect/reading.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -13,8 +15,7 @@
 #define DAY_S      86400.0
 #define PI         3.14159265358979
 
-/* The window that the figures are read from; false while none is full. */
-static bool reading_scale(const struct detector *detector, unsigned *scale)
+bool reading_scale(const struct detector *detector, unsigned *scale)
 {
     bool decided = detector->verdict == VERDICT_SUSPECT || detector->verdict == VERDICT_LEAK;
 
@@ -90,6 +91,7 @@ void detector_read(const struct detector *detector, struct detect_result *out)
     if (!reading_scale(detector, &scale))
         return;
     read_fit(detector, scale, out);
+    out->oldest_die = out->verdict == VERDICT_SUSPECT && ladder_oldest_die(detector, scale);
     if (detector->verdict == VERDICT_LEAK && detector->scale == DETECT_SCALES)
         read_day(detector, out);
 }

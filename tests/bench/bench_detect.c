@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "daemon/detect/detect.h"
+#include "daemon/detect/load.h"
 
 #define SAMPLES 4000000u
 
@@ -50,12 +50,30 @@ static void measure(const char *name, uint64_t step_ms, double rate)
     printf("%-28s %6.1f ns a sample (%u changes)\n", name, (now_ns() - started) / SAMPLES, changes);
 }
 
+static void measure_load(const char *name, uint64_t step_ms)
+{
+    struct load_detector detector;
+    unsigned changes = 0;
+    double started;
+
+    load_init(&detector, detect_profile_find("default"), step_ms);
+    started = now_ns();
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        struct detect_sample sample = {.time_ms = i * step_ms, .bytes = samples_bytes[i % 4096]};
+
+        changes += load_push(&detector, &sample, samples_bytes[(i + 7) % 4096] / 1e6);
+    }
+    printf("%-28s %6.1f ns a sample (%u changes)\n", name, (now_ns() - started) / SAMPLES, changes);
+}
+
 int main(void)
 {
     printf("struct detector              %6zu bytes\n", sizeof(struct detector));
+    printf("struct load_detector         %6zu bytes\n", sizeof(struct load_detector));
     measure("1 s, noise", 1000, 0);
     measure("1 s, a leak", 1000, 100);
     measure("60 s, noise", 60000, 0);
     measure("60 s, a leak", 60000, 100);
+    measure_load("1 s, with a load", 1000);
     return 0;
 }

@@ -6,25 +6,28 @@
 #include <string.h>
 
 #include "daemon/ctl/csv.h"
-#include "daemon/detect/detect.h"
+#include "daemon/detect/load.h"
 
 struct seen {
-    struct detector detector;
+    struct load_detector detector;
     size_t count;
     uint64_t hash;
 };
 
-static bool on_sample(void *arg, double t, double bytes)
+static bool on_sample(void *arg, const struct csv_row *row)
 {
     struct seen *seen = arg;
-    struct detect_sample sample = {.time_ms = (uint64_t)(t * 1000), .bytes = bytes};
-    uint64_t bits[2];
+    struct detect_sample sample = {.time_ms = (uint64_t)(row->value[CSV_TIME] * 1000),
+                                   .bytes = row->value[CSV_BYTES]};
 
-    memcpy(&bits[0], &t, sizeof(t));
-    memcpy(&bits[1], &bytes, sizeof(bytes));
-    seen->hash = (seen->hash ^ bits[0]) * 1099511628211u + bits[1];
+    for (int i = 0; i < CSV_VALUES; i++) {
+        uint64_t bits;
+
+        memcpy(&bits, &row->value[i], sizeof(bits));
+        seen->hash = seen->hash * 1099511628211u + bits;
+    }
     seen->count++;
-    detector_push(&seen->detector, &sample);
+    load_push(&seen->detector, &sample, row->value[CSV_LOAD]);
     return true;
 }
 
@@ -32,7 +35,7 @@ static bool read_pieces(struct csv *csv, struct seen *seen, const char *text, si
                         size_t cut)
 {
     memset(seen, 0, sizeof(*seen));
-    detector_init(&seen->detector, detect_profile_find("default"), 1000, 1);
+    load_init(&seen->detector, detect_profile_find("default"), 1000);
     csv_init(csv, on_sample, seen);
     return csv_feed(csv, text, cut) && csv_feed(csv, text + cut, len - cut) && csv_finish(csv);
 }
@@ -54,6 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (all.count != pieces.count || all.hash != pieces.hash || whole.line != cut.line ||
         strcmp(whole.error, cut.error) != 0)
         abort();
-    detector_read(&all.detector, &result);
+    load_read(&all.detector, &result);
     return 0;
 }

@@ -10,7 +10,9 @@ somebody: Series.leak_rate refuses those that even a perfect test could not see 
 series.
 """
 import argparse
+import collections
 import csv
+import heapq
 import math
 import os
 import random
@@ -407,6 +409,226 @@ INNOCENT = [flat, wandering, warm_up, cache, short_fill, collector, batch, stepp
 AMBIGUOUS = [flushed, straight_fill, sessions, daily_rise, ramp]
 
 
+# ---- memory that follows a load, which is seen too ------------------------------------------------
+
+
+def load_ramp(s):
+    begin, length = s.span * s.rng.uniform(0.1, 0.5), s.span * s.rng.uniform(0.1, 0.45)
+    height = s.rng.uniform(0.5, 3)
+    return lambda t: 1 + height * min(1, max(0, (t - begin) / length))
+
+
+def load_daily(s):
+    s.set_steps((30, 60), 2900, 5800)
+    deep, phase = s.rng.uniform(0.3, 0.8), s.rng.random()
+    return lambda t: 1 + deep * math.sin(2 * math.pi * (t / DAY + phase))
+
+
+def load_side(s):
+    """The hours of a day in which load rises or falls."""
+    s.set_steps((5, 10, 15, 30), 700, 4000)
+    deep, phase = s.rng.uniform(0.3, 0.8), s.rng.uniform(-0.25, 0.5)
+    return lambda t: 1 + deep * math.sin(2 * math.pi * (t / DAY + phase))
+
+
+def load_steps(s):
+    changes, at = [], 0.0
+    while at < s.span:
+        changes.append((at, s.rng.uniform(0.5, 3)))
+        at += s.span * s.rng.uniform(0.05, 0.25)
+
+    def load(t):
+        level = 1.0
+        for begin, height in changes:
+            level = height if begin <= t else level
+        return level
+
+    return load
+
+
+def load_waves(s):
+    period = s.span / s.rng.uniform(6, 30)
+    deep, phase = s.rng.uniform(0.3, 0.9), s.rng.random()
+    return lambda t: 1 + deep * math.sin(2 * math.pi * (t / period + phase))
+
+
+LOADS = [load_ramp, load_daily, load_side, load_steps, load_waves]
+
+
+def load_rows(s, load, by_work):
+    """Memory follows the load with a lag; the load is seen with 5 % of error."""
+    share = s.rng.uniform(0.2, 0.7)
+    lag = log_uniform(s.rng, s.dt, 300 + s.dt)
+    unit = log_uniform(s.rng, 1, 5000)
+    follow, work = load(0), 0.0
+    total = sum(load(t) for t in s.times()) * s.dt
+    for t, noise in zip(s.times(), s.noise()):
+        now = load(t)
+        follow += (now - follow) * (1 - math.exp(-s.dt / lag))
+        work += now * s.dt
+        leaked = s.rate * (work * s.span / total if by_work else t)
+        level = s.level * (1 - share + share * follow) + leaked + noise
+        yield t, max(PAGE, round(level / PAGE) * PAGE), now * unit * (1 + s.rng.gauss(0, 0.05))
+
+
+def write_load(folder, rng, make, kind, number):
+    s = Series(rng, steps=(5, 10, 15, 30, 60))
+    load = make(s)
+    if kind == "leak":  # beside a load that moves as much
+        s.rate = max(s.leak_rate(s.span), s.level / s.span)
+    name = "%s_%s_%02d.csv" % (kind, make.__name__, number)
+    with open(os.path.join(folder, name), "w") as file:
+        file.write("t_seconds,bytes,load\n")
+        file.writelines("%d,%d,%.3f\n" % row for row in load_rows(s, load, number % 2 == 1))
+    row = [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), 0, round(s.rate, 1), s.dt]
+    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None
+
+
+# ---- objects that live and die, a sample of which is seen -----------------------------------------
+# Each returns births and deaths; a leaked object has no death.
+
+NEVER = float("inf")
+
+
+def lives(s, pace, top, life):
+    """Births at pace(t) a second, at most top; life() seconds each."""
+    for birth in poisson(s.rng, top, 0, s.span):
+        if s.rng.random() < pace(birth) / top:
+            yield birth, birth + life()
+
+
+def spread(s, mean):
+    """Lives differ by a factor of two or so."""
+    return lambda: mean * math.exp(s.rng.gauss(-0.245, 0.7))
+
+
+def churn_and(s, share_leaked):
+    """A site whose objects die young, but for those that it leaks from the onset on."""
+    life = spread(s, s.span * log_uniform(s.rng, 0.002, 0.02))
+    pace = 300 / s.span / share_leaked * s.rng.uniform(1, 3)
+    leaks = lambda t: t >= s.onset and s.rng.random() < share_leaked
+    s.rate = pace * share_leaked
+    return ((birth, NEVER if leaks(birth) else death)
+            for birth, death in lives(s, lambda t: pace, pace, life))
+
+
+def leak_all(s):
+    return churn_and(s, 1)
+
+
+def leak_few(s):
+    return churn_and(s, log_uniform(s.rng, 0.05, 0.5))
+
+
+def leak_late(s):
+    s.onset = s.span * s.rng.uniform(0.2, 0.5)
+    return churn_and(s, log_uniform(s.rng, 0.05, 0.5))
+
+
+def age_flush(s):
+    """A buffer that is written out when it is full."""
+    period = s.span / s.rng.uniform(4, 12)
+    pace = 300 / period
+    return ((t, (math.floor(t / period) + 1) * period) for t in poisson(s.rng, pace, 0, s.span))
+
+
+def age_sessions(s):
+    life = s.span * log_uniform(s.rng, 0.01, 0.1)
+    changes = [(s.span * i / 6, log_uniform(s.rng, 0.4, 2.5)) for i in range(6)]
+    pace = lambda t: 200 / life * [height for at, height in changes if at <= t][-1]
+    return lives(s, pace, 200 / life * 2.5, spread(s, life))
+
+
+def age_cache(s):
+    """The least used goes when it is full; popular keys come more often than others."""
+    size, keys = s.rng.randint(200, 800), s.rng.randint(1000, 4000)
+    pace = size / (s.span * s.rng.uniform(0.02, 0.3))
+    held, dead = {}, []  # key: birth, in the order of use
+    for t in poisson(s.rng, pace, 0, s.span):
+        key = int(keys ** s.rng.random())
+        birth = held.pop(key, t)
+        if len(held) == size:
+            oldest = next(iter(held))
+            dead.append((held.pop(oldest), t))
+        held[key] = birth
+    return sorted(dead + [(birth, NEVER) for birth in held.values()])
+
+
+def age_day(s):
+    """Requests of the hours in which a day's load rises."""
+    s.set_steps((10, 15, 30), 900, 3000)
+    phase = s.rng.uniform(-0.35, -0.15)
+    life = s.span * log_uniform(s.rng, 0.003, 0.03)
+    pace = lambda t: 300 / life * (0.6 + 0.4 * math.sin(2 * math.pi * (t / DAY + phase)))
+    return lives(s, pace, 300 / life, spread(s, life))
+
+
+def climb(s):
+    begin, length = s.span * s.rng.uniform(0.2, 0.6), s.span * log_uniform(s.rng, 0.02, 0.25)
+    height = s.rng.uniform(0.5, 2)
+    return lambda t: 1 + height * min(1, max(0, (t - begin) / length)), 1 + height
+
+
+def age_ramp(s):
+    shape, top = climb(s)
+    life = s.span * log_uniform(s.rng, 0.002, 0.02)
+    return lives(s, lambda t: 200 / life * shape(t), 200 / life * top, spread(s, life))
+
+
+def age_ramp_leak(s):
+    """The work rises, and when it has risen it leaks: an alarm before that is a false one. It leaks
+    for an hour at least: who waits ten minutes needs more to decide."""
+    s.set_steps((5, 10, 15, 30, 60), max(s.n, 800), max(s.n, 800))
+    shape, top = climb(s)
+    s.onset = next(t for t in s.times() if shape(t) >= top - 1e-9)
+    life = spread(s, s.span * log_uniform(s.rng, 0.002, 0.02))
+    pace = 200 / (s.span * 0.005)
+    leaked = 1000 / (s.span - s.onset) / (pace * top)
+    s.rate = pace * top * leaked
+    return ((birth, NEVER if birth >= s.onset and s.rng.random() < leaked else death)
+            for birth, death in lives(s, lambda t: pace * shape(t), pace * top, life))
+
+
+AGE_LEAKY = [leak_all, leak_few, leak_late, age_ramp_leak]
+AGE_INNOCENT = [age_flush, age_sessions, age_cache, age_day, age_ramp]
+
+
+def age_rows(s, objects):
+    """Bytes of the objects that live, and the age of the oldest, at the times of the series."""
+    objects = iter(objects)
+    coming = next(objects, None)
+    deaths, births = [], []
+    dead = collections.Counter()
+    count = 0
+    for t in s.times():
+        while coming and coming[0] <= t:
+            heapq.heappush(deaths, (coming[1], coming[0]))
+            heapq.heappush(births, coming[0])
+            count += 1
+            coming = next(objects, None)
+        while deaths and deaths[0][0] <= t:
+            dead[heapq.heappop(deaths)[1]] += 1
+            count -= 1
+        while births and dead[births[0]]:
+            dead[heapq.heappop(births)] -= 1
+        yield t, PAGE + count * s.period, t - births[0] if births else 0
+
+
+def write_ages(folder, rng, make, kind, number):
+    s = Series(rng)
+    s.set_steps((1, 2, 5, 10, 15, 30, 60), *[round(log_uniform(rng, 120, 5000))] * 2)
+    s.period = s.level / 300
+    objects = make(s)
+    name = "%s_%s_%02d.csv" % (kind, make.__name__, number)
+    with open(os.path.join(folder, name), "w") as file:
+        file.write("t_seconds,bytes,oldest_s\n")
+        file.writelines("%d,%d,%.1f\n" % row for row in age_rows(s, objects))
+    s.rate *= s.period
+    row = [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), round(s.onset, 1),
+           round(s.rate, 1), s.dt]
+    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None
+
+
 def write_series(folder, rng, make, kind, number):
     s = Series(rng)
     s.rng_share = rng.uniform(0.2, 0.8)
@@ -425,19 +647,32 @@ def write_table(path, rows):
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def generate(folder, seed, each):
+def write_all(folder, seed, each, groups, write):
     os.makedirs(folder, exist_ok=True)
     labels = ["file class leak onset_s rate_bytes_per_s sample_interval_s".split()]
     oracle = ["file oracle_ttd_s".split()]
-    for kind, makes in (("leak", LEAKY), ("ok", INNOCENT), ("ends", AMBIGUOUS)):
+    for kind, makes in groups:
         for make in makes:
             for number in range(each):
-                rng = random.Random("%d %s %d" % (seed, make.__name__, number))
-                label, perfect = write_series(folder, rng, make, kind, number)
+                rng = random.Random("%d %s %s %d" % (seed, kind, make.__name__, number))
+                label, perfect = write(folder, rng, make, kind, number)
                 labels.append(label)
                 oracle += [perfect] if perfect else []
     write_table(os.path.join(folder, "labels.csv"), labels)
     write_table(os.path.join(folder, "oracle.csv"), oracle)
+
+
+def generate(folder, seed, each):
+    write_all(folder, seed, each, (("leak", LEAKY), ("ok", INNOCENT), ("ends", AMBIGUOUS)),
+              write_series)
+
+
+def generate_ages(folder, seed, each):
+    write_all(folder, seed, each, (("leak", AGE_LEAKY), ("ok", AGE_INNOCENT)), write_ages)
+
+
+def generate_loads(folder, seed, each):
+    write_all(folder, seed, each, (("leak", LOADS), ("ok", LOADS)), write_load)
 
 
 def main():

@@ -14,15 +14,19 @@ struct rows {
     size_t stop_after;
     double t[ROWS_MAX];
     double bytes[ROWS_MAX];
+    double load[ROWS_MAX];
+    double oldest[ROWS_MAX];
 };
 
-static bool on_sample(void *arg, double t, double bytes)
+static bool on_sample(void *arg, const struct csv_row *row)
 {
     struct rows *rows = arg;
 
     ck_assert_uint_lt(rows->count, ROWS_MAX);
-    rows->t[rows->count] = t;
-    rows->bytes[rows->count] = bytes;
+    rows->t[rows->count] = row->value[CSV_TIME];
+    rows->bytes[rows->count] = row->value[CSV_BYTES];
+    rows->load[rows->count] = row->value[CSV_LOAD];
+    rows->oldest[rows->count] = row->value[CSV_OLDEST];
     return ++rows->count != rows->stop_after;
 }
 
@@ -91,10 +95,48 @@ START_TEST(columns_are_found_by_name_and_others_counted)
     struct csv csv;
     struct rows rows;
 
-    ck_assert(read_text(&csv, &rows, "load,bytes,oldest_s,t_seconds,note\n9,100,5,7,x y\n"));
+    ck_assert(read_text(&csv, &rows, "load,bytes,host,oldest_s,t_seconds,note\n9,100,h,5,7,x y\n"));
     ck_assert_double_eq(rows.t[0], 7);
     ck_assert_double_eq(rows.bytes[0], 100);
-    ck_assert_uint_eq(csv.ignored, 3);
+    ck_assert_double_eq(rows.load[0], 9);
+    ck_assert_double_eq(rows.oldest[0], 5);
+    ck_assert_uint_eq(csv.ignored, 2);
+}
+END_TEST
+
+START_TEST(load_and_oldest_may_be_missing)
+{
+    struct csv csv;
+    struct rows rows;
+
+    ck_assert(read_text(&csv, &rows, "t_seconds,bytes,load,oldest_s\n1,2,,3\n2,3,0,\n"));
+    ck_assert_uint_eq(rows.count, 2);
+    ck_assert(isnan(rows.load[0]) && isnan(rows.oldest[1]));
+    ck_assert_double_eq(rows.oldest[0], 3);
+    ck_assert_double_eq(rows.load[1], 0);
+    ck_assert(read_text(&csv, &rows, "t_seconds,bytes\n1,2\n"));
+    ck_assert(isnan(rows.load[0]) && isnan(rows.oldest[0]));
+}
+END_TEST
+
+START_TEST(load_and_oldest_are_not_negative)
+{
+    struct csv csv;
+    struct rows rows;
+
+    ck_assert(!read_text(&csv, &rows, "t_seconds,bytes,load\n1,2,-1\n"));
+    ck_assert(!read_text(&csv, &rows, "t_seconds,bytes,oldest_s\n1,2,-0.5\n"));
+    ck_assert(!read_text(&csv, &rows, "t_seconds,bytes,load\n1,2,x\n"));
+}
+END_TEST
+
+START_TEST(a_column_stands_once_in_the_header)
+{
+    struct csv csv;
+    struct rows rows;
+
+    ck_assert(!read_text(&csv, &rows, "t_seconds,bytes,bytes\n1,2,3\n"));
+    ck_assert_ptr_nonnull(strstr(csv.error, "two columns bytes"));
 }
 END_TEST
 
@@ -227,8 +269,9 @@ START_TEST(the_reader_can_be_stopped)
 END_TEST
 
 SUITE_MAIN("ctl_csv", samples_are_read, pieces_of_any_size_give_the_same,
-           columns_are_found_by_name_and_others_counted, numbers_are_those_of_strtod,
-           what_is_no_number_is_named_with_its_line, bytes_may_be_negative_but_time_may_not,
-           a_missing_column_is_an_error, a_wrong_header_is_an_error_in_line_one,
-           an_empty_file_lacks_its_header, a_line_without_end_is_refused_not_buffered,
-           the_reader_can_be_stopped)
+           columns_are_found_by_name_and_others_counted, load_and_oldest_may_be_missing,
+           load_and_oldest_are_not_negative, a_column_stands_once_in_the_header,
+           numbers_are_those_of_strtod, what_is_no_number_is_named_with_its_line,
+           bytes_may_be_negative_but_time_may_not, a_missing_column_is_an_error,
+           a_wrong_header_is_an_error_in_line_one, an_empty_file_lacks_its_header,
+           a_line_without_end_is_refused_not_buffered, the_reader_can_be_stopped)

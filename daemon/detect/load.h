@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A series beside the load that its memory follows: requests a second, sessions, queries. What the
+ * load explains is taken off the bytes, and a second ladder judges the rest. Pure like the
+ * detector, and a plain value that may be copied.
+ */
+#ifndef LEAKD_DETECT_LOAD_H
+#define LEAKD_DETECT_LOAD_H
+
+#include "daemon/detect/detect.h"
+
+#define LOAD_LAGS 10
+
+/* Weighted sums over the differences of a scale's windows, fading: x load, y bytes, t time. */
+struct load_sums {
+    float xx;
+    float xy;
+    float xt;
+    float ty;
+    float tt;
+    float yy;
+    float error; /* what the error of the load adds to xx */
+};
+
+/* Memory follows a load at once or late; which, shows in the differences over a window of base
+ * blocks. */
+struct load_lag {
+    float smooth; /* the load through this lag */
+    float past[DETECT_BLOCKS];
+    struct load_sums sums;
+};
+
+/* The blocks of a scale: bytes and load where the bytes are least for the load. */
+struct load_ring {
+    float bytes[DETECT_BLOCKS];
+    float load[DETECT_BLOCKS];
+    struct load_sums sums;
+};
+
+struct load_detector {
+    struct detector raw;  /* the bytes */
+    struct detector rest; /* the bytes as they would be at the load of the first block */
+    struct load_ring rings[DETECT_SCALES];
+    struct load_lag lags[LOAD_LAGS];
+    float past_bytes[DETECT_BLOCKS];
+    float sum; /* of the open block */
+    uint32_t count;
+    uint32_t blocks;
+    float first;  /* load of the first block */
+    float newest; /* of the last block */
+    float before; /* and the one before it */
+    float error2; /* variance of the load of a block that is no load */
+    float bytes_per_load;
+    uint8_t lag;
+    uint8_t verdict;
+    bool has_load;
+    bool is_explained; /* the rest leaks, and so does the load */
+    uint64_t changed_ms;
+};
+
+void load_init(struct load_detector *detector, const struct detect_profile *profile,
+               uint64_t step_ms);
+
+/* True when the verdict changed. load >= 0 in any unit. */
+bool load_push(struct load_detector *detector, const struct detect_sample *sample, double load);
+
+void load_restart(struct load_detector *detector);
+
+/* The result of the rest: its growth is what the load does not explain. */
+void load_read(const struct load_detector *detector, struct detect_result *out);
+
+/* detect_explain_tests of the rest, and the test against the load. */
+size_t load_explain_tests(const struct load_detector *detector,
+                          struct detect_check out[DETECT_CHECKS_MAX]);
+
+/*
+ * Time that advances with the work done instead of the clock's: a leak a request is a straight line
+ * in it, whatever the load does. Its second is the time that the usual load takes for the work.
+ */
+struct work_clock {
+    double usual; /* load at which it runs as the clock does */
+    double work_s;
+    uint64_t last_ms;
+    bool has_started;
+};
+
+void work_clock_init(struct work_clock *clock, double usual_load);
+
+/* Work time after this sample; it stands still while load is 0. */
+uint64_t work_clock_ms(struct work_clock *clock, uint64_t time_ms, double load);
+
+#endif
