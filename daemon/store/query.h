@@ -19,9 +19,9 @@ const struct incident *query_incident(const struct store *store, const char *id)
 
 enum query_order { ORDER_GROWTH, ORDER_LIVE, ORDER_RATE };
 
-/* Up to max sites (types) of the process, best first. Growth: what still grows stands first, by what
- * it has gained at least since it is looked at (points); then the rest by what it gained, then by
- * live bytes. Rate: bytes allocated since the start. */
+/* Up to max sites (types) of the process, best first. Growth: what still grows stands first, by
+ * what it has gained at least since it is looked at (points); then the rest by what it gained, then
+ * by live bytes. Rate: bytes allocated since the start. */
 size_t query_sites(const struct process *process, enum query_order order, const struct site **out,
                    size_t max);
 size_t query_types(const struct process *process, enum query_order order, const struct type **out,
