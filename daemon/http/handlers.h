@@ -13,6 +13,7 @@
     X(series)                                                                                      \
     X(sites)                                                                                       \
     X(types)                                                                                       \
+    X(maps)                                                                                        \
     X(incidents)                                                                                   \
     X(incident)                                                                                    \
     X(events)                                                                                      \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/http/asset.h"
+#include "daemon/http/asset_folder.h"
 #include "daemon/http/handlers.h"
 
 #define ROUTES(X)                                                                                  \
@@ -13,6 +14,7 @@
     X("/api/v1/processes/{id}/series", handle_series)                                              \
     X("/api/v1/processes/{id}/sites", handle_sites)                                                \
     X("/api/v1/processes/{id}/types", handle_types)                                                \
+    X("/api/v1/processes/{id}/maps", handle_maps)                                                  \
     X("/api/v1/incidents", handle_incidents)                                                       \
     X("/api/v1/incidents/{id}", handle_incident)                                                   \
     X("/api/v1/events", handle_events)                                                             \
@@ -91,13 +93,26 @@ static void refuse_method(const struct http_request *request, struct http_reply 
     reply_problem(reply, 405, "%.32s is not possible here; GET and HEAD are", request->method);
 }
 
+static void answer_from_folder(const char *root, const char *path,
+                               const struct http_request *request, struct http_reply *reply)
+{
+    if (is_reading(request))
+        asset_folder_reply(root, path, reply);
+    else
+        refuse_method(request, reply);
+}
+
 static size_t answer_file(struct http_context *context, const struct http_request *request,
                           struct http_reply *reply)
 {
-    const char *path = request->target->path;
-    bool is_page = asset_is_page(path);
-    const struct http_asset *asset = asset_find(&context->source, is_page ? "/index.html" : path);
+    bool is_page = asset_is_page(request->target->path);
+    const char *path = is_page ? "/index.html" : request->target->path;
+    const struct http_asset *asset = asset_find(&context->source, path);
 
+    if (context->source.asset_root && strncmp(path, "/api/", 5) != 0) {
+        answer_from_folder(context->source.asset_root, path, request, reply);
+        return is_page ? LABEL_PAGE : LABEL_ASSET;
+    }
     if (!asset && is_page)
         reply_problem(reply, 404,
                       "this leakd was built without the dashboard; its API is at "
