@@ -14,11 +14,10 @@
 
 struct buf;
 
-/* Commas and nesting are kept here; a key is NULL inside an array and at the top. */
+/* A key is NULL inside an array and at the top. Nesting may be as deep as it likes. */
 struct json {
     struct buf *out;
-    unsigned depth;
-    uint64_t has_item; /* bit per depth: a comma is due; at most 63 levels */
+    bool comma_due; /* the last thing written was a value, not an opening bracket */
 };
 
 void json_init(struct json *json, struct buf *out);

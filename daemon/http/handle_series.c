@@ -116,12 +116,9 @@ void handle_series(struct http_context *context, const struct http_request *requ
 
     if (!read_request(context, request, reply, &ask))
         return;
-    process = query_process(context->source.store, request->id);
-    if (!process) {
-        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
-                      request->id);
+    process = handlers_find_process(context, request, reply);
+    if (!process)
         return;
-    }
     points = calloc(POINTS_GIVEN_MAX, sizeof(*points));
     if (!points) {
         reply_problem(reply, 503, "no memory for %d points; ask again later", POINTS_GIVEN_MAX);

@@ -15,6 +15,9 @@
     X("/api/v1/processes/{id}/sites", handle_sites)                                                \
     X("/api/v1/processes/{id}/types", handle_types)                                                \
     X("/api/v1/processes/{id}/maps", handle_maps)                                                  \
+    X("/api/v1/processes/{id}/flamegraph", handle_flamegraph)                                      \
+    X("/api/v1/processes/{id}/export", handle_export)                                              \
+    X("/debug/pprof/heap", handle_pprof_heap)                                                      \
     X("/api/v1/incidents", handle_incidents)                                                       \
     X("/api/v1/incidents/{id}", handle_incident)                                                   \
     X("/api/v1/events", handle_events)                                                             \

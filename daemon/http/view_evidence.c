@@ -48,20 +48,26 @@ static void put_line(struct json *json, uint32_t line)
 }
 
 /* A function without a name is shown by where it is. */
-static void put_function(struct json *json, const char *function, const char *module,
-                         uint64_t offset)
+static void put_function(struct json *json, const char *key, const struct frame *frame)
 {
     char text[320];
 
-    if (function) {
-        json_str(json, "function", function);
+    if (frame->function) {
+        json_str(json, key, frame->function);
         return;
     }
-    if (module)
-        snprintf(text, sizeof(text), "%.255s+0x%" PRIx64, module, offset);
+    view_place_name(frame, text, sizeof(text));
+    json_str(json, key, text);
+}
+
+void view_place_name(const struct frame *frame, char *out, size_t size)
+{
+    if (frame->function)
+        snprintf(out, size, "%s", frame->function);
+    else if (frame->module)
+        snprintf(out, size, "%.255s+0x%" PRIx64, frame->module, frame->offset);
     else
-        snprintf(text, sizeof(text), "0x%" PRIx64, offset);
-    json_str(json, "function", text);
+        snprintf(out, size, "0x%" PRIx64, frame->offset);
 }
 
 static const char *language(unsigned kind)
@@ -69,11 +75,20 @@ static const char *language(unsigned kind)
     return kind == WIRE_FRAME_PYTHON ? "python" : "native";
 }
 
+void view_place(struct json *json, const char *key, const struct frame *frame)
+{
+    put_function(json, key, frame);
+    json_str(json, "file", frame->file);
+    put_line(json, frame->line);
+    json_str(json, "module", frame->module);
+    json_str(json, "language", language(frame->kind));
+}
+
 static void put_frame(struct json *json, const struct frame *frame)
 {
     json_object(json, NULL);
     json_str(json, "language", language(frame->kind));
-    put_function(json, frame->function, frame->module, frame->offset);
+    put_function(json, "function", frame);
     json_str(json, "file", frame->file);
     put_line(json, frame->line);
     json_str(json, "module", frame->module);
@@ -89,7 +104,7 @@ static void put_culprit_frame(struct json *json, const char *key, const struct f
         return;
     }
     json_object(json, key);
-    put_function(json, frame->function, frame->module, frame->offset);
+    put_function(json, "function", frame);
     json_str(json, "file", frame->file);
     put_line(json, frame->line);
     json_str(json, "module", frame->module);
