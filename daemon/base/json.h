@@ -53,6 +53,7 @@ const char *json_get_str(const struct json_tree *object, const char *key, const 
 double json_get_double(const struct json_tree *object, const char *key, double otherwise);
 bool json_get_bool(const struct json_tree *object, const char *key, bool otherwise);
 bool json_is_null(const struct json_tree *value); /* also for NULL */
+bool json_is_object(const struct json_tree *value);
 const char *json_text(const struct json_tree *value, const char *otherwise);
 double json_number(const struct json_tree *value, double otherwise);
 

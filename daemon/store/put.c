@@ -422,6 +422,12 @@ void store_put_unit(struct store *store, struct process *process, const char *un
     store_touch(process);
 }
 
+void store_put_ending(struct process *process, int end_signal, int end_status)
+{
+    process->end_signal = end_signal;
+    process->end_status = end_status;
+}
+
 void store_put_started(struct store *store, struct process *process, uint64_t started_wall_ms)
 {
     (void)store;
