@@ -17,8 +17,12 @@ const struct http_asset *asset_find(const struct http_source *source, const char
 
 bool asset_is_page(const char *path)
 {
-    if (strcmp(path, "/") == 0 || strcmp(path, "/incidents") == 0)
-        return true;
+    static const char *const pages[] = {"/", "/incidents", "/compare", "/health"};
+
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        if (strcmp(path, pages[i]) == 0)
+            return true;
+    }
     return (strncmp(path, "/p/", 3) == 0 || strncmp(path, "/i/", 3) == 0) && path[3];
 }
 

@@ -13,6 +13,7 @@
     X(series)                                                                                      \
     X(sites)                                                                                       \
     X(types)                                                                                       \
+    X(maps)                                                                                        \
     X(flamegraph)                                                                                  \
     X(export)                                                                                      \
     X(pprof_heap)                                                                                  \

@@ -62,6 +62,8 @@ struct store {
     size_t incident_count;
     size_t incident_cap;
     uint64_t incident_serial;
+    struct operator_mark **marks; /* oldest first */
+    size_t mark_count;
 };
 
 static inline struct entry *entry_of(const struct process *process)

@@ -17,6 +17,15 @@ const struct incident *query_incident_at(const struct store *store,
                                          size_t index); /* newest first */
 const struct incident *query_incident(const struct store *store, const char *id);
 
+size_t query_operator_mark_count(const struct store *store);
+const struct operator_mark *query_operator_mark_at(const struct store *store,
+                                                   size_t index); /* newest first */
+/* The newest release mark that speaks of the process; NULL: none does. */
+const struct operator_mark *query_release_mark(const struct store *store,
+                                               const struct process *process);
+/* The build-id of the process's executable as hex, "" when it has none or is not known. */
+void query_build_id(const struct process *process, char *out, size_t size);
+
 enum query_order { ORDER_GROWTH, ORDER_LIVE, ORDER_RATE };
 
 /* Up to max sites (types) of the process, best first. Growth: what still grows stands first, by

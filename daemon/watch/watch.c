@@ -29,6 +29,7 @@ int watch_new(struct store *store, const struct procfs *fs, const struct watch_h
     watch->fs = *fs;
     watch->hooks = *hooks;
     procfs_read_boot_id(&watch->fs, watch->boot_id); /* "" where there is none */
+    procfs_read_host(&watch->fs, watch->host, sizeof(watch->host));
     *out = watch;
     return 0;
 }
@@ -235,6 +236,7 @@ void watch_tick(struct watch *watch, uint64_t now_mono_ms, uint64_t now_wall_ms)
     }
     forget_gone(watch);
     adopt_orphans(watch);
+    request_expire(watch);
     incident_age(watch);
 }
 
