@@ -43,7 +43,7 @@ static bool layout_is_right(const uint8_t *thread)
 
 static size_t runtime_frames(struct core_frame *out, size_t max)
 {
-    const uint8_t *thread = interp_thread(&interp);
+    const uint8_t *thread = interp_thread_for_frames(&interp);
 
     if (!thread || !layout_is_right(thread))
         return 0;
