@@ -171,6 +171,8 @@ static int offer(struct channel *channel, const struct notice *notice)
 
     if (channel->stopped || (!is_wanted && !notice_is_end(notice->event)))
         return 0;
+    if (notice->event == NOTICE_ACKNOWLEDGED && channel->outbox.rule.remind_ms > 0)
+        return 0; /* it has silences of its own, and goes on being told */
     if (is_grouped) {
         enum group_answer answer =
             groups_step(&channel->groups, notice, clock_mono_ms(), &told, leader);

@@ -75,7 +75,7 @@ struct notice {
     uint64_t event_wall_ms;
     const char *incident_id;
     const char *fingerprint;
-    const char *state;   /* "open", "resolved" */
+    const char *state;   /* "open", "acknowledged", "silenced", "resolved" */
     const char *verdict; /* "leak", "fragmentation" */
     const char *summary;
     uint64_t opened_wall_ms;
@@ -203,6 +203,10 @@ int alert_restore(struct alert *alert, const char *id, uint64_t order, const cha
 /* ---- pure parts, tested by themselves ----------------------------------------------------- */
 
 bool alert_wants(const struct conf_receiver *receiver, const struct notice *notice);
+
+/* Whether an incident in that state ("silenced") tells of the event: who has said that he knows, or
+ * wants to sleep, hears of nothing but that and the end. */
+bool alert_may_tell(const char *state, enum notice_event event);
 
 enum alert_outcome {
     ALERT_DELIVERED,

@@ -250,6 +250,8 @@ enum group_answer groups_step(struct groups *groups, const struct notice *notice
         return escalate(group, notice, out, leader);
     if (notice->event == NOTICE_OPENED || notice->event == NOTICE_ESCALATED)
         return group ? GROUP_HOLD : join(groups, notice, now_ms, out, leader);
+    if (group && strcmp(group->leader, notice->incident_id) != 0)
+        return GROUP_HOLD; /* what happens to the one that people know is enough */
     if (group)
         fill_out(group, out, leader);
     return GROUP_TELL;

@@ -58,6 +58,13 @@ bool alert_wants(const struct conf_receiver *receiver, const struct notice *noti
     return notice->severity >= receiver->min_severity && is_meant(receiver, notice);
 }
 
+bool alert_may_tell(const char *state, enum notice_event event)
+{
+    bool is_known = strcmp(state, "acknowledged") == 0 || strcmp(state, "silenced") == 0;
+
+    return !is_known || event == NOTICE_RESOLVED || event == NOTICE_ACKNOWLEDGED;
+}
+
 enum alert_outcome alert_judge(int error, long http_status)
 {
     if (error == 0 && http_status >= 200 && http_status <= 299)
