@@ -167,7 +167,8 @@ static int offer(struct channel *channel, const struct notice *notice)
     bool is_grouped = channel->kind->has_groups && channel->receiver.group;
     bool is_wanted = alert_wants(&channel->receiver, notice);
     struct notice told = *notice;
-    char leader[GROUP_MEMBER_SIZE];
+    char leader[GROUP_MEMBER_SIZE], summary[640];
+    int rc = 0;
 
     if (channel->stopped || (!is_wanted && !notice_is_end(notice->event)))
         return 0;
@@ -177,15 +178,20 @@ static int offer(struct channel *channel, const struct notice *notice)
         enum group_answer answer =
             groups_step(&channel->groups, notice, clock_mono_ms(), &told, leader);
 
-        keep_groups(channel);
         if (answer == GROUP_HOLD && is_wanted)
             report_held(channel, notice);
         is_wanted = is_wanted && answer == GROUP_TELL;
+        if (told.event == NOTICE_RESOLVED && told.group_count > 1) {
+            snprintf(summary, sizeof(summary), "the last of %zu is over: %s", told.group_count,
+                     notice->summary ? notice->summary : "");
+            told.summary = summary;
+        }
     }
     /* What stands must not be told again for ever. */
     if (is_wanted || (channel->outbox.rule.remind_ms > 0 && told_before(channel, notice)))
-        return alert_queue(channel, &told);
-    return 0;
+        rc = alert_queue(channel, &told);
+    keep_groups(channel); /* told borrows from them */
+    return rc;
 }
 
 int alert_notify(struct alert *alert, const struct notice *notice)
