@@ -97,7 +97,7 @@ static int take(const struct client *client, const char *where,
 {
     char error[128];
 
-    if (response->status != 200)
+    if (response->status < 200 || response->status > 299)
         return refuse(client, where, response);
     out->tree = json_parse(response->body, response->body_len, error, sizeof(error));
     if (!out->tree) {
@@ -126,29 +126,29 @@ void answer_done(struct answer *answer)
     *answer = (struct answer){0};
 }
 
-int client_get(const struct client *client, const char *path, struct answer *out)
+static int ask(const struct client *client, const char *path, struct fetch_request *request,
+               struct answer *out)
 {
-    static const char *const headers[] = {"Accept: application/json", NULL};
     struct conf_sockets sockets;
-    struct fetch_request request = {.method = "GET", .headers = headers, .timeout_ms = TIMEOUT_MS};
     struct fetch_response response = {0};
     char url[URL_MAX];
     const char *where = client->url;
     int rc;
 
     *out = (struct answer){0};
+    request->timeout_ms = TIMEOUT_MS;
     if (!client->url) {
         conf_default_sockets(&sockets);
         where = client->socket ? client->socket : sockets.api;
-        request.unix_socket = where;
+        request->unix_socket = where;
     }
     if (snprintf(url, sizeof(url), "%s%s", client->url ? client->url : SOCKET_URL, path) >=
         (int)sizeof(url)) {
         say(client, where, "the address is too long");
         return CTL_USAGE;
     }
-    request.url = url;
-    rc = fetch_now(&request, &response);
+    request->url = url;
+    rc = fetch_now(request, &response);
     if (rc == 0)
         rc = response.error;
     if (rc < 0) {
@@ -162,6 +162,30 @@ int client_get(const struct client *client, const char *path, struct answer *out
     }
     fetch_response_done(&response);
     return rc;
+}
+
+int client_get(const struct client *client, const char *path, struct answer *out)
+{
+    static const char *const headers[] = {"Accept: application/json", NULL};
+    struct fetch_request request = {.method = "GET", .headers = headers};
+
+    return ask(client, path, &request, out);
+}
+
+int client_post(const struct client *client, const char *path, const struct buf *body,
+                struct answer *out)
+{
+    static const char *const headers[] = {"Accept: application/json",
+                                          "Content-Type: application/json", NULL};
+    struct fetch_request request = {
+        .method = "POST", .headers = headers, .body = body->data, .body_len = body->len};
+
+    *out = (struct answer){0};
+    if (body->failed) {
+        say(client, "request", strerror(ENOMEM));
+        return CTL_UNREACHABLE;
+    }
+    return ask(client, path, &request, out);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */

@@ -15,6 +15,10 @@ extern const struct command command_run;
 extern const struct command command_ps;
 extern const struct command command_show;
 extern const struct command command_incidents;
+extern const struct command command_ack;
+extern const struct command command_silence;
+extern const struct command command_resolve;
+extern const struct command command_mark;
 extern const struct command command_replay;
 
 #endif

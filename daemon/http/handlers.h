@@ -15,6 +15,11 @@
     X(types)                                                                                       \
     X(incidents)                                                                                   \
     X(incident)                                                                                    \
+    X(acknowledge)                                                                                 \
+    X(silence)                                                                                     \
+    X(resolve)                                                                                     \
+    X(marks)                                                                                       \
+    X(put_mark)                                                                                    \
     X(events)                                                                                      \
     X(openapi)                                                                                     \
     X(livez)                                                                                       \

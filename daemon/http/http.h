@@ -47,8 +47,25 @@ struct http_figures {
     uint64_t history_left_out_total; /* samples that the disk had no time for */
 };
 
+/* What a client asks of an incident or announces. Texts are borrowed. */
+struct http_incident_request {
+    enum incident_state to;
+    const char *by;
+    const char *reason;
+    uint64_t duration_ms; /* 0 = without end */
+};
+
+/* What a client may change, done by other rooms. Each may be NULL (503). */
+struct http_changes {
+    /* -ENOENT: no such incident; -EALREADY: it is resolved. */
+    int (*incident)(void *arg, const char *id, const struct http_incident_request *request);
+    /* id and time are set by it. -ENOMEM. *out: until the return to the loop. */
+    int (*mark)(void *arg, const struct operator_mark *mark, const struct operator_mark **out);
+};
+
 struct http_source {
     const struct store *store;
+    struct http_changes changes;
     const struct http_asset *assets;
     size_t asset_count;
     void *arg;
