@@ -430,10 +430,19 @@ static int inherited_socket(void)
     return 3; /* SD_LISTEN_FDS_START */
 }
 
+static int read_history(void *arg, const struct http_history_question *question,
+                        struct later *later)
+{
+    struct daemon *daemon = arg;
+
+    return leakd_history_read(daemon->history, question, later);
+}
+
 static int start_sockets(struct daemon *daemon)
 {
     const struct http_source source = {
         .store = daemon->store,
+        .read_history = read_history,
         .changes = {.incident = change_incident, .mark = put_mark},
         .assets = web_assets,
         .asset_count = web_asset_count,
