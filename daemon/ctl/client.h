@@ -39,6 +39,8 @@ int client_get(const struct client *client, const char *path, struct answer *out
 /* POST of a JSON object. As client_get. */
 int client_post(const struct client *client, const char *path, const struct buf *body,
                 struct answer *out);
+/* The same for what is no JSON: text and len alone are filled in. */
+int client_get_document(const struct client *client, const char *path, struct answer *out);
 void answer_done(struct answer *answer);
 
 /* A list of the API, page by page as the daemon cuts it. */

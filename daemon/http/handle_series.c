@@ -13,8 +13,10 @@
 #define POINTS_GIVEN_MAX 4096
 #define DEFAULT_SPAN_MS  (15 * 60 * 1000)
 
-static const char *const names[] = {"live_bytes", "rss_bytes"};
-enum { NAME_LIVE, NAME_RSS };
+#define NAMES "live_bytes rss_bytes python_bytes"
+
+static const char *const names[] = {"live_bytes", "rss_bytes", "python_bytes"};
+enum { NAME_LIVE, NAME_RSS, NAME_PYTHON };
 
 struct series_request {
     unsigned name;
@@ -29,7 +31,7 @@ static bool read_request(struct http_context *context, const struct http_request
     uint64_t now_ms = context->source.now_wall_ms();
 
     if (!param_only(request, reply, "name from to step") ||
-        !param_choice(request, reply, "name", "live_bytes rss_bytes", NAME_LIVE, &out->name) ||
+        !param_choice(request, reply, "name", NAMES, NAME_LIVE, &out->name) ||
         !param_time_ms(request, reply, "to", now_ms, &out->to_ms) ||
         !param_time_ms(request, reply, "from",
                        out->to_ms > DEFAULT_SPAN_MS ? out->to_ms - DEFAULT_SPAN_MS : 0,
@@ -58,12 +60,13 @@ static void put_points(struct json *json, const struct point *points, size_t cou
 
 /* The detector's times are monotonic; its line belongs to the series that the verdict is about. */
 static void put_fit(struct json *json, const struct http_source *source,
-                    const struct process *process, bool is_rss)
+                    const struct process *process, unsigned name)
 {
     const struct detect_result *fit = &process->fit;
     uint64_t offset_ms = source->now_wall_ms() - source->now_mono_ms();
 
-    if (!fit->has_fit || !fit->growth.known || process->fit_is_rss != is_rss) {
+    if (!fit->has_fit || !fit->growth.known ||
+        name != (process->fit_is_rss ? NAME_RSS : NAME_LIVE)) {
         json_null(json, "fit");
         return;
     }
@@ -103,6 +106,8 @@ static const struct series *series_of(const struct process *process,
 {
     if (!process)
         return NULL;
+    if (ask->name == NAME_PYTHON)
+        return process->python_series;
     return ask->name == NAME_RSS ? process->rss_series : process->live_series;
 }
 
@@ -148,7 +153,7 @@ static void write_series(struct http_context *context, const struct http_request
     json_u64(&json, "step_ms", step_ms);
     put_points(&json, points, count);
     if (process)
-        put_fit(&json, &context->source, process, ask->name == NAME_RSS);
+        put_fit(&json, &context->source, process, ask->name);
     else
         json_null(&json, "fit");
     if (process && process->limit_bytes)
@@ -169,7 +174,7 @@ static bool needs_disk(const struct http_context *context, const struct process 
 {
     uint64_t now_ms = context->source.now_wall_ms();
 
-    if (!context->source.read_history)
+    if (!context->source.read_history || ask->name == NAME_PYTHON) /* no disk has that */
         return false;
     return !process || !process->live_series || ask->from_ms + MEMORY_SPAN_MS < now_ms;
 }

@@ -47,6 +47,16 @@ bool points_still_gain(const struct points *points);
 uint64_t site_live_bytes(const struct site *site);
 uint64_t site_live_count(const struct site *site);
 
+/* What the sites held at a past moment: live bytes and bytes allocated since the start, by index in
+ * process.sites, as the mean of the recorded moments in from..to or else the nearest one; what they
+ * hold now counts as recorded. live and alloc have room for site_count; all 0 before the first
+ * record. *used_from and *used_to are the first and last moment used, 0: there is none. */
+void query_past_sites(const struct process *process, uint64_t from_wall_ms, uint64_t to_wall_ms,
+                      uint64_t now_wall_ms, double *live, double *alloc, uint64_t *used_from_ms,
+                      uint64_t *used_to_ms);
+/* The oldest recorded moment; 0: none. */
+uint64_t query_past_oldest_ms(const struct process *process);
+
 /* The frames of a site with names, leaf first, inlined functions unfolded. Up to max. */
 size_t query_frames(const struct store *store, const struct process *process,
                     const struct site *site, struct frame *out, size_t max);

@@ -59,6 +59,9 @@ bool store_repeat_totals(struct store *store, struct process *process, uint64_t 
 /* Moves the state; an end freezes the figures. */
 void store_set_state(struct store *store, struct process *process, enum process_state state,
                      uint64_t now_mono_ms, uint64_t now_wall_ms);
+/* Remembers what the sites hold now, when that is due (query_past_sites); closely: more often. */
+void store_take_shot(struct store *store, struct process *process, bool closely,
+                     uint64_t now_wall_ms);
 /* Forgets ended processes past their retention. */
 void store_expire(struct store *store, uint64_t now_mono_ms);
 

@@ -203,6 +203,7 @@ static void tick_process(struct watch *watch, struct watched *watched, struct pr
         watched->attribute_due_ms = watch->now_mono_ms; /* the verdict is the sites' bar, too */
     zoom(watch, watched, process);
     attribute(watch, watched, process);
+    store_take_shot(watch->store, process, watched->zoomed, watch->now_wall_ms);
     summarize(watch, process, changed);
     if (changed) {
         store_touch(process);
