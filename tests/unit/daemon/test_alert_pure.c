@@ -137,6 +137,18 @@ START_TEST(severity_and_resolution_decide_who_is_told)
 }
 END_TEST
 
+START_TEST(who_has_said_that_he_knows_hears_of_the_end_alone)
+{
+    ck_assert(alert_may_tell("open", NOTICE_OPENED));
+    ck_assert(alert_may_tell("open", NOTICE_ESCALATED));
+    ck_assert(alert_may_tell("resolved", NOTICE_RESOLVED));
+    ck_assert(!alert_may_tell("acknowledged", NOTICE_OPENED));
+    ck_assert(!alert_may_tell("acknowledged", NOTICE_ESCALATED));
+    ck_assert(!alert_may_tell("silenced", NOTICE_REOPENED));
+    ck_assert(alert_may_tell("silenced", NOTICE_RESOLVED));
+}
+END_TEST
+
 START_TEST(only_2xx_is_delivered)
 {
     ck_assert_int_eq(alert_judge(0, 200), ALERT_DELIVERED);
@@ -465,6 +477,7 @@ int main(void)
         headers_are_those_of_standard_webhooks,
         unknown_kinds_are_not_found,
         severity_and_resolution_decide_who_is_told,
+        who_has_said_that_he_knows_hears_of_the_end_alone,
         only_2xx_is_delivered,
         the_schedule_is_quick_first_and_then_every_two_hours,
         retry_after_is_honoured_when_it_is_longer,
