@@ -128,6 +128,7 @@ static char *make_body(const struct channel *channel, const struct notice *notic
 int alert_queue(struct channel *channel, const struct notice *notice)
 {
     struct notice complete = *notice;
+    struct outbox_item *item;
     size_t len;
     char *text;
     int rc;
@@ -138,9 +139,9 @@ int alert_queue(struct channel *channel, const struct notice *notice)
     text = make_body(channel, &complete, &len);
     if (!text)
         return -ENOMEM;
-    rc = outbox_put(&channel->outbox, &complete, text, len, clock_mono_ms());
+    rc = outbox_put(&channel->outbox, &complete, text, len, clock_mono_ms(), &item);
     if (rc == 0)
-        keep_change(channel, channel->outbox.queue.tail);
+        keep_change(channel, item);
     return rc;
 }
 
@@ -240,6 +241,32 @@ int alert_redeliver(struct alert *alert, const char *receiver, size_t *count)
     }
     send_soon(alert);
     return 0;
+}
+
+static const struct item_list *letters(const struct channel *channel, bool dead)
+{
+    return dead ? &channel->outbox.dead : &channel->outbox.queue;
+}
+
+bool alert_letter_at(const struct alert *alert, size_t receiver, bool dead, size_t index,
+                     struct alert_letter *out)
+{
+    const struct channel *channel = alert->channels;
+    const struct outbox_item *item;
+
+    while (channel && receiver-- > 0)
+        channel = channel->next;
+    item = channel ? letters(channel, dead)->head : NULL;
+    while (item && index-- > 0)
+        item = item->next;
+    if (!item)
+        return false;
+    *out = (struct alert_letter){.id = item->id,
+                                 .incident_id = item->incident_id,
+                                 .event = notice_event_name(item->event),
+                                 .event_wall_ms = item->event_wall_ms,
+                                 .attempts = item->attempts};
+    return true;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

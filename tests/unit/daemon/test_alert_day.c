@@ -68,12 +68,14 @@ static void end(void)
         outbox_item_free(item);
 }
 
+static struct outbox_item *put_item;
+
 static void put(const char *incident, enum notice_event event)
 {
     struct notice notice = {
         .event = event, .incident_id = incident, .event_wall_ms = WALL + now_ms};
 
-    ck_assert_int_eq(outbox_put(&outbox, &notice, strdup("{}"), 2, now_ms), 0);
+    ck_assert_int_eq(outbox_put(&outbox, &notice, strdup("{}"), 2, now_ms, &put_item), 0);
 }
 
 static double jitter(void)
