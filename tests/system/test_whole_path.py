@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""From malloc() in running programs to a webhook: two leaking programs are found with their lines,
-innocent ones that run for the same time raise nothing. Takes some four minutes."""
+"""From malloc() in running programs to a webhook: three leaking programs are found with their lines,
+innocent ones that run for the same time raise nothing; a receiver that lies in every way gets it all
+in the end, and Debian's Alertmanager sees an incident begin and end. Takes some four minutes."""
 import base64
 import glob
 import json
@@ -12,10 +13,12 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from daemon import BUILD, PYTHON, ROOT, Daemon  # noqa: E402
+from daemon import BUILD, PYTHON, ROOT, Daemon, wait_for  # noqa: E402
+from receivers import Alertmanager, Receiver, reload_until  # noqa: E402
 
 WITHIN_S = 240
-LEAKING = ("shop", "reporter")
+LEAKING = ("shop", "reporter", "doomed")
+LIES = ("500", "302", "closes", "garbage", "429", "slow")
 INNOCENT = ("lru", "json", "warm_up")
 
 
@@ -45,9 +48,25 @@ class WholePath(unittest.TestCase):
         with open(cls.daemon.conf_path, "a", encoding="utf-8") as file:
             file.write(f'[receiver "test"]\ntype = webhook\nsecret = {secret}\n'
                        f'url = http://127.0.0.1:{port_of(receiver.stdout)}/hook\n')
+            file.write(cls.start_receivers())
         cls.daemon.start()
         cls.programs = cls.start_programs()
         cls.follow()
+        cls.end_doomed()
+
+    @classmethod
+    def start_receivers(cls):
+        """One that lies, and the real Alertmanager where there is one."""
+        cls.liar = Receiver(LIES)
+        cls.addClassCleanup(cls.liar.close)
+        conf = f'[receiver "liar"]\nurl = http://127.0.0.1:{cls.liar.port}/\ntimeout = 1s\n'
+        cls.manager = None
+        if not Alertmanager.is_missing():
+            cls.manager = Alertmanager(cls.daemon.folder)
+            cls.addClassCleanup(cls.manager.close)
+            conf += ('[receiver "manager"]\ntype = alertmanager\n'
+                     f"url = http://127.0.0.1:{cls.manager.port}\n")
+        return conf
 
     @classmethod
     def start_programs(cls):
@@ -59,6 +78,8 @@ class WholePath(unittest.TestCase):
         programs = {"shop": shop}
         programs["reporter"] = cls.daemon.run(os.path.join(BUILD, "demo", "reporter"),
                                               name="reporter", profile="fast")
+        cls.doomed = cls.daemon.run(os.path.join(BUILD, "demo", "reporter"), name="doomed",
+                                    profile="fast")
         for name in INNOCENT:
             programs[name] = cls.daemon.python(f"tests/targets/innocent_{name}.py", name=name,
                                                profile="fast")
@@ -80,10 +101,28 @@ class WholePath(unittest.TestCase):
         for row in cls.daemon.get("/api/v1/incidents")["incidents"]:
             cls.incidents[row["process"]["name"]] = cls.daemon.get(
                 "/api/v1/incidents/" + row["id"])
-        cls.received = []
+        cls.active = cls.manager.alerts("alertname=MemoryLeak") if cls.manager else None
+        cls.received = cls.hooks_so_far()
+
+    @classmethod
+    def end_doomed(cls):
+        """Its incident ends with it; then everybody is given the time to say the truth."""
+        cls.doomed.terminate()
+        cls.doomed.wait()
+        wait_for(lambda: any(hook["body"]["type"] == "leak.incident.resolved"
+                             for hook in cls.hooks_so_far()), 30, "the end is told")
+        wanted = len(cls.hooks_so_far())
+        reload_until(cls.daemon, lambda: len(cls.liar.taken()) >= wanted, 60,
+                     "the liar has taken everything")
+        cls.told = cls.hooks_so_far()
+
+    @classmethod
+    def hooks_so_far(cls):
+        received = []
         for path in sorted(glob.glob(os.path.join(cls.hooks, "*.json"))):
             with open(path, encoding="utf-8") as file:
-                cls.received.append(json.load(file))
+                received.append(json.load(file))
+        return received
 
     def culprit(self, name):
         self.assertIn(name, self.incidents, self.verdicts)
@@ -135,6 +174,27 @@ class WholePath(unittest.TestCase):
         self.assertTrue(all(hook["verified"] for hook in self.received))
         for hook in opened:
             self.assertTrue(hook["body"]["data"]["sites"], "the culprit is in the notice")
+
+    def test_who_lied_gets_all_in_order_with_the_ids_of_the_first_attempt(self):
+        self.assertEqual(list(LIES), [how for _, _, how in self.liar.requests[:len(LIES)]])
+        ids = [headers["webhook-id"] for headers, _, _ in self.liar.requests[:len(LIES) + 1]]
+        self.assertEqual(1, len(set(ids)))
+        self.assertEqual([(hook["body"]["type"], hook["body"]["data"]["incident_id"])
+                          for hook in self.told],
+                         [(body["type"], body["data"]["incident_id"])
+                          for body in self.liar.taken()])
+
+    def test_the_real_alertmanager_sees_an_incident_begin_and_end(self):
+        if not self.manager:
+            self.skipTest("prometheus-alertmanager is not installed")
+        labels = {alert["labels"]["process"]: alert["labels"] for alert in self.active}
+        self.assertEqual(set(LEAKING), set(labels))
+        self.assertEqual(self.incidents["doomed"]["id"], labels["doomed"]["incident"])
+        wait_for(lambda: not self.manager.alerts("alertname=MemoryLeak", "process=doomed"), 60,
+                 "amtool sees the end")
+        self.assertEqual({"shop", "reporter"},
+                         {alert["labels"]["process"]
+                          for alert in self.manager.alerts("alertname=MemoryLeak")})
 
     def test_innocent_programs_raise_no_alarm(self):
         for name in INNOCENT:
