@@ -23,6 +23,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
+#include "daemon/leakd_action.h"
 #include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/leakd_options.h"
@@ -51,6 +52,7 @@ struct daemon {
     struct watch *watch;
     struct leakd_journal *journal;
     struct leakd_history *history;
+    struct leakd_action *action;
     struct symbolizer *symbolizer;
     struct ingest *ingest;
     struct http *http;
@@ -89,6 +91,14 @@ static void on_incident(void *arg, const struct incident *incident, enum watch_c
     if (daemon->http) /* while stopping, the answer to a notice may come later than its end */
         http_publish_incident(daemon->http, incident);
     leakd_journal_wake(daemon->journal);
+}
+
+static void on_action(void *arg, const struct incident *incident, const struct process *process)
+{
+    struct daemon *daemon = arg;
+
+    if (daemon->action)
+        leakd_action_start(daemon->action, incident, process);
 }
 
 static int on_notify(void *arg, const struct notice *notice)
@@ -246,6 +256,7 @@ static void reload(struct daemon *daemon)
         if (conf_changed_fixed(&daemon->started, &fresh, fixed, sizeof(fixed)))
             log_warning("reload.partly", "keys=\"%s\"; they take effect at the next start", fixed);
         daemon->conf = fresh;
+        leakd_action_reload(daemon->action);
         log_set_level((enum log_level)fresh.log_level);
         log_info("reload.done", "receivers=%u", fresh.receiver_count);
     }
@@ -338,6 +349,8 @@ static void stop(struct daemon *daemon)
     uv_timer_start(&daemon->shutdown_limit, on_shutdown_limit, SHUTDOWN_LIMIT_MS, 0);
     uv_unref((uv_handle_t *)&daemon->shutdown_limit);
     uv_timer_stop(&daemon->tick);
+    leakd_action_free(daemon->action);
+    daemon->action = NULL;
     ingest_stop(daemon->ingest, on_ingest_stopped, daemon);
 }
 
@@ -387,6 +400,7 @@ static int start_store_and_alert(struct daemon *daemon)
         .on_zoom = on_zoom,
         .on_verdict = on_verdict,
         .on_incident = on_incident,
+        .on_action = on_action,
         .notify = on_notify,
     };
     int rc = store_new(&limits, &daemon->store);
@@ -398,6 +412,8 @@ static int start_store_and_alert(struct daemon *daemon)
                        &daemon->alert);
     if (rc == 0)
         rc = watch_new(daemon->store, &procfs_host, &hooks, &daemon->watch);
+    if (rc == 0)
+        rc = leakd_action_new(&daemon->loop, &daemon->conf, daemon->watch, &daemon->action);
     if (rc == 0 && daemon->conf.symbols.enabled)
         rc = symbolizer_new(&daemon->loop, daemon->conf.symbols.debug_path, on_symbol, daemon,
                             &daemon->symbolizer);

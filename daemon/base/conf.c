@@ -353,6 +353,13 @@ static int check_whole(const struct load *load, const char *path, char *error)
                  load->places[i].line, conf->receivers[i].name, why);
         return -EINVAL;
     }
+    if (conf->action.restart && (conf->action.command[0] || !conf->action.units[0])) {
+        snprintf(error, CONF_ERROR_MAX, "%.300s: [action] restart %s", path,
+                 conf->action.command[0]
+                     ? "and command exclude one another; keep one"
+                     : "needs units, the patterns of those that may be restarted");
+        return -EINVAL;
+    }
     if (!conf->http.listen[0] && !conf->http.socket[0]) {
         snprintf(error, CONF_ERROR_MAX,
                  "%.300s: [http] has neither listen nor socket; nobody could read anything", path);

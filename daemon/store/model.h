@@ -162,7 +162,7 @@ struct process {
     struct detector rss_detector;
     struct series *live_series; /* 1 s and 10 s steps */
     struct series *rss_series;
-    struct series *python_series; /* live bytes of Python's allocator; NULL without */
+    struct series *python_series;  /* live bytes of Python's allocator; NULL without */
     bool has_history;              /* what the disk knows of before was asked for */
     enum verdict verdict;          /* of the two, set by the watch alone */
     uint64_t verdict_wall_ms;      /* since when */
@@ -301,6 +301,7 @@ struct incident {
     bool is_provisional;        /* the fingerprint is not yet that of a site */
     char release[RELEASE_SIZE]; /* that the process ran when it opened */
     char host[64];
+    uint64_t acted_wall_ms; /* when an action was decided for it; 0: none was */
     uint64_t until_wall_ms; /* when an acknowledgement or a silence ends; 0: it does not */
     char summary[512];
     char end[160];          /* "killed at ...", "" while the process lives */

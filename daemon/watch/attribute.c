@@ -30,8 +30,7 @@ struct grower {
 
 static struct grower grower_of_site(struct site *site)
 {
-    return (struct grower){site->recent, &site->verdict, &site->growth,
-                           site_gain_bytes(site)};
+    return (struct grower){site->recent, &site->verdict, &site->growth, site_gain_bytes(site)};
 }
 
 static struct grower grower_of_type(struct type *type)

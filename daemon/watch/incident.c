@@ -29,6 +29,11 @@ static void change(const struct watch *watch, struct incident *incident, enum wa
         watch->hooks.on_incident(watch->hooks.arg, incident, what);
 }
 
+void incident_changed(const struct watch *watch, struct incident *incident)
+{
+    change(watch, incident, WATCH_INCIDENT_UPDATED);
+}
+
 void incident_notify(const struct watch *watch, const struct incident *incident,
                      enum notice_event event)
 {
@@ -217,6 +222,7 @@ static void update(struct watch *watch, struct watched *watched, struct process 
             evidence_freeze(watch->store, process, incident);
     }
     escalate(watch, process, incident);
+    action_follow(watch, watched, process, incident);
     if (may_tell(watch, watched, incident))
         incident_tell(watch, incident);
 }

@@ -19,7 +19,10 @@ struct watched {
     char incident_id[24]; /* of the open one, "" = none */
     uint64_t opened_ms;
     uint64_t evidence_due_ms;
-    uint64_t held_since_ms; /* the incident is from before a restart; 0 = not, or judged anew */
+    uint64_t action_due_ms;   /* a decided action is taken then at the latest; 0 = none is */
+    uint64_t action_revision; /* of the incident, that says so */
+    bool is_spent;            /* it is said that there was one action too many today */
+    uint64_t held_since_ms;   /* the incident is from before a restart; 0 = not, or judged anew */
 };
 
 struct watch {
@@ -30,6 +33,7 @@ struct watch {
     struct watched **list;
     size_t count;
     size_t cap;
+    struct action_rule action;
     char boot_id[PROCFS_BOOT_ID_SIZE];
     char host[64];
     uint64_t orphans_due_ms;
@@ -108,6 +112,8 @@ void incident_put_end(const struct watch *watch, struct incident *incident, cons
 /* Moves the state, with who did it and why; until_wall_ms: when that ends by itself, 0 = never. */
 void incident_move(const struct watch *watch, struct incident *incident, enum incident_state state,
                    const char *by, const char *why, uint64_t until_wall_ms);
+/* The incident was changed: readers and the disk are to know. */
+void incident_changed(const struct watch *watch, struct incident *incident);
 /* Tells people, unless somebody has said that he knows. */
 void incident_notify(const struct watch *watch, const struct incident *incident,
                      enum notice_event event);
@@ -119,6 +125,24 @@ void incident_resolve(struct watch *watch, struct incident *incident, const char
 
 /* Ends acknowledgements and silences whose time is over. */
 void request_expire(struct watch *watch);
+
+/* ---- action.c: what leakd does by itself ---------------------------------------------------- */
+
+/* What a decision is made of. */
+struct action_facts {
+    enum incident_state state;
+    enum verdict verdict;
+    const char *unit; /* NULL: none */
+    struct forecast time_to_limit;
+    uint64_t acted_wall_ms; /* for this incident */
+    unsigned acted_today;   /* for all incidents, in the last 24 hours */
+};
+enum action_answer { ACTION_NO, ACTION_YES, ACTION_SPENT };
+/* Pure. SPENT: it would be due, had there not been enough of them today. */
+enum action_answer action_decide(const struct action_rule *rule, const struct action_facts *facts);
+/* Decides and has it done. */
+void action_follow(struct watch *watch, struct watched *watched, const struct process *process,
+                   struct incident *incident);
 
 /* ---- release.c ------------------------------------------------------------------------------ */
 
