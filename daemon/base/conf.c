@@ -285,7 +285,9 @@ static int read_whole(int fd, struct buf *out)
         buf_put(out, chunk, (size_t)got);
     if (got < 0)
         return -errno;
-    return out->failed ? -EFBIG : 0;
+    if (!out->failed)
+        return 0;
+    return out->len + (size_t)got > FILE_BYTES_MAX ? -EFBIG : -ENOMEM;
 }
 
 static int load_file(struct load *load, const char *path)

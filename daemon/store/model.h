@@ -163,6 +163,7 @@ struct process {
     struct series *live_series; /* 1 s and 10 s steps */
     struct series *rss_series;
     struct series *python_series;  /* live bytes of Python's allocator; NULL without */
+    bool is_slim;                  /* it ended: its curve is on the disk alone */
     bool has_history;              /* what the disk knows of before was asked for */
     enum verdict verdict;          /* of the two, set by the watch alone */
     uint64_t verdict_wall_ms;      /* since when */

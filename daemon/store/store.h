@@ -65,6 +65,10 @@ void store_take_shot(struct store *store, struct process *process, bool closely,
 /* Forgets ended processes past their retention. */
 void store_expire(struct store *store, uint64_t now_mono_ms);
 
+/* Processes that ended longer ago than after_ms give back what a disk has of them, or what only a
+ * living one needs: curves, and what sites and types held in between. */
+void store_slim(struct store *store, uint64_t now_mono_ms, uint64_t after_ms);
+
 /* For the watch, which alone sets verdicts. */
 struct process *store_process(struct store *store, const char *id);
 struct process *store_process_at(struct store *store, size_t index);
