@@ -27,6 +27,7 @@
 #include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/leakd_options.h"
+#include "daemon/leakd_receivers.h"
 #include "daemon/store/store.h"
 #include "daemon/symbol/symbol.h"
 #include "daemon/watch/watch.h"
@@ -142,6 +143,34 @@ static int change_incident(void *arg, const char *id, const struct http_incident
     return watch_request(daemon->watch, id, &ask, clock_mono_ms(), clock_wall_ms());
 }
 
+static bool receiver_at(void *arg, size_t index, struct http_receiver *out)
+{
+    struct daemon *daemon = arg;
+
+    return daemon->alert && leakd_receiver_at(daemon->alert, index, out);
+}
+
+static bool letter_at(void *arg, size_t index, bool dead, size_t letter, struct http_letter *out)
+{
+    struct daemon *daemon = arg;
+
+    return daemon->alert && leakd_letter_at(daemon->alert, index, dead, letter, out);
+}
+
+static int test_receiver(void *arg, const char *name)
+{
+    struct daemon *daemon = arg;
+
+    return leakd_test_receiver(daemon->alert, name);
+}
+
+static int redeliver(void *arg, const char *name, size_t *count)
+{
+    struct daemon *daemon = arg;
+
+    return alert_redeliver(daemon->alert, name, count);
+}
+
 static int put_mark(void *arg, const struct operator_mark *mark, const struct operator_mark **out)
 {
     struct daemon *daemon = arg;
@@ -176,6 +205,7 @@ static void read_figures(void *arg, struct http_figures *out)
         .notices_delivered_total = alert.delivered,
         .notices_failed_total = alert.failed_attempts,
         .notices_given_up_total = alert.given_up,
+        .notices_grouped_total = alert.grouped,
     };
     leakd_journal_figures(daemon->journal, out);
     leakd_history_figures(daemon->history, out);
@@ -473,6 +503,10 @@ static int start_sockets(struct daemon *daemon)
         .store = daemon->store,
         .read_history = read_history,
         .changes = {.incident = change_incident, .mark = put_mark},
+        .receivers = {.at = receiver_at,
+                      .letter_at = letter_at,
+                      .test = test_receiver,
+                      .redeliver = redeliver},
         .assets = web_assets,
         .asset_count = web_asset_count,
         .asset_root = getenv("LEAKD_WEB_ROOT"),
