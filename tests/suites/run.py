@@ -25,7 +25,6 @@ from debian import Git, Perl, Redis, StressNg, Tcl  # noqa: E402
 from source import Archive, Missing  # noqa: E402
 
 SUITES = {suite.name: suite for suite in (StressNg, Redis, Tcl, Perl, Git, CPython)}
-AGENT = os.path.join(leakd.BUILD, "libleakagent.so")
 REPEATS = 3  # runs of each kind of a group in which something differs
 
 
@@ -80,16 +79,21 @@ class Results:
 
 
 class Runner:
-    """Runs groups both ways against one leakd."""
+    """Runs groups both ways against one leakd. folder: keeps a copy of the agent, which a build must
+    not change while it is being loaded."""
 
-    def __init__(self, daemon, settings, group_seconds):
+    def __init__(self, daemon, settings, group_seconds, folder):
         self.daemon, self.settings, self.group_seconds = daemon, settings, group_seconds
+        self.agent = os.path.join(os.path.abspath(folder), "libleakagent.so")
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as new:
+            os.rename(shutil.copy(os.path.join(leakd.BUILD, "libleakagent.so"), new), self.agent)
 
     def environment(self, mode):
         env = {k: v for k, v in os.environ.items()
                if not k.startswith("LEAKD_") and k != "LD_PRELOAD"}
         if mode == "loaded":
-            env.update(LD_PRELOAD=AGENT, LEAKD_SOCKET=self.daemon.socket_path, LEAKD_DELAY_MS="0",
+            env.update(LD_PRELOAD=self.agent, LEAKD_SOCKET=self.daemon.socket_path, LEAKD_DELAY_MS="0",
                        LEAKD_PROFILE="fast", **self.settings)
         return env
 
@@ -100,7 +104,7 @@ class Runner:
             ended, cases = suite.run(group, self.environment(mode), self.group_seconds, scratch)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        cases[compare.EXIT] = "time was up" if ended.status is None else f"status {ended.status}"
+        cases[compare.EXIT] = compare.TIME_UP if ended.status is None else f"status {ended.status}"
         runs = results.get(group, mode) + [cases]
         results.put(group, mode, runs)
         results.log(group, mode, len(runs), ended.text)
@@ -182,7 +186,8 @@ def main():
     count, bad = compare.Count(), []
     deadline = time.monotonic() + 60 * words.minutes if words.minutes else 0
     with leakd.Daemon("[detect]\nprofile = fast\n") as daemon:
-        runner = Runner(daemon, dict(s.split("=", 1) for s in words.settings), words.group_seconds)
+        runner = Runner(daemon, dict(s.split("=", 1) for s in words.settings), words.group_seconds,
+                        words.folder)
         for label, suite in chosen(words, archive):
             try:
                 suite.prepare()
