@@ -32,7 +32,8 @@ def options():
     parser = argparse.ArgumentParser(prog="tests/run --suites", description=__doc__)
     parser.add_argument("suites", nargs="*", choices=[[], *SUITES], metavar="SUITE",
                         help=f"which ones: {', '.join(SUITES)} (all)")
-    parser.add_argument("--groups", default="*", metavar="GLOB", help="only groups so named")
+    parser.add_argument("--groups", default="*", metavar="GLOB[,GLOB...]",
+                        help="only groups so named")
     parser.add_argument("--minutes", type=float, default=0, help="start nothing after so long")
     parser.add_argument("--group-seconds", type=float, default=600, help="the most a group may take")
     parser.add_argument("--python", action="append", default=[], metavar="PATH",
@@ -136,7 +137,8 @@ def run_suite(suite, label, runner, words, count, deadline):
     if words.fresh:
         shutil.rmtree(results.folder)
         os.makedirs(results.folder)
-    groups = [g for g in suite.groups() if fnmatch.fnmatch(g, words.groups)]
+    groups = [group for group in suite.groups()
+              if any(fnmatch.fnmatch(group, glob) for glob in words.groups.split(","))]
     own, bad, late = compare.Count(), [], 0
     for number, group in enumerate(groups, 1):
         if deadline and time.monotonic() > deadline:
