@@ -115,7 +115,7 @@ const struct detect_rules detect_rules = {
      * twice a day for nothing stops looking. */
     .episode_passes = 2,
     .suspect_passes = 4,
-    .suspect_share = 0.8,
+    .suspect_share = 0.7,
     /* The newest quarter must still grow at half the rate. */
     .quarter_share = 0.5,
     /* It has ended: the newer half is flat against the rate and the whole is weaker, or there is
