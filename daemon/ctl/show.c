@@ -19,6 +19,7 @@
 struct show {
     const struct client *client;
     struct list processes;
+    struct answer whole; /* the process as it is sent alone */
     struct answer sites;
     struct answer types;
     struct answer incidents;
@@ -118,6 +119,7 @@ static int print_show(struct show *show)
     put_identity(&out, show->process);
     put_verdict(&out, show->process, client->bytes);
     put_limit(&out, show->process, client->bytes);
+    evidence_put_tests(client, json_get(show->whole.tree, "tests"), "Why", &out);
     evidence_put_sites(client, json_get(show->sites.tree, "sites"), "Where it is allocated", &out);
     evidence_put_types(client, json_get(show->types.tree, "types"), "What it is", &out);
     put_incidents(show, &out);
@@ -135,7 +137,7 @@ static void put_raw(struct json *json, const char *key, const struct answer *ans
 }
 
 /* One document of the API's own answers: {"process":Process,"sites":{...},"types":{...},...}. */
-static int print_json(struct show *show, const struct answer *process)
+static int print_json(struct show *show)
 {
     struct buf out;
     struct json json;
@@ -144,7 +146,7 @@ static int print_json(struct show *show, const struct answer *process)
     buf_init(&out, OUT_MAX);
     json_init(&json, &out);
     json_object(&json, NULL);
-    put_raw(&json, "process", process);
+    put_raw(&json, "process", &show->whole);
     put_raw(&json, "sites", &show->sites);
     put_raw(&json, "types", &show->types);
     put_raw(&json, "incidents", &show->incidents);
@@ -168,22 +170,16 @@ static int get_part(const struct client *client, const char *id, const char *par
 
 static int show_process(struct show *show, const char *id)
 {
-    struct answer process = {0};
-    int code;
+    int code = get_part(show->client, id, "", &show->whole);
 
-    code = get_part(show->client, id, "/sites?sort=growth&limit=" TOP, &show->sites);
+    if (code == CTL_OK)
+        code = get_part(show->client, id, "/sites?sort=growth&limit=" TOP, &show->sites);
     if (code == CTL_OK)
         code = get_part(show->client, id, "/types?sort=growth&limit=" TOP, &show->types);
     if (code == CTL_OK)
         code = client_get(show->client, "/api/v1/incidents", &show->incidents);
-    if (code == CTL_OK && show->client->json) {
-        code = get_part(show->client, id, "", &process);
-        if (code == CTL_OK)
-            code = print_json(show, &process);
-        answer_done(&process);
-    } else if (code == CTL_OK) {
-        code = print_show(show);
-    }
+    if (code == CTL_OK)
+        code = show->client->json ? print_json(show) : print_show(show);
     return code;
 }
 
@@ -201,6 +197,7 @@ static int run_show(const struct command *command, int argc, char **argv)
     if (code == CTL_OK)
         code = show_process(&show, id);
     list_done(&show.processes);
+    answer_done(&show.whole);
     answer_done(&show.sites);
     answer_done(&show.types);
     answer_done(&show.incidents);

@@ -192,10 +192,35 @@ static void put_spark(struct json *json, const struct http_source *source,
         put_numbers(json, "sparkline", values, count);
 }
 
-void view_process(struct json *json, const char *key, const struct http_source *source,
-                  const struct process *process)
+static void put_test(struct json *json, const struct detect_check *check)
 {
-    json_object(json, key);
+    char text[160];
+
+    detect_check_text(check, text, sizeof(text));
+    json_object(json, NULL);
+    json_str(json, "name", detect_test_name(check->test));
+    json_str(json, "text", text);
+    json_double(json, "value", check->value);
+    json_double(json, "needed", check->needed);
+    json_bool(json, "at_most", detect_test_at_most(check->test));
+    json_bool(json, "passed", check->passed);
+    json_object_end(json);
+}
+
+static void put_tests(struct json *json, const struct process *process)
+{
+    struct detect_check tests[QUERY_TESTS_MAX];
+    size_t count = query_tests(process, tests);
+
+    json_array(json, "tests");
+    for (size_t i = 0; i < count; i++)
+        put_test(json, &tests[i]);
+    json_array_end(json);
+}
+
+static void put_fields(struct json *json, const struct http_source *source,
+                       const struct process *process)
+{
     put_identity(json, process);
     put_verdict(json, process);
     put_memory(json, process);
@@ -211,5 +236,21 @@ void view_process(struct json *json, const char *key, const struct http_source *
     put_spark(json, source, process);
     json_object(json, "labels");
     json_object_end(json);
+}
+
+void view_process(struct json *json, const char *key, const struct http_source *source,
+                  const struct process *process)
+{
+    json_object(json, key);
+    put_fields(json, source, process);
+    json_object_end(json);
+}
+
+void view_process_whole(struct json *json, const char *key, const struct http_source *source,
+                        const struct process *process)
+{
+    json_object(json, key);
+    put_fields(json, source, process);
+    put_tests(json, process);
     json_object_end(json);
 }

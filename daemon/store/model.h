@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "agent/wire/record.h"
-#include "daemon/detect/detect.h"
+#include "daemon/detect/load.h"
 #include "daemon/store/series.h"
 
 #define PROCESS_STATES(X)                                                                          \
@@ -115,6 +115,8 @@ struct process_marks {
     struct process_mark list[PROCESS_MARKS_MAX]; /* the last ones, in order of arrival */
 };
 
+#define PROCESS_OBJECTIONS_MAX 2
+
 struct process {
     char id[40]; /* "PID-STARTTICKS", and "-2" ... for a program that took its place by exec */
     struct process_identity identity;
@@ -158,8 +160,14 @@ struct process {
     struct process_marks *marks; /* NULL while there are none */
 
     const struct detect_profile *profile;
-    struct detector live_detector;
+    struct load_detector live_detector; /* beside the allocations a second */
     struct detector rss_detector;
+    uint64_t load_count; /* allocations when they were last looked at */
+    uint64_t load_mono_ms;
+    uint64_t full_collections;  /* of Python's oldest generation */
+    uint64_t collected_mono_ms; /* the last one that was noticed, 0 = none */
+    size_t objection_count;
+    struct detect_check objections[PROCESS_OBJECTIONS_MAX]; /* tests of the watch's own */
     struct series *live_series; /* 1 s and 10 s steps */
     struct series *rss_series;
     struct series *python_series;  /* live bytes of Python's allocator; NULL without */

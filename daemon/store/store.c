@@ -302,7 +302,7 @@ static int list_entry(struct store *store, struct entry *entry)
 static void start_detecting(struct process *process, const struct detect_profile *profile)
 {
     process->profile = profile;
-    detector_init(&process->live_detector, profile, 1000, 1);
+    load_init(&process->live_detector, profile, 1000);
     detector_init(&process->rss_detector, profile, 1000, 1);
 }
 

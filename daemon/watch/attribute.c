@@ -19,6 +19,8 @@
 #define SAMPLES_MIN 25.0
 #define POINTS_MIN  8u
 #define STEP_MS     1000u
+/* Objects that live for less than half of that are requests. */
+#define AGES_MS_MIN 60000u
 
 /* A site or a type, seen alike. */
 struct grower {
@@ -136,6 +138,48 @@ void attribute_test(struct process *process)
 
         test(process, &grower, multiplicity(process->type_count));
     }
+}
+
+/* How far back the site's objects have been sampled: Python's only since it is attributed. */
+static uint64_t sampled_ms(const struct process *process, const struct site *site,
+                           uint64_t now_mono_ms)
+{
+    uint64_t since =
+        site->domain == WIRE_DOMAIN_PYTHON ? site->recent->first_mono_ms : process->first_seen_mono_ms;
+
+    return now_mono_ms > since ? now_mono_ms - since : 0;
+}
+
+/* Nothing of what was sampled in the first half of the growth, or of the time in which the site was
+ * sampled, lives. A site is told of when it changes: until then its oldest object lives on. */
+static bool oldest_died(const struct process *process, const struct site *site, uint64_t lasted_ms,
+                        uint64_t now_mono_ms)
+{
+    uint64_t oldest_ms = site->oldest_age_ms + (now_mono_ms - site->updated_mono_ms);
+    uint64_t seen_ms = sampled_ms(process, site, now_mono_ms);
+
+    if (seen_ms > lasted_ms)
+        seen_ms = lasted_ms;
+    return site->oldest_age_ms > 0 && seen_ms >= AGES_MS_MIN && oldest_ms < seen_ms / 2;
+}
+
+bool attribute_dying_share(const struct process *process, uint64_t lasted_ms, uint64_t now_mono_ms,
+                           double *share)
+{
+    double gained = 0, dying = 0;
+
+    for (size_t i = 0; i < process->site_count; i++) {
+        const struct site *site = &process->sites[i];
+        double gain = site->recent ? fmax(0, site_gain_bytes(site)) : 0;
+
+        gained += gain;
+        if (gain > 0 && oldest_died(process, site, lasted_ms, now_mono_ms))
+            dying += gain;
+    }
+    if (gained < SAMPLES_MIN * (double)process->sample_period_bytes)
+        return false;
+    *share = dying / gained;
+    return true;
 }
 
 static void forget(struct grower grower)

@@ -60,6 +60,14 @@ static inline bool verdict_is_alarm(enum verdict verdict)
  * True when the verdict changed. */
 bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_wall_ms);
 
+/* ---- object.c: what speaks against a leak that one series cannot know ------------------------ */
+
+/* Once a tick: remembers when Python collected all. */
+void object_note(struct process *process, uint64_t now_mono_ms);
+/* Makes a leak of live bytes a suspicion, unless it stands already or its limit is near, and keeps
+ * the tests in process->objections. */
+void object_leak(struct process *process, struct detect_result *live, uint64_t now_mono_ms);
+
 /* ---- attribute.c: which sites and types grow ------------------------------------------------ */
 
 /* Notes the live bytes of every site and type, making their rings where they are missing;
@@ -68,6 +76,10 @@ void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_sta
 /* Tests every ring: sets verdict and growth of sites and types. */
 void attribute_test(struct process *process);
 void attribute_forget(struct process *process);
+/* Of what sites have gained: the share of those whose oldest object is younger than half of
+ * lasted_ms, so that what has grown must have died meanwhile. False when too little is known. */
+bool attribute_dying_share(const struct process *process, uint64_t lasted_ms, uint64_t now_mono_ms,
+                           double *share);
 
 /* Those that grow, the surest first; when none does for sure those that gained most. */
 size_t attribute_top_sites(const struct process *process, const struct site **out, size_t max);

@@ -176,6 +176,17 @@ static void say_fragmentation(struct sentence *sentence, const struct process *p
     say(sentence, " while the %s that live in it do not", live);
 }
 
+static const char *doubt_of(const struct detect_result *fit)
+{
+    if (fit->explained_by_load)
+        return "but the allocations a second rise too: it may be the load";
+    if (fit->oldest_die)
+        return "but its oldest objects die: it may be work in progress";
+    if (fit->uncollected)
+        return "but no full garbage collection has been since: it may be garbage";
+    return "not long enough to be sure";
+}
+
 void words_summary(const struct store *store, const struct process *process, uint64_t now_wall_ms,
                    char *out, size_t size)
 {
@@ -187,7 +198,7 @@ void words_summary(const struct store *store, const struct process *process, uin
         say(&sentence, "%s: growing ", verdict_name(process->verdict));
         say_growth(&sentence, process, now_wall_ms);
         if (process->verdict == VERDICT_SUSPECT)
-            say(&sentence, ", not long enough to be sure");
+            say(&sentence, ", %s", doubt_of(&process->fit));
         say_blame(&sentence, store, process);
         say_limit(&sentence, process);
         break;

@@ -150,6 +150,7 @@ class WholePath(unittest.TestCase):
         row = next(r for r in self.daemon.processes() if r["name"] == "reporter")
         shown = self.daemon.ctl("show", "--socket", self.daemon.api_path, row["id"])
         self.assertIn("line_copy", shown.stdout)
+        self.assertRegex(shown.stdout, r"yes +straightness, in standard errors")
         listed = self.daemon.ctl("incidents", "--socket", self.daemon.api_path)
         self.assertIn("shop", listed.stdout)
 
