@@ -111,6 +111,25 @@ static void put_gc(struct json *json, const struct process *process)
     json_object_end(json);
 }
 
+static void put_group(struct json *json, const struct process *process)
+{
+    const struct process_group *group = &process->group;
+
+    if (!group->id[0]) {
+        json_null(json, "group");
+        return;
+    }
+    json_object(json, "group");
+    json_str(json, "id", group->id);
+    if (group->members > 0) {
+        json_u64(json, "members", group->members);
+        json_u64(json, "ended", group->ended);
+        json_u64(json, "live_bytes", group->live_bytes);
+        json_double(json, "gained_bytes", group->gained_bytes);
+    }
+    json_object_end(json);
+}
+
 static void put_agent(struct json *json, const struct process *process)
 {
     const struct wire_health *health = &process->health;
@@ -185,6 +204,7 @@ void view_process(struct json *json, const char *key, const struct http_source *
     put_memory(json, process);
     put_domains(json, process);
     put_gc(json, process);
+    put_group(json, process);
     json_u64(json, "started_ms", process->started_wall_ms);
     view_time(json, "ended_ms", process->ended_wall_ms);
     json_str(json, "reason", process->reason);

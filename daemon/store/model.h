@@ -91,6 +91,17 @@ struct type {
     struct growth growth;
 };
 
+/* A process and the workers that come from it (a prefork server). */
+struct process_group {
+    char id[40]; /* the id of the process they come from, the first; "" = none of a group */
+    /* The rest is the first's alone. */
+    unsigned members; /* living ones, the first with them */
+    unsigned ended;   /* workers, recycled or lost */
+    uint64_t live_bytes; /* of the members; what a worker shares with the first counts each time */
+    double own_bytes;    /* what the living workers hold beyond what they were born with */
+    double gained_bytes; /* what workers, living and ended, have gained since they had warmed up */
+};
+
 struct process {
     char id[40]; /* "PID-STARTTICKS", and "-2" ... for a program that took its place by exec */
     struct process_identity identity;
@@ -106,6 +117,7 @@ struct process {
     uint32_t capabilities; /* WIRE_CAP_* */
     uint64_t sample_period_bytes;
     bool attributing; /* Python hooks are in */
+    struct process_group group; /* set by the watch alone */
 
     uint64_t started_wall_ms;
     uint64_t first_seen_mono_ms;

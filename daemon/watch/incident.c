@@ -68,15 +68,16 @@ static void provisional_fingerprint(const struct process *process, char out[17])
     snprintf(out, 17, "%016llx", (unsigned long long)hash);
 }
 
-static void set_fingerprint(const struct process *process, struct incident *incident)
+static void set_fingerprint(const struct store *store, const struct process *process,
+                            struct incident *incident)
 {
-    const struct site *site;
+    struct grown first;
 
     if (!incident->is_provisional || process->verdict == VERDICT_FRAGMENTATION ||
-        attribute_top_sites(process, &site, 1) == 0 || !site->fingerprint[0] ||
-        site->verdict != VERDICT_LEAK)
+        grown_sites(store, process, &first, 1) == 0 || !first.site->fingerprint[0] ||
+        first.verdict != VERDICT_LEAK)
         return;
-    memcpy(incident->fingerprint, site->fingerprint, sizeof(incident->fingerprint));
+    memcpy(incident->fingerprint, first.site->fingerprint, sizeof(incident->fingerprint));
     incident->is_provisional = false;
 }
 
@@ -130,7 +131,7 @@ static void open_incident(struct watch *watch, struct watched *watched, struct p
     watched->evidence_due_ms = watch->now_mono_ms;
     watched->held_since_ms = 0;
     evidence_freeze(watch->store, process, incident);
-    set_fingerprint(process, incident);
+    set_fingerprint(watch->store, process, incident);
     change(watch, incident, WATCH_INCIDENT_OPENED);
 }
 
@@ -162,10 +163,10 @@ static void update(struct watch *watch, struct watched *watched, struct process 
     if (is_fresh && watch->now_mono_ms >= watched->evidence_due_ms) {
         watched->evidence_due_ms = watch->now_mono_ms + EVIDENCE_STEP_MS;
         evidence_freeze(watch->store, process, incident);
-        set_fingerprint(process, incident);
+        set_fingerprint(watch->store, process, incident);
         change(watch, incident, WATCH_INCIDENT_UPDATED);
     } else if (!incident->is_told && incident->is_provisional) {
-        set_fingerprint(process, incident);
+        set_fingerprint(watch->store, process, incident);
         if (!incident->is_provisional)
             evidence_freeze(watch->store, process, incident);
     }
@@ -202,7 +203,7 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
 {
     struct incident *incident = find_incident(watch, watched);
 
-    if (!incident && verdict_is_alarm(process->verdict))
+    if (!incident && verdict_is_alarm(process->verdict) && !group_tells(watch, process))
         open_incident(watch, watched, process);
     else if (!incident)
         return;
