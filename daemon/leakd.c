@@ -408,6 +408,7 @@ static int start_sockets(struct daemon *daemon)
         .store = daemon->store,
         .assets = web_assets,
         .asset_count = web_asset_count,
+        .asset_root = getenv("LEAKD_WEB_ROOT"),
         .arg = daemon,
         .figures = read_figures,
         .now_wall_ms = clock_wall_ms,

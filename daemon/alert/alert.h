@@ -23,6 +23,7 @@ struct fetcher;
 #define NOTICE_EVENTS(X)                                                                           \
     X(OPENED, "leak.incident.opened")                                                              \
     X(ESCALATED, "leak.incident.escalated")                                                        \
+    X(REOPENED, "leak.incident.reopened") /* its silence is over, and it still grows */            \
     X(RESOLVED, "leak.incident.resolved")                                                          \
     X(STORAGE_DEGRADED, "leakd.storage.degraded") /* of leakd itself: no incident, no process */   \
     X(STORAGE_RECOVERED, "leakd.storage.recovered")                                                \
@@ -70,7 +71,7 @@ struct notice {
     uint64_t event_wall_ms;
     const char *incident_id;
     const char *fingerprint;
-    const char *state;   /* "open", "resolved" */
+    const char *state;   /* "open", "acknowledged", "silenced", "resolved" */
     const char *verdict; /* "leak", "fragmentation" */
     const char *summary;
     uint64_t opened_wall_ms;
@@ -165,6 +166,10 @@ int alert_restore(struct alert *alert, const char *id, uint64_t order, const cha
 /* ---- pure parts, tested by themselves ----------------------------------------------------- */
 
 bool alert_wants(const struct conf_receiver *receiver, const struct notice *notice);
+
+/* Whether an incident in that state ("silenced") tells of the event: who has said that he knows, or
+ * wants to sleep, hears of nothing but the end. */
+bool alert_may_tell(const char *state, enum notice_event event);
 
 enum alert_outcome { ALERT_DELIVERED, ALERT_RETRY, ALERT_STOP_RECEIVER };
 /* What an attempt's end means. error: fetch's, 0 when an answer came. Only 2xx is a success. */

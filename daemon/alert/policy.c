@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/alert/alert.h"
 
@@ -26,6 +27,13 @@ bool alert_wants(const struct conf_receiver *receiver, const struct notice *noti
         !receiver->send_resolved)
         return false;
     return notice->severity >= receiver->min_severity;
+}
+
+bool alert_may_tell(const char *state, enum notice_event event)
+{
+    bool is_known = strcmp(state, "acknowledged") == 0 || strcmp(state, "silenced") == 0;
+
+    return !is_known || event == NOTICE_RESOLVED;
 }
 
 enum alert_outcome alert_judge(int error, long http_status)

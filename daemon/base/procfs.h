@@ -49,6 +49,9 @@ int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_l
 #define PROCFS_BOOT_ID_SIZE 40
 int procfs_read_boot_id(const struct procfs *fs, char out[PROCFS_BOOT_ID_SIZE]);
 
+/* The host's name, cut to size. */
+int procfs_read_host(const struct procfs *fs, char *out, size_t size);
+
 /* Wall time at which the process started, milliseconds since 1970. */
 int procfs_start_wall_ms(const struct procfs *fs, uint64_t start_ticks, uint64_t *out);
 

@@ -10,8 +10,10 @@
 #define POINTS_GIVEN_MAX 4096
 #define DEFAULT_SPAN_MS  (15 * 60 * 1000)
 
-static const char *const names[] = {"live_bytes", "rss_bytes"};
-enum { NAME_LIVE, NAME_RSS };
+#define NAMES "live_bytes rss_bytes python_bytes"
+
+static const char *const names[] = {"live_bytes", "rss_bytes", "python_bytes"};
+enum { NAME_LIVE, NAME_RSS, NAME_PYTHON };
 
 struct series_request {
     unsigned name;
@@ -26,7 +28,7 @@ static bool read_request(struct http_context *context, const struct http_request
     uint64_t now_ms = context->source.now_wall_ms();
 
     if (!param_only(request, reply, "name from to step") ||
-        !param_choice(request, reply, "name", "live_bytes rss_bytes", NAME_LIVE, &out->name) ||
+        !param_choice(request, reply, "name", NAMES, NAME_LIVE, &out->name) ||
         !param_time_ms(request, reply, "to", now_ms, &out->to_ms) ||
         !param_time_ms(request, reply, "from",
                        out->to_ms > DEFAULT_SPAN_MS ? out->to_ms - DEFAULT_SPAN_MS : 0,
@@ -55,12 +57,13 @@ static void put_points(struct json *json, const struct point *points, size_t cou
 
 /* The detector's times are monotonic; its line belongs to the series that the verdict is about. */
 static void put_fit(struct json *json, const struct http_source *source,
-                    const struct process *process, bool is_rss)
+                    const struct process *process, unsigned name)
 {
     const struct detect_result *fit = &process->fit;
     uint64_t offset_ms = source->now_wall_ms() - source->now_mono_ms();
 
-    if (!fit->has_fit || !fit->growth.known || process->fit_is_rss != is_rss) {
+    if (!fit->has_fit || !fit->growth.known ||
+        name != (process->fit_is_rss ? NAME_RSS : NAME_LIVE)) {
         json_null(json, "fit");
         return;
     }
@@ -76,8 +79,9 @@ static void write_series(struct http_context *context, const struct http_request
                          struct http_reply *reply, const struct series_request *ask,
                          const struct process *process, struct point *points)
 {
-    const struct series *series =
-        ask->name == NAME_RSS ? process->rss_series : process->live_series;
+    const struct series *const kept[] = {process->live_series, process->rss_series,
+                                         process->python_series};
+    const struct series *series = kept[ask->name];
     uint64_t step_ms = 0;
     size_t count = series ? series_get(series, ask->from_ms, ask->to_ms, ask->step_ms, points,
                                        POINTS_GIVEN_MAX, &step_ms)
@@ -90,7 +94,7 @@ static void write_series(struct http_context *context, const struct http_request
     json_str(&json, "name", names[ask->name]);
     json_u64(&json, "step_ms", step_ms);
     put_points(&json, points, count);
-    put_fit(&json, &context->source, process, ask->name == NAME_RSS);
+    put_fit(&json, &context->source, process, ask->name);
     if (process->limit_bytes)
         json_u64(&json, "limit_bytes", process->limit_bytes);
     else
@@ -112,12 +116,9 @@ void handle_series(struct http_context *context, const struct http_request *requ
 
     if (!read_request(context, request, reply, &ask))
         return;
-    process = query_process(context->source.store, request->id);
-    if (!process) {
-        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
-                      request->id);
+    process = handlers_find_process(context, request, reply);
+    if (!process)
         return;
-    }
     points = calloc(POINTS_GIVEN_MAX, sizeof(*points));
     if (!points) {
         reply_problem(reply, 503, "no memory for %d points; ask again later", POINTS_GIVEN_MAX);

@@ -13,6 +13,10 @@
     X(series)                                                                                      \
     X(sites)                                                                                       \
     X(types)                                                                                       \
+    X(maps)                                                                                        \
+    X(flamegraph)                                                                                  \
+    X(export)                                                                                      \
+    X(pprof_heap)                                                                                  \
     X(incidents)                                                                                   \
     X(incident)                                                                                    \
     X(events)                                                                                      \
@@ -27,6 +31,11 @@
                        struct http_reply *reply);
 HTTP_HANDLERS(X)
 #undef X
+
+/* The process that the path names. NULL: the reply is a 404 already. */
+const struct process *handlers_find_process(struct http_context *context,
+                                            const struct http_request *request,
+                                            struct http_reply *reply);
 
 /* The embedded OpenAPI description. */
 extern const char openapi_json[];

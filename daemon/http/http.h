@@ -51,6 +51,7 @@ struct http_source {
     const struct store *store;
     const struct http_asset *assets;
     size_t asset_count;
+    const char *asset_root; /* a folder instead of them, for work on the page; NULL: none */
     void *arg;
     void (*figures)(void *arg, struct http_figures *out);
     uint64_t (*now_wall_ms)(void);

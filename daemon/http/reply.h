@@ -13,6 +13,8 @@
 #include "daemon/base/buf.h"
 #include "daemon/http/target.h"
 
+struct json_tree;
+
 #define REPLY_BYTES_MAX (16u << 20)
 
 /* Headers are "" when they did not come. Everything is borrowed for the call. */
@@ -23,7 +25,15 @@ struct http_request {
     const char *accept_encoding;
     const char *if_none_match;
     const char *last_event_id;
-    char id[64]; /* what {id} of the route's pattern stands for */
+    const char *content_type;
+    const char *origin;
+    const char *fetch_site; /* Sec-Fetch-Site */
+    bool has_foreign_origin; /* the page that asks is not leakd's own */
+    const char *body;
+    size_t body_len;
+    const struct json_tree *json; /* the body of a POST, an object; NULL when it was empty */
+    char id[64];  /* what {id} of the route's pattern stands for */
+    char sub[64]; /* and {sub} behind it */
 };
 
 enum reply_cache {

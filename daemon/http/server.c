@@ -7,16 +7,15 @@
 #include "daemon/http/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include <microhttpd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/http/admit.h"
 #include "daemon/http/context.h"
 #include "daemon/http/headers.h"
 #include "daemon/http/listen.h"
@@ -33,7 +32,8 @@
 #define REST_MS           100
 #define WARN_AGAIN_MS     60000
 #define CONNECTION_MEMORY (32u << 10)
-#define REQUEST_BODY_MAX  (64u << 10)
+#define REQUEST_BODY_MAX  (16u << 10)
+#define BODY_READ_MAX     (1u << 20) /* read away, to be able to say that it is too much */
 #define STREAM_BLOCK      4096
 #define STREAM_SNDBUF     (64 << 10) /* else the kernel keeps megabytes for a reader that sleeps */
 
@@ -56,6 +56,7 @@ struct exchange {
     int target_rc;
     const char *target_error;
     bool begun;
+    struct buf body;
     size_t body_bytes;
     uint64_t started_ns;
     struct event_client *client;
@@ -112,16 +113,6 @@ static void on_timer(uv_timer_t *timer)
     pump(server);
 }
 
-static bool has_descriptors(const struct server *server)
-{
-    int fd = fcntl(server->options.fd, F_DUPFD_CLOEXEC, 0);
-
-    if (fd < 0)
-        return false;
-    close(fd);
-    return true;
-}
-
 /* A connection that waits and cannot be accepted would wake the loop for ever. */
 static void rest(struct server *server)
 {
@@ -141,7 +132,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     pump(server);
-    if (!has_descriptors(server))
+    if (!listen_has_descriptors(server->options.fd))
         rest(server);
 }
 
@@ -324,18 +315,8 @@ static bool check_host(const struct server *server, struct MHD_Connection *mhd,
     if (server->options.is_unix)
         return true; /* no browser, and so no foreign page, speaks to a file */
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, on_header, &seen);
-    if (seen.count > 1) {
-        reply_problem(reply, 400, "the request has more than one Host header");
-        return false;
-    }
-    if (seen.value &&
-        listen_host_is_ours(seen.value, server->options.port, server->options.external_url))
-        return true;
-    reply_problem(reply, 421,
-                  "leakd answers as 127.0.0.1:%u, [::1]:%u and localhost:%u only; set external_url "
-                  "in its configuration to the address that people use",
-                  server->options.port, server->options.port, server->options.port);
-    return false;
+    return admit_host(seen.value, seen.count, server->options.port, server->options.external_url,
+                      reply);
 }
 
 static size_t fill_reply(const struct server *server, const struct exchange *exchange,
@@ -347,10 +328,18 @@ static size_t fill_reply(const struct server *server, const struct exchange *exc
                                    .accept = header(mhd, "Accept"),
                                    .accept_encoding = header(mhd, "Accept-Encoding"),
                                    .if_none_match = header(mhd, "If-None-Match"),
-                                   .last_event_id = header(mhd, "Last-Event-ID")};
+                                   .last_event_id = header(mhd, "Last-Event-ID"),
+                                   .content_type = header(mhd, "Content-Type"),
+                                   .origin = header(mhd, "Origin"),
+                                   .fetch_site = header(mhd, "Sec-Fetch-Site"),
+                                   .body = exchange->body.data,
+                                   .body_len = exchange->body.len};
 
     if (!check_host(server, mhd, reply))
         return routes_none();
+    request.has_foreign_origin =
+        request.origin[0] && !listen_origin_is_ours(request.origin, server->options.port,
+                                                    server->options.external_url);
     if (exchange->target_rc < 0) {
         reply_problem(reply, exchange->target_rc == -E2BIG ? 414 : 400, "%s",
                       exchange->target_error);
@@ -359,32 +348,35 @@ static size_t fill_reply(const struct server *server, const struct exchange *exc
     return routes_answer(server->context, &request, reply);
 }
 
+/* Ends the reply. */
+static enum MHD_Result send_counted(struct server *server, struct exchange *exchange,
+                                    struct http_reply *reply, size_t route, bool is_head)
+{
+    enum MHD_Result result = send_reply(exchange, reply, is_head);
+
+    metrics_count_request(server->context->metrics, route, reply->status,
+                          uv_hrtime() - exchange->started_ns);
+    reply_done(reply);
+    return result;
+}
+
 static enum MHD_Result answer(struct server *server, struct exchange *exchange, const char *method)
 {
     struct http_reply reply;
-    enum MHD_Result result;
     size_t route;
 
     reply_init(&reply);
     route = fill_reply(server, exchange, method, &reply);
-    result = send_reply(exchange, &reply, strcmp(method, "HEAD") == 0);
-    metrics_count_request(server->context->metrics, route, reply.status,
-                          uv_hrtime() - exchange->started_ns);
-    reply_done(&reply);
-    return result;
+    return send_counted(server, exchange, &reply, route, strcmp(method, "HEAD") == 0);
 }
 
 static enum MHD_Result refuse_body(struct server *server, struct exchange *exchange)
 {
     struct http_reply reply;
-    enum MHD_Result result;
 
     reply_init(&reply);
     reply_problem(&reply, 413, "a request has at most %u bytes of body here", REQUEST_BODY_MAX);
-    result = send_reply(exchange, &reply, false);
-    metrics_count_request(server->context->metrics, routes_none(), reply.status, 0);
-    reply_done(&reply);
-    return result;
+    return send_counted(server, exchange, &reply, routes_none(), false);
 }
 
 static bool says_too_much(struct MHD_Connection *mhd)
@@ -403,7 +395,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
 
     (void)url;
     (void)version;
-    (void)body;
     if (!exchange)
         return MHD_NO; /* there was no memory for it */
     if (!exchange->begun) {
@@ -412,11 +403,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
         return says_too_much(mhd) ? refuse_body(arg, exchange) : MHD_YES;
     }
     if (*body_len > 0) {
+        buf_put(&exchange->body, body, *body_len);
         exchange->body_bytes += *body_len;
         *body_len = 0;
-        return exchange->body_bytes > REQUEST_BODY_MAX ? MHD_NO : MHD_YES;
+        return exchange->body_bytes > BODY_READ_MAX ? MHD_NO : MHD_YES;
     }
-    return answer(arg, exchange, method);
+    return exchange->body.failed ? refuse_body(arg, exchange) : answer(arg, exchange, method);
 }
 
 /* The request line is there: MHD's own reading of it is not used. */
@@ -431,6 +423,7 @@ static void *on_target(void *arg, const char *uri, struct MHD_Connection *mhd)
         return NULL;
     exchange->mhd = mhd;
     exchange->connection = connection;
+    buf_init(&exchange->body, REQUEST_BODY_MAX);
     exchange->target_rc =
         target_parse(uri, strlen(uri), &exchange->target, &exchange->target_error);
     return exchange;
@@ -452,6 +445,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **state,
     connection->deadline_ms = now_ms(connection->server) + READ_MS_MAX;
     if (exchange->client)
         events_leave(exchange->client, now_ms(connection->server));
+    buf_done(&exchange->body);
     free(exchange);
     *state = NULL;
 }

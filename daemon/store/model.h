@@ -124,6 +124,8 @@ struct process {
     uint64_t last_frame_mono_ms;
     uint64_t ended_mono_ms; /* 0 while it lives */
     uint64_t ended_wall_ms;
+    int end_signal; /* that killed it; 0: none, or the kernel does not say */
+    int end_status; /* of its exit; -1: the kernel does not say */
 
     bool has_totals;
     uint64_t live_bytes; /* all domains */
@@ -147,6 +149,7 @@ struct process {
     struct detector rss_detector;
     struct series *live_series; /* 1 s and 10 s steps */
     struct series *rss_series;
+    struct series *python_series; /* live bytes of Python's allocator; NULL without */
     bool has_history;              /* what the disk knows of before was asked for */
     enum verdict verdict;          /* of the two, set by the watch alone */
     uint64_t verdict_wall_ms;      /* since when */
@@ -212,6 +215,34 @@ struct frozen_type {
 };
 
 #define INCIDENT_DELIVERIES_MAX 16
+#define INCIDENT_NOTES_MAX      16
+#define RELEASE_SIZE            96
+
+/* What was done to an incident, by whom and why: "opened", "acknowledged", "silenced", "escalated",
+ * "reopened", "resolved", "action". */
+struct incident_note {
+    uint64_t at_wall_ms;
+    char what[16];
+    char by[64]; /* "leakd", or who asked */
+    char text[200];
+};
+
+/* The same leak before: incidents of one fingerprint, in whatever process, unit and release. */
+struct incident_past {
+    uint64_t count; /* earlier incidents; 0: never seen before */
+    uint64_t first_wall_ms;
+    char first_release[RELEASE_SIZE];
+    char last_id[24]; /* the one before this */
+    char last_release[RELEASE_SIZE];
+    char again_release[RELEASE_SIZE]; /* since which it is back; "" when it never went */
+};
+
+/* Where most of the growth came from, as the last look said. */
+struct incident_blame {
+    double share;    /* of the growth, 0..1; 0: not known */
+    char place[200]; /* "orders/cache.py:88 store()" */
+    char type[128];  /* "" when no type has most of it */
+};
 
 struct delivery {
     char receiver[64];
@@ -222,6 +253,19 @@ struct delivery {
     bool delivered;
     uint64_t at_wall_ms;
     char error[160]; /* "" when delivered */
+};
+
+/* A deploy or an event that an operator or his tools announced. The newest of kind release that
+ * matches a process says which release it runs, unless the process has said so itself. */
+struct operator_mark {
+    char id[24];
+    uint64_t at_wall_ms;
+    bool is_release;
+    char text[200];      /* of a release its name, "1.4.2" */
+    char unit[128];      /* "" = of every unit */
+    char process_id[40]; /* "" = of every process */
+    char by[64];
+    bool is_stored;
 };
 
 struct incident {
@@ -240,10 +284,18 @@ struct incident {
     uint64_t start_ticks; /* these three tell the process from a later one of the same pid */
     uint64_t instance;
     char boot_id[40];
-    bool is_told;        /* the opening notice is out */
-    bool is_provisional; /* the fingerprint is not yet that of a site */
+    bool is_told;               /* the opening notice is out */
+    bool is_provisional;        /* the fingerprint is not yet that of a site */
+    char release[RELEASE_SIZE]; /* that the process ran when it opened */
+    char host[64];
+    uint64_t until_wall_ms; /* when an acknowledgement or a silence ends; 0: it does not */
     char summary[512];
-    char end[160]; /* "killed at ...", "" while the process lives */
+    char end[160];          /* "killed at ...", "" while the process lives */
+    uint64_t end_wall_ms;   /* 0 while it lives */
+    char end_state[16];     /* "exited", "killed", "oom-killed", "unknown"; "" while it lives */
+    uint64_t since_wall_ms; /* start of the growth, 0: not known */
+    struct incident_blame blame;
+    struct incident_past past;
     struct growth growth;
     struct forecast time_to_limit;
     uint64_t live_bytes;
@@ -254,6 +306,8 @@ struct incident {
     struct frozen_type types[INCIDENT_TYPES_MAX];
     size_t delivery_count;
     struct delivery deliveries[INCIDENT_DELIVERIES_MAX]; /* the last ones */
+    size_t note_count;
+    struct incident_note notes[INCIDENT_NOTES_MAX]; /* the last ones, oldest first */
     uint64_t revision;
     uint64_t stored_revision; /* the one on the disk; 0: none */
 };

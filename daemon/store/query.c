@@ -150,7 +150,10 @@ static size_t entry_bytes(const struct entry *entry)
     bytes += entry->name_cap * sizeof(*entry->names);
     bytes += entry->site_slot_count * sizeof(*entry->site_slots);
     bytes += entry->site_cap * sizeof(struct site) + entry->type_cap * sizeof(struct type);
+    bytes += shots_bytes(entry->shots);
     bytes += series_bytes(entry->process.live_series) + series_bytes(entry->process.rss_series);
+    if (entry->process.python_series)
+        bytes += series_bytes(entry->process.python_series);
     return bytes;
 }
 

@@ -76,8 +76,11 @@ void store_free(struct store *store)
         entry_free(store, store->entries[i]);
     for (size_t i = 0; i < store->incident_count; i++)
         incident_free(store->incidents[i]);
+    for (size_t i = 0; i < store->mark_count; i++)
+        free(store->marks[i]);
     free(store->entries);
     free(store->incidents);
+    free(store->marks);
     map_free(&store->by_id);
     map_free(&store->by_identity);
     map_free(&store->by_start);
@@ -119,6 +122,8 @@ void entry_free(struct store *store, struct entry *entry)
     free(entry->names);
     series_free(process->live_series);
     series_free(process->rss_series);
+    series_free(process->python_series);
+    shots_free(entry->shots);
     free(process->name);
     free(process->unit);
     free(process->exe);
@@ -313,6 +318,7 @@ static int entry_new(struct store *store, const struct process_identity *identit
     entry->process.live_series = series_new();
     entry->process.rss_series = series_new();
     entry->process.limit_source = "";
+    entry->process.end_status = -1;
     entry->program = before ? before->program + 1 : 1;
     write_id(store, entry);
     if (!entry->process.live_series || !entry->process.rss_series ||

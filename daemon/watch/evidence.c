@@ -69,6 +69,20 @@ static void freeze_type(const struct grown *grown, struct frozen_type *out, int 
     out->live_count = grown->live_count;
 }
 
+static void freeze_blame(const struct store *store, const struct process *process,
+                         struct incident_blame *out)
+{
+    struct blame blame;
+
+    attribute_blame(store, process, &blame);
+    if (!blame.known)
+        return;
+    memset(out, 0, sizeof(*out));
+    out->share = blame.share;
+    words_frame(&blame.culprit, out->place, sizeof(out->place));
+    snprintf(out->type, sizeof(out->type), "%s", blame.type_name ? blame.type_name : "");
+}
+
 int evidence_freeze(const struct store *store, const struct process *process,
                     struct incident *incident)
 {
@@ -82,7 +96,9 @@ int evidence_freeze(const struct store *store, const struct process *process,
     incident->type_count = grown_types(store, process, types, INCIDENT_TYPES_MAX);
     for (size_t i = 0; i < incident->type_count; i++)
         freeze_type(&types[i], &incident->types[i], &rc);
-    memcpy(incident->summary, process->summary, sizeof(incident->summary));
+    freeze_blame(store, process, &incident->blame);
+    incident->since_wall_ms = process->growth_since_wall_ms;
+    words_incident(incident, process->summary);
     return rc;
 }
 
@@ -137,7 +153,7 @@ void evidence_notice(const struct incident *incident, enum notice_event event, u
     out->event_wall_ms = wall_ms;
     out->incident_id = incident->id;
     out->fingerprint = incident->fingerprint;
-    out->state = incident->state == INCIDENT_RESOLVED ? "resolved" : "open";
+    out->state = incident_state_name(incident->state);
     out->verdict = verdict_name(incident->verdict);
     out->summary = incident->summary;
     out->opened_wall_ms = incident->opened_wall_ms;

@@ -58,6 +58,7 @@ struct watch {
     size_t count;
     size_t cap;
     char boot_id[PROCFS_BOOT_ID_SIZE];
+    char host[64];
     uint64_t orphans_due_ms;
     uint64_t restored_ms; /* when incidents came back from the disk */
     uint32_t tick;
@@ -147,6 +148,10 @@ void words_bytes(double bytes, char *out, size_t size);              /* "84.2 Ki
 void words_span(double seconds, char *out, size_t size);             /* "2 min 40 s" */
 void words_time(uint64_t wall_ms, char *out, size_t size);           /* "2026-11-22 14:02:10 UTC" */
 void words_frame(const struct frame *frame, char *out, size_t size); /* "shop.py:42 handle()" */
+/* An incident's summary: the process's sentence, and what was before. */
+void words_incident(struct incident *incident, const char *sentence);
+/* The same once the process is no more: how it ended, what it died of. */
+void words_post_mortem(struct incident *incident);
 /* The process's summary. */
 void words_summary(const struct store *store, const struct process *process, uint64_t now_wall_ms,
                    char *out, size_t size);
@@ -162,7 +167,28 @@ void incident_age(struct watch *watch);
 /* Tells of the opening unless that was done. */
 void incident_tell(const struct watch *watch, struct incident *incident);
 /* The process is no more; end says how, when ("killed at ..."). */
-void incident_put_end(const struct watch *watch, struct incident *incident, const char *end);
+void incident_put_end(const struct watch *watch, struct incident *incident, const char *end_state,
+                      const char *end);
+/* Moves the state, with who did it and why; until_wall_ms: when that ends by itself, 0 = never. */
+void incident_move(const struct watch *watch, struct incident *incident, enum incident_state state,
+                   const char *by, const char *why, uint64_t until_wall_ms);
+/* Tells people, unless somebody has said that he knows. */
+void incident_notify(const struct watch *watch, const struct incident *incident,
+                     enum notice_event event);
+/* Tells those who heard of it that it is over. */
+void incident_resolve(struct watch *watch, struct incident *incident, const char *by,
+                      const char *why);
+
+/* ---- request.c: what people say to an incident ---------------------------------------------- */
+
+/* Ends acknowledgements and silences whose time is over. */
+void request_expire(struct watch *watch);
+
+/* ---- release.c ------------------------------------------------------------------------------ */
+
+/* What the process runs: "release 1.4.2" by its own or an operator's mark, else "build 3f2a..." of
+ * its executable, else, as for every interpreter, "start of 2026-11-22 14:02:10 UTC". */
+void release_of(const struct store *store, const struct process *process, char *out, size_t size);
 
 /* ---- adopt.c: incidents from before a restart ----------------------------------------------- */
 

@@ -29,6 +29,7 @@ int watch_new(struct store *store, const struct procfs *fs, const struct watch_h
     watch->fs = *fs;
     watch->hooks = *hooks;
     procfs_read_boot_id(&watch->fs, watch->boot_id); /* "" where there is none */
+    procfs_read_host(&watch->fs, watch->host, sizeof(watch->host));
     *out = watch;
     return 0;
 }
@@ -213,6 +214,7 @@ static void tick_process(struct watch *watch, struct watched *watched, struct pr
         watched->attribute_due_ms = watch->now_mono_ms; /* the verdict is the sites' bar, too */
     zoom(watch, watched, process);
     attribute(watch, watched, process);
+    store_take_shot(watch->store, process, watched->zoomed, watch->now_wall_ms);
     summarize(watch, process, changed);
     if (changed) {
         store_touch(process);
@@ -246,6 +248,7 @@ void watch_tick(struct watch *watch, uint64_t now_mono_ms, uint64_t now_wall_ms)
     group_settle(watch);
     forget_gone(watch);
     adopt_orphans(watch);
+    request_expire(watch);
     incident_age(watch);
 }
 

@@ -42,6 +42,18 @@ void watch_tick(struct watch *watch, uint64_t now_mono_ms, uint64_t now_wall_ms)
 void watch_process_ended(struct watch *watch, struct process *process, uint64_t now_mono_ms,
                          uint64_t now_wall_ms);
 
+/* What somebody asks of an incident: the state it is to have, who asks and why ("" = not said), and
+ * for how long an acknowledgement or a silence holds (0 = until it is over). */
+struct watch_request {
+    enum incident_state to;
+    const char *by;
+    const char *reason;
+    uint64_t duration_ms;
+};
+/* -ENOENT: no such incident; -EALREADY: it is resolved. */
+int watch_request(struct watch *watch, const char *id, const struct watch_request *request,
+                  uint64_t now_mono_ms, uint64_t now_wall_ms);
+
 /* A delivery's result, to be kept with its incident. */
 void watch_delivery(struct watch *watch, const struct alert_delivery *delivery,
                     uint64_t now_wall_ms);

@@ -218,3 +218,56 @@ void words_summary(const struct store *store, const struct process *process, uin
         break;
     }
 }
+
+/* ---- incidents ------------------------------------------------------------------------------- */
+
+/* "again since release 1.4.2": nothing is known of a program's release by its start alone. */
+static void say_past(struct sentence *sentence, const struct incident_past *past)
+{
+    const char *again = past->again_release;
+    char first[40];
+
+    if (past->count == 0)
+        return;
+    words_time(past->first_wall_ms, first, sizeof(first));
+    if (*again && strncmp(again, "start of ", 9) != 0)
+        say(sentence, "; again since %s, first seen on %.10s", again, first);
+    else
+        say(sentence, "; seen %llu %s before, first on %.10s", (unsigned long long)past->count,
+            past->count == 1 ? "time" : "times", first);
+    if (strncmp(past->first_release, "release ", 8) == 0)
+        say(sentence, " in %s", past->first_release);
+}
+
+void words_incident(struct incident *incident, const char *sentence)
+{
+    struct sentence out = {incident->summary, sizeof(incident->summary), 0};
+
+    say(&out, "%s", sentence);
+    say_past(&out, &incident->past);
+}
+
+void words_post_mortem(struct incident *incident)
+{
+    struct sentence out = {incident->summary, sizeof(incident->summary), 0};
+    const struct incident_blame *blame = &incident->blame;
+    uint64_t since_ms = incident->since_wall_ms;
+    char text[40];
+
+    say(&out, "%s", incident->end);
+    if (blame->share > 0)
+        say(&out, "; %.0f %% of the growth came from %s", blame->share * 100, blame->place);
+    if (blame->share > 0 && blame->type[0])
+        say(&out, " as %s", blame->type);
+    say(&out, "; %s ",
+        incident->verdict == VERDICT_FRAGMENTATION ? "its resident memory grew" : "it grew");
+    if (incident->growth.known)
+        say_rate(&out, &incident->growth);
+    if (since_ms != 0 && incident->end_wall_ms > since_ms) {
+        words_span((double)(incident->end_wall_ms - since_ms) / 1000, text, sizeof(text));
+        say(&out, " for %s", text);
+    }
+    words_bytes((double)incident->rss_bytes, text, sizeof(text));
+    say(&out, " and was %s at last", text);
+    say_past(&out, &incident->past);
+}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/procfs_maps.h"
 
 static char folder[64];
 static char proc[80];
@@ -245,6 +246,58 @@ START_TEST(the_real_host_can_be_read)
 }
 END_TEST
 
+#define MAP(range, path) range " rw-p 00000000 00:00 0   " path "\n"
+#define FIGURES(kib)                                                                               \
+    "Size: 2048 kB\nRss: " kib " kB\nPss: 1 kB\nPrivate_Clean: 1 kB\nPrivate_Dirty: 2 kB\n"        \
+    "Swap: 0 kB\nVmFlags: rd wr\n"
+
+START_TEST(mappings_are_summed_by_file_and_kind)
+{
+    static struct procfs_maps maps;
+
+    put("proc/42/smaps",
+        MAP("55550000-55560000", "[heap]") FIGURES("100") MAP("7f0000000000-7f0000021000", "")
+            FIGURES("30") MAP("7f0000121000-7f0000131000", "") FIGURES("5")
+                MAP("7f0008000000-7f0008021000", "/usr/lib/libx.so.1") FIGURES("7")
+                    MAP("7f0008021000-7f0008041000", "/usr/lib/libx.so.1") FIGURES("8")
+                        MAP("7ffd00000000-7ffd00021000", "[stack]") FIGURES("9"));
+    ck_assert_int_eq(procfs_read_maps(&fs, 42, &maps), 0);
+    ck_assert_uint_eq(maps.count, 5);
+    ck_assert_int_eq(maps.rows[0].kind, PROCFS_MAP_HEAP);
+    ck_assert_uint_eq(maps.rows[0].rss_bytes, 100 << 10);
+    ck_assert_int_eq(maps.rows[1].kind, PROCFS_MAP_ARENA);
+    ck_assert_int_eq(maps.rows[2].kind, PROCFS_MAP_ANONYMOUS);
+    ck_assert_str_eq(maps.rows[3].name, "/usr/lib/libx.so.1");
+    ck_assert_uint_eq(maps.rows[3].count, 2);
+    ck_assert_uint_eq(maps.rows[3].rss_bytes, 15 << 10);
+    ck_assert_uint_eq(maps.rows[3].private_bytes, 6 << 10);
+    ck_assert_int_eq(maps.rows[4].kind, PROCFS_MAP_STACK);
+    ck_assert(!maps.truncated);
+}
+END_TEST
+
+START_TEST(more_files_than_rows_end_in_one_row)
+{
+    static struct procfs_maps maps;
+    static char text[1 << 16];
+    size_t len = 0;
+
+    for (int i = 0; i < PROCFS_MAP_ROWS_MAX + 10; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "%x000-%x800 r--p 00000000 fe:00 7 /srv/%d\nRss: 1 kB\n", i + 1,
+                                i + 1, i);
+    put("proc/42/smaps", text);
+    ck_assert_int_eq(procfs_read_maps(&fs, 42, &maps), 0);
+    ck_assert_uint_eq(maps.count, PROCFS_MAP_ROWS_MAX);
+    ck_assert_int_eq(maps.rows[PROCFS_MAP_ROWS_MAX - 1].kind, PROCFS_MAP_OTHER);
+    ck_assert_uint_eq(maps.rows[PROCFS_MAP_ROWS_MAX - 1].count, 11);
+    ck_assert_uint_eq(maps.rows[PROCFS_MAP_ROWS_MAX - 1].rss_bytes, 11 << 10);
+    ck_assert_int_eq(procfs_read_maps(&fs, 43, &maps), -ESRCH);
+    put("proc/42/smaps", "nothing of the kind\n");
+    ck_assert_int_eq(procfs_read_maps(&fs, 42, &maps), -EBADMSG);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const cases[] = {
@@ -263,6 +316,8 @@ int main(void)
         cgroup_v1_limits_count,
         the_address_space_counts,
         the_real_host_can_be_read,
+        mappings_are_summed_by_file_and_kind,
+        more_files_than_rows_end_in_one_row,
     };
     Suite *suite = suite_create("base_procfs");
     TCase *tcase = tcase_create("procfs");
