@@ -124,6 +124,7 @@ void entry_free(struct store *store, struct entry *entry)
     series_free(process->rss_series);
     series_free(process->python_series);
     shots_free(entry->shots);
+    free(process->marks);
     free(process->name);
     free(process->unit);
     free(process->exe);
