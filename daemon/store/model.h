@@ -105,7 +105,9 @@ struct process_group {
 #define MARK_KINDS(X)                                                                              \
     X(EVENT, "mark")      /* something happened */                                                 \
     X(RELEASE, "release") /* what the process is a release of */                                   \
-    X(PHASE, "phase")     /* something began that lasts until the next one */
+    X(PHASE, "phase")     /* something began that lasts until the next one */                      \
+    X(LABEL, "label")     /* kept apart, see process_label */                                      \
+    X(SNAPSHOT, "snapshot") /* it asks for a snapshot */
 
 /* WIRE_MARK_*; "mark" for numbers beyond. */
 const char *mark_kind_name(unsigned kind);
@@ -120,10 +122,19 @@ struct process_mark {
     char text[WIRE_MARK_BYTES_MAX + 1];
 };
 
+#define PROCESS_LABELS_MAX 16
+
+struct process_label {
+    size_t key_len;
+    char text[WIRE_MARK_BYTES_MAX + 1]; /* the key, a 0 in place of '=', then the value */
+};
+
 struct process_marks {
     char release[WIRE_MARK_BYTES_MAX + 1]; /* the last mark of that kind, "" = none */
     size_t count;
     struct process_mark list[PROCESS_MARKS_MAX]; /* the last ones, in order of arrival */
+    size_t label_count;
+    struct process_label labels[PROCESS_LABELS_MAX];
 };
 
 struct process {
