@@ -2,7 +2,7 @@
 /*
  * What grows, in a process or in a prefork server as a whole. A worker lives too briefly to gather
  * the samples that name a line; all of them together, with those that have ended, do: their sites
- * are added up by fingerprint, their types by name.
+ * are added up by fingerprint, their types by name. What lives is that of the living.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -64,16 +64,31 @@ static void add(struct pool *pool, const char *key, const struct grown *grown)
     item->grown.live_count += grown->live_count;
 }
 
+/* Since the first quarter of a life, in which a worker loads what it will hold. */
+static double late_gain(const struct points *points, uint64_t live_bytes)
+{
+    if (!points || points->count == 0)
+        return 0;
+    return (double)live_bytes - (double)points->values[points->count / 4];
+}
+
+static bool is_living(const struct process *process)
+{
+    return process->ended_mono_ms == 0;
+}
+
 static void add_sites(struct pool *pool, const struct process *process)
 {
     for (size_t i = 0; i < process->site_count; i++) {
         const struct site *site = &process->sites[i];
         struct grown grown = {.process = process,
                               .site = site,
-                              .gain_bytes = site_gain_bytes(site),
-                              .live_bytes = site_live_bytes(site),
-                              .live_count = site_live_count(site)};
+                              .gain_bytes = late_gain(site->recent, site_live_bytes(site))};
 
+        if (is_living(process)) {
+            grown.live_bytes = site_live_bytes(site);
+            grown.live_count = site_live_count(site);
+        }
         if (site->id != WIRE_SITE_OTHER)
             add(pool, site->fingerprint, &grown);
     }
@@ -85,10 +100,12 @@ static void add_types(struct pool *pool, const struct process *process)
         const struct type *type = &process->types[i];
         struct grown grown = {.process = process,
                               .type = type,
-                              .gain_bytes = type_gain_bytes(type),
-                              .live_bytes = type->live_bytes,
-                              .live_count = type->live_count};
+                              .gain_bytes = late_gain(type->recent, type->live_bytes)};
 
+        if (is_living(process)) {
+            grown.live_bytes = type->live_bytes;
+            grown.live_count = type->live_count;
+        }
         if (type->name_id != WIRE_NAME_OTHER)
             add(pool, query_name(process, type->name_id), &grown);
     }
