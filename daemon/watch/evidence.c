@@ -42,11 +42,23 @@ static void freeze_frame(const struct frame *frame, struct frozen_frame *out, in
     out->line = frame->line;
 }
 
+#define STACK_FRAMES_MAX 96 /* inlined ones with them */
+
+/* The culprit must be among those that an incident has room for: then the leaf is left out. */
+static size_t first_kept(const struct frame *frames, size_t count)
+{
+    const struct frame *culprit = query_culprit(frames, count);
+    size_t at = culprit ? (size_t)(culprit - frames) : 0;
+
+    return at >= INCIDENT_FRAMES_MAX ? at - INCIDENT_FRAMES_MAX / 2 : 0;
+}
+
 static void freeze_site(const struct store *store, const struct grown *grown,
                         struct frozen_site *out, int *rc)
 {
     const struct site *site = grown->site;
-    struct frame frames[INCIDENT_FRAMES_MAX];
+    struct frame frames[STACK_FRAMES_MAX];
+    size_t count, first;
 
     memset(out, 0, sizeof(*out));
     snprintf(out->id, sizeof(out->id), "%u", site->id);
@@ -56,9 +68,10 @@ static void freeze_site(const struct store *store, const struct grown *grown,
     out->live_bytes = grown->live_bytes;
     out->live_count = grown->live_count;
     out->oldest_age_ms = site->oldest_age_ms;
-    out->frame_count = query_frames(store, grown->process, site, frames, INCIDENT_FRAMES_MAX);
-    for (size_t i = 0; i < out->frame_count; i++)
-        freeze_frame(&frames[i], &out->frames[i], rc);
+    count = query_frames(store, grown->process, site, frames, STACK_FRAMES_MAX);
+    first = first_kept(frames, count);
+    for (size_t i = first; i < count && out->frame_count < INCIDENT_FRAMES_MAX; i++)
+        freeze_frame(&frames[i], &out->frames[out->frame_count++], rc);
 }
 
 static void freeze_type(const struct grown *grown, struct frozen_type *out, int *rc)

@@ -24,7 +24,7 @@
 #define WARM_UP_SHARE   0.25
 #define WARM_UP_MIN_MS  10000.0
 #define WARM_UP_MAX_MS  120000.0
-#define LIFE_UNKNOWN_MS 120000.0
+#define LIFE_UNKNOWN_MS 60000.0
 /* Right after all were restarted few count, and their noise must not stand for everybody. */
 #define STAND_FOR_MAX   2.0
 /* A worker's level is the least of one to two such parts of its life: garbage that waits for its
@@ -32,6 +32,8 @@
 #define FLOOR_SHARE     0.125
 #define FLOOR_MIN_MS    5000.0
 #define FLOOR_MAX_MS    30000.0
+/* What falls for a shorter time falls because an interpreter takes itself apart before it ends. */
+#define FALL_TICKS      5u
 /* A worker's own alarm that the sum does not show within this time is told for itself. */
 #define OWN_ALARM_MS    60000u
 
@@ -49,7 +51,8 @@ static struct process *find_living(struct watch *watch, pid_t pid)
 }
 
 /* Forked off and still the same program, or started by multiprocessing to be its worker. Other
- * programs that a process starts, be it with the same interpreter, are programs of their own. */
+ * programs that a process starts, be it with the same interpreter, are programs of their own, and
+ * multiprocessing's tracker of resources does no work. */
 static bool is_worker(const struct watch *watch, const struct process *process,
                       const struct process *parent)
 {
@@ -60,7 +63,9 @@ static bool is_worker(const struct watch *watch, const struct process *process,
     if (process->capabilities & WIRE_CAP_FORKED)
         return true;
     return procfs_read_command(&watch->fs, process->identity.pid, command, sizeof(command)) == 0 &&
-           (strstr(command, "from multiprocessing") || strstr(command, "joblib.externals.loky"));
+           (strstr(command, "from multiprocessing.spawn ") ||
+            strstr(command, "from multiprocessing.forkserver ") ||
+            strstr(command, "joblib.externals.loky"));
 }
 
 static void join(struct process *process, struct process *parent)
@@ -139,11 +144,13 @@ static void count_gain(struct crowd *crowd, struct worker *worker, double live_b
 
     if (!read_floor(worker, live_bytes, (uint64_t)turn_ms, now_mono_ms, &floor_bytes))
         return;
-    if (worker->counts) {
+    crowd->counting += worker->counts;
+    if (worker->counts && floor_bytes < worker->floor_bytes && ++worker->falls < FALL_TICKS)
+        return;
+    if (worker->counts)
         crowd->step_bytes += floor_bytes - worker->floor_bytes;
-        crowd->counting++;
-    }
     worker->counts = true;
+    worker->falls = 0;
     worker->floor_bytes = floor_bytes;
 }
 

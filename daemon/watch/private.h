@@ -14,6 +14,7 @@ struct worker {
     double floor_now;
     double floor_before;
     double floor_bytes; /* what is added up so far */
+    unsigned falls;     /* ticks in a row below it */
     double inherited_bytes;
     bool is_known; /* inherited_bytes is */
     bool counts;   /* floor_bytes is known */
