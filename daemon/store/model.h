@@ -91,10 +91,23 @@ struct type {
     struct growth growth;
 };
 
+/* A process and the workers that come from it (a prefork server). */
+struct process_group {
+    char id[40]; /* the id of the process they come from, the first; "" = none of a group */
+    /* The rest is the first's alone. */
+    unsigned members; /* living ones, the first with them */
+    unsigned ended;   /* workers, recycled or lost */
+    uint64_t live_bytes; /* of the members; what a worker shares with the first counts each time */
+    double own_bytes;    /* what the living workers hold beyond what they were born with */
+    double gained_bytes; /* what workers, living and ended, have gained since they had warmed up */
+};
+
 #define MARK_KINDS(X)                                                                              \
     X(EVENT, "mark")      /* something happened */                                                 \
     X(RELEASE, "release") /* what the process is a release of */                                   \
-    X(PHASE, "phase")     /* something began that lasts until the next one */
+    X(PHASE, "phase")     /* something began that lasts until the next one */                      \
+    X(LABEL, "label")     /* kept apart, see process_label */                                      \
+    X(SNAPSHOT, "snapshot") /* it asks for a snapshot */
 
 /* WIRE_MARK_*; "mark" for numbers beyond. */
 const char *mark_kind_name(unsigned kind);
@@ -109,10 +122,19 @@ struct process_mark {
     char text[WIRE_MARK_BYTES_MAX + 1];
 };
 
+#define PROCESS_LABELS_MAX 16
+
+struct process_label {
+    size_t key_len;
+    char text[WIRE_MARK_BYTES_MAX + 1]; /* the key, a 0 in place of '=', then the value */
+};
+
 struct process_marks {
     char release[WIRE_MARK_BYTES_MAX + 1]; /* the last mark of that kind, "" = none */
     size_t count;
     struct process_mark list[PROCESS_MARKS_MAX]; /* the last ones, in order of arrival */
+    size_t label_count;
+    struct process_label labels[PROCESS_LABELS_MAX];
 };
 
 #define PROCESS_OBJECTIONS_MAX 2
@@ -132,6 +154,7 @@ struct process {
     uint32_t capabilities; /* WIRE_CAP_* */
     uint64_t sample_period_bytes;
     bool attributing; /* Python hooks are in */
+    struct process_group group; /* set by the watch alone */
 
     uint64_t started_wall_ms;
     uint64_t first_seen_mono_ms;

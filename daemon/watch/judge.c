@@ -60,7 +60,8 @@ static void feed(struct process *process, uint64_t now_mono_ms)
     double load_per_s;
 
     if (has_live(process) && take_load(process, now_mono_ms, &load_per_s)) {
-        sample.bytes = (double)process->live_bytes;
+        /* The first of a prefork server is judged by what its workers gain, too. */
+        sample.bytes = fmax(0, (double)process->live_bytes + process->group.gained_bytes);
         sample.limit_bytes = limit_for_live(process);
         sample.noise_bytes2 = add_noise(process);
         load_push(&process->live_detector, &sample, load_per_s);
@@ -114,9 +115,12 @@ static struct forecast time_to_limit(const struct process *process)
     struct forecast unknown = {.known = false};
     double level = (double)(process->has_rss ? process->rss_bytes : process->live_bytes);
 
-    if (!verdict_is_growing(process->verdict) || process->limit_bytes == 0)
+    /* Who recycles its workers gives their growth back before it reaches anything. */
+    if (!verdict_is_growing(process->verdict) || process->limit_bytes == 0 ||
+        process->group.ended > 0)
         return unknown;
-    return forecast_to_limit(&process->growth, level, (double)process->limit_bytes);
+    return forecast_to_limit(&process->growth, level + process->group.own_bytes,
+                             (double)process->limit_bytes);
 }
 
 /* Results carry monotonic times; people read wall time. */
