@@ -9,8 +9,8 @@
 
 #include "daemon/base/buf.h"
 
-#define GZIP_WINDOW (15 + 16) /* zlib: 32 KiB, gzip header */
-#define MEMORY_LEVEL 8        /* zlib's own default */
+#define GZIP_WINDOW  (15 + 16) /* zlib: 32 KiB, gzip header */
+#define MEMORY_LEVEL 8         /* zlib's own default */
 
 int gzip_inflate(const void *data, size_t len, struct buf *out)
 {

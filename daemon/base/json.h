@@ -36,12 +36,14 @@ void json_null(struct json *json, const char *key);
 void json_raw(struct json *json, const char *key, const char *text, size_t len);
 
 #define JSON_READ_BYTES_MAX (8u << 20)
-#define JSON_READ_DEPTH_MAX 32
+/* A flame graph is as deep as two brackets a frame. */
+#define JSON_READ_DEPTH_MAX 512
 
 /* A parsed value; opaque. Freed as a whole by json_tree_free on what json_parse gave. */
 struct json_tree;
 
-/* NULL and a message in error (which names the offset) when text is no JSON, too long or too deep. */
+/* NULL and a message in error (which names the offset) when text is no JSON, too long or too deep.
+ */
 struct json_tree *json_parse(const char *text, size_t len, char *error, size_t error_size);
 void json_tree_free(struct json_tree *tree);
 

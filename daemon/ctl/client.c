@@ -92,31 +92,42 @@ static int refuse(const struct client *client, const char *where,
     return code_of_status(response->status);
 }
 
-static int take(const struct client *client, const char *where,
-                const struct fetch_response *response, struct answer *out)
+static int take_document(const struct client *client, const char *where,
+                         const struct fetch_response *response, struct answer *out)
 {
-    char error[128];
-
     if (response->status != 200)
         return refuse(client, where, response);
-    out->tree = json_parse(response->body, response->body_len, error, sizeof(error));
-    if (!out->tree) {
-        say(client, where, error);
-        return CTL_UNREACHABLE;
-    }
     out->text = malloc(response->body_len + 1);
     if (!out->text) {
-        answer_done(out);
         say(client, where, strerror(ENOMEM));
         return CTL_UNREACHABLE;
     }
     memcpy(out->text, response->body, response->body_len);
     out->len = response->body_len;
+    out->text[out->len] = '\0';
+    return CTL_OK;
+}
+
+static int take(const struct client *client, const char *where,
+                const struct fetch_response *response, struct answer *out)
+{
+    char error[128];
+
+    int code = take_document(client, where, response, out);
+
+    if (code != CTL_OK)
+        return code;
+    out->tree = json_parse(response->body, response->body_len, error, sizeof(error));
+    if (!out->tree) {
+        answer_done(out);
+        say(client, where, error);
+        return CTL_UNREACHABLE;
+    }
     while (out->len > 0 && out->text[out->len - 1] == '\n')
         out->len--;
     out->text[out->len] = '\0';
     snprintf(out->next, sizeof(out->next), "%s", response->next);
-    return 0;
+    return CTL_OK;
 }
 
 void answer_done(struct answer *answer)
@@ -126,9 +137,12 @@ void answer_done(struct answer *answer)
     *answer = (struct answer){0};
 }
 
-int client_get(const struct client *client, const char *path, struct answer *out)
+typedef int take_fn(const struct client *client, const char *where,
+                    const struct fetch_response *response, struct answer *out);
+
+static int get(const struct client *client, const char *path, const char *const *headers,
+               take_fn *take_answer, struct answer *out)
 {
-    static const char *const headers[] = {"Accept: application/json", NULL};
     struct conf_sockets sockets;
     struct fetch_request request = {.method = "GET", .headers = headers, .timeout_ms = TIMEOUT_MS};
     struct fetch_response response = {0};
@@ -158,10 +172,24 @@ int client_get(const struct client *client, const char *path, struct answer *out
             say(client, where, strerror(-rc));
         rc = code_of_error(rc);
     } else {
-        rc = take(client, where, &response, out);
+        rc = take_answer(client, where, &response, out);
     }
     fetch_response_done(&response);
     return rc;
+}
+
+int client_get(const struct client *client, const char *path, struct answer *out)
+{
+    static const char *const headers[] = {"Accept: application/json", NULL};
+
+    return get(client, path, headers, take, out);
+}
+
+int client_get_document(const struct client *client, const char *path, struct answer *out)
+{
+    static const char *const headers[] = {"Accept: */*", NULL};
+
+    return get(client, path, headers, take_document, out);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */

@@ -35,6 +35,8 @@ struct answer {
 
 /* GET path ("/api/v1/..."). 0, or the exit code, the reason being said on stderr. */
 int client_get(const struct client *client, const char *path, struct answer *out);
+/* The same for what is no JSON: text and len alone are filled in. */
+int client_get_document(const struct client *client, const char *path, struct answer *out);
 void answer_done(struct answer *answer);
 
 /* A list of the API, page by page as the daemon cuts it. */

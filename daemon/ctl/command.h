@@ -14,6 +14,10 @@ struct command {
 extern const struct command command_run;
 extern const struct command command_ps;
 extern const struct command command_show;
+extern const struct command command_sites;
+extern const struct command command_types;
+extern const struct command command_diff;
+extern const struct command command_export;
 extern const struct command command_incidents;
 extern const struct command command_replay;
 

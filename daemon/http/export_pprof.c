@@ -72,8 +72,8 @@ static uint64_t number_or_put(struct profile *profile, struct map **map, const v
 static uint64_t string_number(struct profile *profile, const char *text)
 {
     size_t len = strlen(text);
-    uint64_t known = number_or_put(profile, &profile->string_numbers, text, len,
-                                   profile->string_count + 1);
+    uint64_t known =
+        number_or_put(profile, &profile->string_numbers, text, len, profile->string_count + 1);
 
     if (known)
         return known - 1;
@@ -98,9 +98,7 @@ static uint64_t function_number(struct profile *profile, const struct frame *fra
 
     view_place_name(frame, name, sizeof(name));
     key[0] = string_number(profile, name);
-    key[1] = string_number(profile, frame->file     ? frame->file
-                                    : frame->module ? frame->module
-                                                    : "");
+    key[1] = string_number(profile, frame->file ? frame->file : frame->module ? frame->module : "");
     known = number_or_put(profile, &profile->function_numbers, key, sizeof(key),
                           profile->function_count + 1);
     if (known)
@@ -125,9 +123,9 @@ static uint64_t location_number(struct profile *profile, const struct frame *fra
         return known;
     profile->location_count++;
     buf_init(&line, MESSAGE_BYTES_MAX);
-    put_number(&line, 1, key[0]); /* Line.function_id */
-    put_number(&line, 2, key[1]); /* .line */
-    put_number(&profile->scratch, 1, profile->location_count);      /* Location.id */
+    put_number(&line, 1, key[0]);                                          /* Line.function_id */
+    put_number(&line, 2, key[1]);                                          /* .line */
+    put_number(&profile->scratch, 1, profile->location_count);             /* Location.id */
     put_bytes(&profile->scratch, 4, line.data ? line.data : "", line.len); /* .line */
     profile->scratch.failed |= line.failed;
     buf_done(&line);
@@ -161,7 +159,7 @@ static void put_sample(struct profile *profile, const struct store *store,
 
 static void put_head(struct profile *profile, const struct process *process, uint64_t now_wall_ms)
 {
-    string_number(profile, ""); /* string 0, by the format */
+    string_number(profile, "");                           /* string 0, by the format */
     put_value_type(profile, 1, "alloc_objects", "count"); /* Profile.sample_type */
     put_value_type(profile, 1, "alloc_space", "bytes");
     put_value_type(profile, 1, "inuse_objects", "count");

@@ -107,8 +107,7 @@ static int put_frames(struct json *json, struct frame_table *table, const struct
     json_object(json, "shared");
     json_array(json, "frames");
     for (size_t i = 0; i < process->site_count && rc == 0; i++) {
-        size_t count =
-            query_frames(store, process, &process->sites[i], frames, VIEW_FRAMES_MAX);
+        size_t count = query_frames(store, process, &process->sites[i], frames, VIEW_FRAMES_MAX);
 
         for (size_t j = 0; j < count && rc == 0; j++)
             rc = put_new_frame(json, table, &frames[j]);

@@ -2,7 +2,8 @@
 /*
  * Stacks merged into a tree from the root: frames with the same function, file, line and module
  * below the same parent are one node. Each node has two figures (bytes now and before, say); what
- * they mean is the caller's. Frames are borrowed: a tree lives no longer than the call it is made in.
+ * they mean is the caller's. Frames are borrowed: a tree lives no longer than the call it is made
+ * in.
  */
 #ifndef LEAKD_HTTP_FLAME_H
 #define LEAKD_HTTP_FLAME_H

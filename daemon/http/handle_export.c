@@ -26,8 +26,9 @@ static void write_export(struct http_context *context, struct http_reply *reply,
     else
         rc = export_collapsed(store, process, &reply->body);
     if (rc < 0)
-        reply_problem(reply, 503, "the export of %.63s needs more memory than leakd gives it; "
-                                  "another format may be smaller",
+        reply_problem(reply, 503,
+                      "the export of %.63s needs more memory than leakd gives it; "
+                      "another format may be smaller",
                       process->id);
 }
 

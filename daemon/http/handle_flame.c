@@ -12,6 +12,8 @@
 #include "daemon/http/param.h"
 #include "daemon/http/view.h"
 
+#define PLACES_MAX 50
+
 #define METRICS "live alloc diff"
 static const char *const metric_names[] = {"live", "alloc", "diff"};
 enum metric { METRIC_LIVE, METRIC_ALLOC, METRIC_DIFF };
@@ -94,25 +96,36 @@ static void read_figures(const struct process *process, const struct flame_reque
                          &before->from_ms, &before->to_ms);
 }
 
-static int plant(struct flame *flame, const struct http_source *source,
+/* The whole stacks, and their culprits alone: the lines to look at. */
+struct graph {
+    struct flame stacks;
+    struct flame places;
+};
+
+static int plant(struct graph *graph, const struct http_source *source,
                  const struct process *process, enum metric metric, const struct figures *at,
                  const struct figures *before)
 {
     struct frame frames[VIEW_FRAMES_MAX];
+    const struct frame *culprit;
     int rc = 0;
 
     for (size_t i = 0; i < process->site_count && rc == 0; i++) {
-        double value = metric == METRIC_ALLOC ? fmax(at->alloc[i] - before->alloc[i], 0)
-                                              : at->live[i];
+        double value =
+            metric == METRIC_ALLOC ? fmax(at->alloc[i] - before->alloc[i], 0) : at->live[i];
         double earlier = metric == METRIC_DIFF ? before->live[i] : 0;
         size_t count;
 
         if (value <= 0 && earlier <= 0)
             continue;
         count = query_frames(source->store, process, &process->sites[i], frames, VIEW_FRAMES_MAX);
-        rc = flame_add(flame, frames, count, value, earlier);
+        culprit = query_culprit(frames, count);
+        rc = flame_add(&graph->stacks, frames, count, value, earlier);
+        if (rc == 0 && culprit)
+            rc = flame_add(&graph->places, culprit, 1, value, earlier);
     }
-    flame_sort(flame);
+    flame_sort(&graph->stacks);
+    flame_sort(&graph->places);
     return rc;
 }
 
@@ -146,6 +159,46 @@ static void put_node(struct json *json, const char *key, const struct flame *fla
     json_object_end(json);
 }
 
+static int more_changed_first(const void *a, const void *b)
+{
+    const struct flame_node *x = *(const struct flame_node *const *)a;
+    const struct flame_node *y = *(const struct flame_node *const *)b;
+    double by_x = fabs(x->value - x->before), by_y = fabs(y->value - y->before);
+
+    if (by_x != by_y)
+        return by_x < by_y ? 1 : -1;
+    return x < y ? -1 : x > y;
+}
+
+static void put_place(struct json *json, const struct flame_node *node, bool is_diff)
+{
+    json_object(json, NULL);
+    view_culprit_frame(json, "culprit", &node->frame);
+    put_number(json, "value", node->value);
+    if (is_diff) {
+        put_number(json, "before", node->before);
+        put_number(json, "delta", node->value - node->before);
+    }
+    json_object_end(json);
+}
+
+/* By change; without a before that is by size. Without memory there are none. */
+static void put_places(struct json *json, const struct flame *places, bool is_diff)
+{
+    const struct flame_node **list = calloc(places->count, sizeof(struct flame_node *));
+    uint32_t count = 0;
+
+    json_array(json, "places");
+    for (uint32_t i = 1; list && i < places->count; i++)
+        list[count++] = &places->nodes[i];
+    if (count > 0)
+        qsort(list, count, sizeof(struct flame_node *), more_changed_first);
+    for (uint32_t i = 0; i < count && i < PLACES_MAX; i++)
+        put_place(json, list[i], is_diff);
+    json_array_end(json);
+    free(list);
+}
+
 static void put_range(struct json *json, const char *key, const struct figures *figures)
 {
     if (!figures->from_ms) {
@@ -159,9 +212,11 @@ static void put_range(struct json *json, const char *key, const struct figures *
 }
 
 static void put_graph(struct json *json, const struct process *process, enum metric metric,
-                      const struct flame *flame, const struct figures *at,
+                      const struct graph *graph, const struct figures *at,
                       const struct figures *before)
 {
+    bool is_diff = metric == METRIC_DIFF;
+
     json_object(json, NULL);
     json_str(json, "process_id", process->id);
     json_str(json, "metric", metric_names[metric]);
@@ -171,8 +226,9 @@ static void put_graph(struct json *json, const struct process *process, enum met
     put_range(json, "before_range_ms", before);
     put_range(json, "range_ms", at);
     view_time(json, "oldest_ms", query_past_oldest_ms(process));
-    json_bool(json, "is_cut", flame->is_cut);
-    put_node(json, "root", flame, 0, metric == METRIC_DIFF);
+    json_bool(json, "is_cut", graph->stacks.is_cut);
+    put_places(json, &graph->places, is_diff);
+    put_node(json, "root", &graph->stacks, 0, is_diff);
     json_object_end(json);
 }
 
@@ -181,21 +237,22 @@ static bool draw(struct http_context *context, const struct http_request *reques
                  struct http_reply *reply, const struct process *process,
                  const struct flame_request *ask, struct figures *at, struct figures *before)
 {
-    struct flame flame;
+    struct graph graph = {0};
     struct json json;
-    bool is_done;
+    bool is_done = false;
 
-    if (flame_init(&flame) < 0)
-        return false;
-    read_figures(process, ask, context->source.now_wall_ms(), at, before);
-    is_done = plant(&flame, &context->source, process, ask->metric, at, before) == 0;
+    if (flame_init(&graph.stacks) == 0 && flame_init(&graph.places) == 0) {
+        read_figures(process, ask, context->source.now_wall_ms(), at, before);
+        is_done = plant(&graph, &context->source, process, ask->metric, at, before) == 0;
+    }
     if (is_done) {
         json_init(&json, &reply->body);
-        put_graph(&json, process, ask->metric, &flame, at, before);
+        put_graph(&json, process, ask->metric, &graph, at, before);
         reply_set_weak_etag(reply, reply->body.data, reply->body.len);
         reply_check_match(reply, request);
     }
-    flame_done(&flame);
+    flame_done(&graph.stacks);
+    flame_done(&graph.places);
     return is_done;
 }
 

@@ -15,6 +15,8 @@ void view_growth(struct json *json, const char *key, const struct growth *growth
 void view_forecast(struct json *json, const char *key, const struct forecast *forecast);
 /* Function (or where it is when it has no name) under key, then file, line, module and language. */
 void view_place(struct json *json, const char *key, const struct frame *frame);
+/* {function, file, line, module}; NULL: null. */
+void view_culprit_frame(struct json *json, const char *key, const struct frame *frame);
 /* The same name as text. */
 void view_place_name(const struct frame *frame, char *out, size_t size);
 /* 0 is null. */

@@ -97,7 +97,7 @@ static void put_frame(struct json *json, const struct frame *frame)
     json_object_end(json);
 }
 
-static void put_culprit_frame(struct json *json, const char *key, const struct frame *frame)
+void view_culprit_frame(struct json *json, const char *key, const struct frame *frame)
 {
     if (!frame) {
         json_null(json, key);
@@ -144,7 +144,7 @@ void view_site(struct json *json, const char *key, const struct http_source *sou
     for (size_t i = 0; i < count; i++)
         put_frame(json, &frames[i]);
     json_array_end(json);
-    put_culprit_frame(json, "culprit", query_culprit(frames, count));
+    view_culprit_frame(json, "culprit", query_culprit(frames, count));
     json_str(json, "domain", domain_name(site->domain));
     json_u64(json, "alloc_bytes", site->alloc_bytes);
     json_u64(json, "free_bytes", site->free_bytes);
@@ -170,7 +170,7 @@ void view_culprit(struct json *json, const char *key, const struct http_source *
         return;
     }
     count = query_frames(source->store, process, top, frames, VIEW_FRAMES_MAX);
-    put_culprit_frame(json, key, query_culprit(frames, count));
+    view_culprit_frame(json, key, query_culprit(frames, count));
 }
 
 void view_type(struct json *json, const char *key, const struct process *process,
@@ -227,7 +227,7 @@ static void put_frozen_culprit(struct json *json, const struct frozen_site *site
                                    .line = from->line,
                                    .module = from->module};
     }
-    put_culprit_frame(json, "culprit", query_culprit(frames, site->frame_count));
+    view_culprit_frame(json, "culprit", query_culprit(frames, site->frame_count));
 }
 
 void view_frozen_site(struct json *json, const char *key, const struct frozen_site *site)

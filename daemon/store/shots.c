@@ -97,8 +97,8 @@ static int larger_first(const void *a, const void *b)
 /* NULL: no memory. */
 static struct shot *shoot(const struct process *process, uint64_t now_wall_ms)
 {
-    struct shot *shot =
-        malloc(sizeof(*shot) + process->site_count * sizeof(shot->sites[0])), *fitting;
+    struct shot *shot = malloc(sizeof(*shot) + process->site_count * sizeof(shot->sites[0])),
+                *fitting;
 
     if (!shot)
         return NULL;
@@ -169,8 +169,7 @@ static bool is_due(const struct shots *shots, bool closely, uint64_t now_wall_ms
 {
     uint64_t step_ms = closely ? STEP_CLOSELY_MS : STEP_MS;
 
-    return shots->count == 0 ||
-           now_wall_ms - shots->list[shots->count - 1]->wall_ms >= step_ms;
+    return shots->count == 0 || now_wall_ms - shots->list[shots->count - 1]->wall_ms >= step_ms;
 }
 
 void shots_take(struct shots **shots, const struct process *process, bool closely,

@@ -138,6 +138,9 @@ START_TEST(a_difference_shows_what_grew)
     ck_assert_double_eq(json_get_double(first, "delta", 0), 20000);
     ck_assert_double_eq(json_get_double(first, "before", 0), 9000);
     ck_assert_double_eq(json_get_double(second, "delta", 1), 0);
+    first = json_at(json_get(tree, "places"), 0);
+    ck_assert_double_eq(json_get_double(first, "delta", 0), 20000);
+    ck_assert_str_eq(json_get_str(json_get(first, "culprit"), "file", ""), "orders/cache.py");
     json_tree_free(tree);
     tree = get_json(&server, below("/flamegraph?metric=alloc"));
     ck_assert_double_eq(json_get_double(json_get(tree, "root"), "value", 0), 68000);
@@ -166,8 +169,8 @@ END_TEST
 START_TEST(wrong_moments_and_formats_are_named)
 {
     static const char *const bad[] = {
-        "/flamegraph?metric=heat",       "/flamegraph?from=5&to=4", "/flamegraph?from=5&from_end=4",
-        "/flamegraph?to=5&to_end=4",     "/flamegraph?form=5",      "/export?format=svg",
+        "/flamegraph?metric=heat",   "/flamegraph?from=5&to=4", "/flamegraph?from=5&from_end=4",
+        "/flamegraph?to=5&to_end=4", "/flamegraph?form=5",      "/export?format=svg",
         "/export?fmt=pprof",
     };
 

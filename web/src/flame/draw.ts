@@ -2,8 +2,10 @@
 // The icicle on a canvas: the root on top, each frame above what it called. What would be narrower
 // than half a pixel is skipped with everything below it.
 
+import type { FlameNode } from '../api/types';
 import { faded } from '../chart/colors';
 import { formatSigned } from '../format/bytes';
+import { isOwnFile } from '../format/words';
 import { deltaOf, pathOf } from './layout';
 import type { Layout } from './layout';
 
@@ -75,12 +77,18 @@ export function frameAt(scene: Scene, x: number, y: number): number {
   return found;
 }
 
+/** A program's own lines stand out from the libraries that carry them out. */
+function shadeOf(node: FlameNode): number {
+  if (node.language !== 'python') return 0.24;
+  return isOwnFile(node.file) ? 0.42 : 0.2;
+}
+
 function fillOf(scene: Scene, index: number, colors: FlameColors): string {
   const { layout, matches } = scene;
   const node = layout.nodes[index];
   if (!node || index === 0) return faded(colors.native, 0.18);
   const dim = matches && !matches(index) ? 0.25 : 1;
-  if (!layout.isDiff) return faded(node.language === 'python' ? colors.python : colors.native, (node.language === 'python' ? 0.32 : 0.26) * dim);
+  if (!layout.isDiff) return faded(node.language === 'python' ? colors.python : colors.native, shadeOf(node) * dim);
   const delta = deltaOf(node);
   const share = Math.abs(delta) / Math.max(layout.grown, layout.shrunk, 1);
   if (delta === 0) return faded(colors.native, 0.12 * dim);
