@@ -6,6 +6,7 @@ import { FlameView } from '../flame/flame-view';
 import { formatSigned } from '../format/bytes';
 import { compare } from '../overview/order';
 import { EmptyOverview } from '../overview/empty';
+import { setParams } from '../router';
 import { useTitle } from '../shell/news';
 import { useCell } from '../store/cell';
 import { world } from '../store/store';
@@ -56,6 +57,28 @@ function Outcome({ a, b }: { a: Side; b: Side }) {
   );
 }
 
+const EARLIER: readonly [string, number][] = [
+  ['5 minutes ago', 5 * 60_000],
+  ['an hour ago', 3600_000],
+  ['a day ago', 24 * 3600_000],
+];
+
+/** Nothing chosen yet: one press away from the comparisons that people mostly want. */
+function Same({ process }: { process: Process | undefined }) {
+  const give = (ms: number) => (): void => setParams({ at: String(Math.round(ms)) });
+  return (
+    <div class="same">
+      <p>Both sides are the same. Choose another process or release, or let A be</p>
+      <p class="same-buttons">
+        {process && <button class="button" type="button" onClick={give(process.started_ms + 60_000)}>a minute after its start</button>}
+        {EARLIER.map(([words, ms]) => (
+          <button key={words} class="button" type="button" onClick={give(Date.now() - ms)}>{words}</button>
+        ))}
+      </p>
+    </div>
+  );
+}
+
 export function ComparePage() {
   const processes = useCell(world, (now) => now.processes);
   const loaded = useCell(world, (now) => now.loaded);
@@ -75,7 +98,7 @@ export function ComparePage() {
         <SidePicker letter="b" side={b} processes={sorted} />
       </div>
       {isSame ? (
-        <p class="waiting">Both sides are the same. Give A an earlier time, or another process.</p>
+        <Same process={processes.get(a.id)} />
       ) : (
         <Outcome a={a} b={b} />
       )}

@@ -15,8 +15,8 @@ const STEPS: Readonly<Record<string, Step>> = {
 };
 
 function colorsOf(host: HTMLElement): FlameColors {
-  const { native, grown, ink, live } = readColors(host);
-  return { python: live, native, grown, shrunk: live, ink, accent: live };
+  const { native, grown, text, live } = readColors(host);
+  return { python: live, native, grown, shrunk: live, ink: text, accent: live };
 }
 
 /** Device pixels, so that text is sharp. */
