@@ -119,6 +119,34 @@ static void on_symbol(void *arg, uint64_t key, const struct symbol_frame *frames
         log_warning("symbol.dropped", "error=%s; the frame stays an address", strerror(ENOMEM));
 }
 
+static int change_incident(void *arg, const char *id, const struct http_incident_request *request)
+{
+    const struct watch_request ask = {.to = request->to,
+                                      .by = request->by,
+                                      .reason = request->reason,
+                                      .duration_ms = request->duration_ms};
+    struct daemon *daemon = arg;
+
+    return watch_request(daemon->watch, id, &ask, clock_mono_ms(), clock_wall_ms());
+}
+
+static int put_mark(void *arg, const struct operator_mark *mark, const struct operator_mark **out)
+{
+    struct daemon *daemon = arg;
+    struct operator_mark dated = *mark, *kept;
+    int rc;
+
+    dated.at_wall_ms = clock_wall_ms();
+    rc = store_put_operator_mark(daemon->store, &dated, &kept);
+    if (rc < 0)
+        return rc;
+    log_info("mark", "id=%s kind=%s text=\"%s\" unit=%s by=\"%s\"", kept->id,
+             kept->is_release ? "release" : "event", kept->text, kept->unit, kept->by);
+    leakd_journal_wake(daemon->journal);
+    *out = kept;
+    return 0;
+}
+
 static void read_figures(void *arg, struct http_figures *out)
 {
     struct daemon *daemon = arg;
@@ -402,10 +430,20 @@ static int inherited_socket(void)
     return 3; /* SD_LISTEN_FDS_START */
 }
 
+static int read_history(void *arg, const struct http_history_question *question,
+                        struct later *later)
+{
+    struct daemon *daemon = arg;
+
+    return leakd_history_read(daemon->history, question, later);
+}
+
 static int start_sockets(struct daemon *daemon)
 {
     const struct http_source source = {
         .store = daemon->store,
+        .read_history = read_history,
+        .changes = {.incident = change_incident, .mark = put_mark},
         .assets = web_assets,
         .asset_count = web_asset_count,
         .asset_root = getenv("LEAKD_WEB_ROOT"),

@@ -11,6 +11,8 @@
 
 struct conf;
 struct http_figures;
+struct http_history_question;
+struct later;
 struct leakd_history;
 struct store;
 
@@ -18,6 +20,9 @@ int leakd_history_start(uv_loop_t *loop, const struct conf *conf, struct store *
                         struct leakd_history **out);
 /* Once a second. */
 void leakd_history_tick(struct leakd_history *history);
+/* struct http_source's read_history. */
+int leakd_history_read(struct leakd_history *history, const struct http_history_question *question,
+                       struct later *later);
 /* The members about the history. */
 void leakd_history_figures(const struct leakd_history *history, struct http_figures *out);
 /* Puts the last seconds. The store must live until on_closed. */

@@ -7,6 +7,7 @@
 
 #include "agent/core/clock.h"
 #include "agent/core/hot.h"
+#include "agent/core/mark.h"
 #include "agent/core/pool.h"
 #include "agent/core/report.h"
 #include "agent/core/sampler.h"
@@ -415,4 +416,5 @@ void core_mark_all_changed(void)
 void core_forked(void)
 {
     thread_sum(&inherited);
+    mark_forked();
 }

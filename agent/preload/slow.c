@@ -49,6 +49,17 @@ ATTR_COLD void slow_free(void)
     errno = saved_errno;
 }
 
+void slow_poll(void)
+{
+    int saved_errno = errno;
+
+    if (core_enter()) {
+        poll();
+        core_leave();
+    }
+    errno = saved_errno;
+}
+
 /* Where this thread's events are kept; what it counts is everybody's when it has no slot. */
 static struct thread_slot *events(void)
 {

@@ -19,6 +19,11 @@
     X(pprof_heap)                                                                                  \
     X(incidents)                                                                                   \
     X(incident)                                                                                    \
+    X(acknowledge)                                                                                 \
+    X(silence)                                                                                     \
+    X(resolve)                                                                                     \
+    X(marks)                                                                                       \
+    X(put_mark)                                                                                    \
     X(events)                                                                                      \
     X(openapi)                                                                                     \
     X(livez)                                                                                       \

@@ -7,6 +7,7 @@
 #ifndef LEAKD_HTTP_HTTP_H
 #define LEAKD_HTTP_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,8 +48,46 @@ struct http_figures {
     uint64_t history_left_out_total; /* samples that the disk had no time for */
 };
 
+/* What a client asks of an incident or announces. Texts are borrowed. */
+struct http_incident_request {
+    enum incident_state to;
+    const char *by;
+    const char *reason;
+    uint64_t duration_ms; /* 0 = without end */
+};
+
+/* What a client may change, done by other rooms. Each may be NULL (503). */
+struct http_changes {
+    /* -ENOENT: no such incident; -EALREADY: it is resolved. */
+    int (*incident)(void *arg, const char *id, const struct http_incident_request *request);
+    /* id and time are set by it. -ENOMEM. *out: until the return to the loop. */
+    int (*mark)(void *arg, const struct operator_mark *mark, const struct operator_mark **out);
+};
+
+struct later;
+
+/* What a disk knows of a process's past. One block, to be freed as a whole. */
+struct http_history {
+    bool is_known; /* there are rows of the process at all */
+    size_t count;
+    struct point points[]; /* oldest first, steps of 10 s and more */
+};
+
+struct http_history_question {
+    const char *process_id;
+    bool is_rss; /* else live bytes */
+    uint64_t from_wall_ms;
+    uint64_t to_wall_ms; /* before this */
+};
+
 struct http_source {
     const struct store *store;
+    /* Asks the disk; later is finished with a struct http_history, or with NULL when it has no
+     * answer. -ENOENT: nobody knows the process; -EBUSY: too many ask. Then later is the caller's
+     * still. NULL: there is no disk. */
+    int (*read_history)(void *arg, const struct http_history_question *question,
+                        struct later *later);
+    struct http_changes changes;
     const struct http_asset *assets;
     size_t asset_count;
     const char *asset_root; /* a folder instead of them, for work on the page; NULL: none */

@@ -111,6 +111,22 @@ static void put_gc(struct json *json, const struct process *process)
     json_object_end(json);
 }
 
+static void put_marks(struct json *json, const struct process *process)
+{
+    const struct process_marks *marks = process->marks;
+
+    json_str(json, "release", marks && marks->release[0] ? marks->release : NULL);
+    json_array(json, "marks");
+    for (size_t i = 0; marks && i < marks->count; i++) {
+        json_object(json, NULL);
+        json_str(json, "kind", mark_kind_name(marks->list[i].kind));
+        json_str(json, "text", marks->list[i].text);
+        json_u64(json, "at_ms", marks->list[i].at_wall_ms);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
 static void put_agent(struct json *json, const struct process *process)
 {
     const struct wire_health *health = &process->health;
@@ -190,6 +206,7 @@ void view_process(struct json *json, const char *key, const struct http_source *
     json_str(json, "reason", process->reason);
     json_str(json, "profile", process->profile ? detect_profile_name(process->profile) : NULL);
     view_culprit(json, "culprit", source, process);
+    put_marks(json, process);
     put_agent(json, process);
     put_spark(json, source, process);
     json_object(json, "labels");

@@ -91,6 +91,30 @@ struct type {
     struct growth growth;
 };
 
+#define MARK_KINDS(X)                                                                              \
+    X(EVENT, "mark")      /* something happened */                                                 \
+    X(RELEASE, "release") /* what the process is a release of */                                   \
+    X(PHASE, "phase")     /* something began that lasts until the next one */
+
+/* WIRE_MARK_*; "mark" for numbers beyond. */
+const char *mark_kind_name(unsigned kind);
+
+#define PROCESS_MARKS_MAX 16
+
+/* What a program told of itself (leakd_mark, LEAKD_RELEASE). */
+struct process_mark {
+    uint8_t kind;     /* enum wire_mark_kind */
+    uint64_t told_ms; /* the process's own clock: the same mark said again has the same */
+    uint64_t at_wall_ms;
+    char text[WIRE_MARK_BYTES_MAX + 1];
+};
+
+struct process_marks {
+    char release[WIRE_MARK_BYTES_MAX + 1]; /* the last mark of that kind, "" = none */
+    size_t count;
+    struct process_mark list[PROCESS_MARKS_MAX]; /* the last ones, in order of arrival */
+};
+
 struct process {
     char id[40]; /* "PID-STARTTICKS", and "-2" ... for a program that took its place by exec */
     struct process_identity identity;
@@ -131,6 +155,7 @@ struct process {
     struct wire_gc gc;
     bool has_gc;
     struct wire_health health;
+    struct process_marks *marks; /* NULL while there are none */
 
     const struct detect_profile *profile;
     struct detector live_detector;

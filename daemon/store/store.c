@@ -122,6 +122,7 @@ void entry_free(struct store *store, struct entry *entry)
     free(entry->names);
     series_free(process->live_series);
     series_free(process->rss_series);
+    free(process->marks);
     series_free(process->python_series);
     shots_free(entry->shots);
     free(process->name);

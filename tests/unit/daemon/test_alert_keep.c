@@ -307,7 +307,7 @@ START_TEST(rows_that_nobody_can_use_are_refused_with_the_reason)
             alert_restore(world.alert, "m", 1, bad[i], strlen(bad[i]), 1000, now_ms), -EBADMSG);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(text, sizeof(text), good, (unsigned long long)now_ms - 1);
+    snprintf(text, sizeof(text), good, (unsigned long long)(now_ms - 8 * UINT64_C(86400000)));
     ck_assert_int_eq(alert_restore(world.alert, "m", 1, text, strlen(text), 1000, now_ms),
                      -ESTALE);
     snprintf(text, sizeof(text), good, (unsigned long long)now_ms + 1000);
