@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Asking the daemon. Every failure becomes an ApiError whose message is a sentence for people.
 
-import type { Flame, Incident, Maps, Process, Receiver, ReceiverResult, Series, Site, Snapshot, Status, TypeRow } from './types';
+import type { Flame, Incident, Maps, Mark, Process, Receiver, Series, Site, Snapshot, Status, TypeRow } from './types';
 
 const ROOT = '/api/v1';
 
@@ -109,7 +109,8 @@ export type IncidentAction = 'acknowledge' | 'silence' | 'resolve';
 export interface ActionBody {
   by: string;
   reason: string;
-  duration_s?: number;
+  /** "4h" */
+  duration?: string;
 }
 
 export const api = {
@@ -163,6 +164,14 @@ export const api = {
   receivers: async (signal?: AbortSignal): Promise<readonly Receiver[]> =>
     (await get<{ receivers: readonly Receiver[] }>('/receivers', signal)).receivers,
 
-  testReceiver: (name: string): Promise<ReceiverResult | null> =>
-    post(`/receivers/${encodeURIComponent(name)}/test`, {}),
+  receiver: (name: string): Promise<Receiver> => get(`/receivers/${encodeURIComponent(name)}`),
+
+  /** Queues it; how it ends is told by the receiver. */
+  testReceiver: (name: string): Promise<unknown> => post(`/receivers/${encodeURIComponent(name)}/test`, {}),
+
+  marks: async (signal?: AbortSignal): Promise<readonly Mark[]> =>
+    (await get<{ marks: readonly Mark[] }>('/marks?limit=200', signal)).marks,
+
+  mark: (processId: string, text: string, by: string): Promise<unknown> =>
+    post('/marks', { text, process: processId, ...(by !== '' && { by }) }),
 };

@@ -74,18 +74,21 @@ export interface Process {
 
 /** A moment that somebody or something marked: a deploy, a restart. */
 export interface Mark {
-  t_ms: number;
+  at_ms: number;
   kind: string;
   text: string;
+  by?: string | null;
+  unit?: string | null;
+  process_id?: string | null;
 }
 
 /** A test behind a verdict: what was measured, what it takes, and both as a sentence. */
 export interface Test {
   name: string;
   passed: boolean;
-  figure?: number | null;
-  limit?: number | null;
-  words?: string;
+  value?: number | null;
+  needed?: number | null;
+  text?: string;
 }
 
 export interface GcGeneration {
@@ -138,14 +141,16 @@ export interface Retainer {
 export type SnapshotState = 'requested' | 'running' | 'done' | 'refused' | 'failed';
 
 export interface Snapshot {
-  id: number;
+  number: number;
   state: SnapshotState;
   reason?: string | null;
-  taken_ms?: number | null;
+  ended_ms?: number | null;
   requested_ms?: number | null;
   pause_us?: number | null;
   objects?: number | null;
   bytes?: number | null;
+  /** Not the whole heap: a limit of time or size was met. */
+  partial?: boolean;
   types?: readonly TypeRow[];
   retainers?: readonly Retainer[];
 }
@@ -199,24 +204,20 @@ export interface Maps {
 export interface Receiver {
   name: string;
   type?: string;
-  url?: string | null;
+  /** Where it is, without what is secret in it. */
+  place?: string | null;
+  state?: string;
   min_severity?: string | null;
   send_resolved?: boolean;
-  last?: ReceiverResult | null;
   queued?: number;
-  [more: string]: unknown;
+  dead_letters?: number;
+  delivered_total?: number;
+  last_attempt_ms?: number | null;
+  last_delivery_ms?: number | null;
+  last_status?: number | null;
+  last_error?: string | null;
 }
 
-/** How the last delivery, or a test, ended. */
-export interface ReceiverResult {
-  delivered?: boolean;
-  http_status?: number | null;
-  error?: string | null;
-  at_ms?: number | null;
-  event?: string | null;
-  attempts?: number;
-  [more: string]: unknown;
-}
 
 export interface Fit {
   from_ms: number;
@@ -264,10 +265,11 @@ export interface Incident {
   limit_bytes?: number | null;
   time_to_limit_s?: Interval | null;
   stored?: boolean;
-  timeline?: readonly TimelineEntry[];
-  history?: readonly TimelineEntry[];
-  acknowledged_by?: string | null;
-  silenced_until_ms?: number | null;
+  log?: readonly LogEntry[];
+  /** When an acknowledgement or a silence ends by itself. */
+  until_ms?: number | null;
+  since_ms?: number | null;
+  seen_before?: SeenBefore | null;
   release?: string | null;
   sites?: readonly Site[];
   types?: readonly TypeRow[];
@@ -275,16 +277,21 @@ export interface Incident {
   deliveries?: readonly Delivery[];
 }
 
-/** What happened to an incident, as far as the daemon keeps it. */
-export interface TimelineEntry {
-  at_ms?: number;
-  t_ms?: number;
-  state?: string;
-  kind?: string;
+/** What people did with an incident. */
+export interface LogEntry {
+  at_ms: number;
+  what: string;
   by?: string | null;
-  reason?: string | null;
   text?: string | null;
-  until_ms?: number | null;
+}
+
+/** Earlier incidents of the same leak. */
+export interface SeenBefore {
+  count: number;
+  first_ms: number;
+  last_id: string;
+  first_release?: string | null;
+  again_since?: string | null;
 }
 
 /** Shown as far as it is there: daemons of other versions tell more or less. */

@@ -12,6 +12,7 @@ import { Marks } from './marks';
 import { RangeBar } from './range-bar';
 import { addRange, useRanges } from './ranges';
 import { chartSummary } from './summary';
+import { useMarks } from './use-marks';
 import { useSeries } from './use-series';
 import { viewOf } from './view';
 import type { Scale } from './view';
@@ -34,14 +35,14 @@ export function ChartPanel({ process }: { process: Process }) {
   const scale = SCALES.find((name) => name === scaleName) ?? 'near';
   const { data, error } = useSeries(process.id, window, process.domains?.['python'] !== undefined);
 
+  const { marks, refresh } = useMarks(process);
   const columns = useMemo(() => (data ? toColumns(data) : null), [data]);
   const [chosenA, chosenB] = [ranges.a, ranges.b].map((span) => span && `${span.fromMs} ${span.toMs}`);
   const shown = useMemo(() => {
     if (!data || !columns) return null;
-    const view = viewOf(process, data, columns, { window, scale, hidden, ranges });
+    const view = viewOf(process, data, columns, { window, scale, hidden, ranges, marks });
     return { columns, view, summary: chartSummary(process, data, columns, window.ms, window.fixed) };
-  }, [columns, window.fixed?.fromMs, window.fixed?.toMs, scale, hidden, chosenA, chosenB, process.time_to_limit_s, process.state, process.marks]);
-  const marks = process.marks ?? [];
+  }, [columns, window.fixed?.fromMs, window.fixed?.toMs, scale, hidden, chosenA, chosenB, process.time_to_limit_s, process.state, marks]);
 
   return (
     <section class="panel">
@@ -64,7 +65,7 @@ export function ChartPanel({ process }: { process: Process }) {
         <>
           <RangeBar ranges={ranges} marks={marks} fromMs={shown.view.x[0] * 1000} toMs={(columns?.x.at(-1) ?? 0) * 1000} />
           <p class="chart-summary">{shown.summary}</p>
-          <Marks marks={marks} />
+          <Marks id={process.id} marks={marks} onAdded={refresh} />
         </>
       )}
     </section>

@@ -99,7 +99,7 @@ function drawLimit(plot: uPlot, overlay: Overlay, at: At, colors: Colors, ratio:
 /** A flag on a stick; its words stand in the list under the chart as well. */
 function drawMark(plot: uPlot, mark: Mark, at: At, colors: Colors, ratio: number): void {
   const { ctx, bbox } = plot;
-  const [x] = at(mark.t_ms, 0);
+  const [x] = at(mark.at_ms, 0);
   ctx.strokeStyle = ctx.fillStyle = colors.ink;
   ctx.lineWidth = ratio;
   path(ctx, [[x, bbox.top], [x, bbox.top + bbox.height]]);

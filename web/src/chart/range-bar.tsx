@@ -47,8 +47,8 @@ function endsOf(fromMs: number, toMs: number): [Span, Span] {
 
 /** A minute before it, and now. */
 function sinceOf(mark: Mark, toMs: number): [Span, Span] {
-  const at = { fromMs: mark.t_ms - 60_000, toMs: mark.t_ms };
-  return [at, { fromMs: Math.max(toMs - 60_000, mark.t_ms), toMs }];
+  const at = { fromMs: mark.at_ms - 60_000, toMs: mark.at_ms };
+  return [at, { fromMs: Math.max(toMs - 60_000, mark.at_ms), toMs }];
 }
 
 interface RangeBarProps {
@@ -60,7 +60,7 @@ interface RangeBarProps {
 
 export function RangeBar({ ranges, marks, fromMs, toMs }: RangeBarProps) {
   const { a, b } = ranges;
-  const deploy = marks.findLast((mark) => mark.kind !== 'snapshot' && mark.t_ms < toMs);
+  const deploy = marks.findLast((mark) => mark.kind !== 'snapshot' && mark.at_ms < toMs);
   const [first, last] = endsOf(fromMs, toMs);
   return (
     <div class="range-bar" role="group" aria-label="Compare two ranges">

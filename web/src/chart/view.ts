@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the chart has to show, from the process, its series and what was chosen. Pure.
 
-import type { Process } from '../api/types';
+import type { Mark, Process } from '../api/types';
 import { formatBytes } from '../format/bytes';
 import { hasEnded } from '../format/words';
 import type { View } from './canvas';
@@ -63,10 +63,11 @@ interface Chosen {
   scale: Scale;
   hidden: 'live' | 'rss' | null;
   ranges: Ranges;
+  marks: readonly Mark[];
 }
 
 export function viewOf(process: Process, data: ChartData, columns: Columns, chosen: Chosen): View {
-  const { window, scale, hidden, ranges } = chosen;
+  const { window, scale, hidden, ranges, marks } = chosen;
   const limitBytes = data.rss?.limit_bytes ?? data.live?.limit_bytes ?? null;
   const endMs = window.fixed?.toMs ?? lastMs(columns);
   const fromMs = window.fixed?.fromMs ?? startMs(columns, endMs, window.ms);
@@ -83,7 +84,7 @@ export function viewOf(process: Process, data: ChartData, columns: Columns, chos
       limitBytes,
       limitText: limitBytes === null ? '' : `Limit ${formatBytes(limitBytes)}`,
       ...ranges,
-      marks: process.marks ?? [],
+      marks,
     },
     x: [fromMs / 1000, toMs / 1000],
     yMost: scale === 'limit' ? (limitBytes ?? 0) : wayBytes,

@@ -1,20 +1,38 @@
 // SPDX-License-Identifier: MIT
 import { useState } from 'preact/hooks';
 import { api, asApiError } from '../api/client';
-import type { Receiver, ReceiverResult } from '../api/types';
+import type { Receiver } from '../api/types';
+import { formatCount } from '../format/bytes';
 import { Ago } from '../ui/ago';
-import { announce } from '../ui/announcer';
 import { Copyable } from '../ui/copyable';
 import { Missing } from '../ui/missing';
 import { useFetch } from '../ui/use-fetch';
 
 const REFRESH_MS = 10000;
 
-function resultWords(result: ReceiverResult): string {
-  const status = result.http_status ? ` (${result.http_status})` : '';
-  if (result.delivered) return `Delivered${status}`;
-  if (result.delivered === undefined && !result.error) return `Sent${status}`;
-  return `Not delivered: ${result.error || `it answered${status}`}`;
+const POLL_MS = 300;
+const POLLS_MAX = 40;
+
+function outcome(receiver: Receiver): string {
+  const status = receiver.last_status ? ` (HTTP ${receiver.last_status})` : '';
+  return receiver.last_error ? `Not delivered${status}: ${receiver.last_error}` : `Delivered${status}`;
+}
+
+/** A test is queued like every notice: the receiver tells what became of it. */
+async function runTest(name: string): Promise<string> {
+  const before = await api.receiver(name);
+  await api.testReceiver(name);
+  for (let poll = 0; poll < POLLS_MAX; poll++) {
+    await new Promise((done) => window.setTimeout(done, POLL_MS));
+    const now = await api.receiver(name);
+    if (now.last_attempt_ms && now.last_attempt_ms !== before.last_attempt_ms) return outcome(now);
+  }
+  return 'Queued; it has not been tried yet';
+}
+
+function Last({ receiver }: { receiver: Receiver }) {
+  if (!receiver.last_attempt_ms) return <span class="faint">nothing yet</span>;
+  return <>{outcome(receiver)}, <Ago ms={receiver.last_attempt_ms} /></>;
 }
 
 function Row({ receiver }: { receiver: Receiver }) {
@@ -24,23 +42,22 @@ function Row({ receiver }: { receiver: Receiver }) {
     setBusy(true);
     setSaid('Sending …');
     try {
-      const result = await api.testReceiver(receiver.name);
-      setSaid(result ? resultWords(result) : 'Sent');
+      setSaid(await runTest(receiver.name));
     } catch (error) {
       setSaid(asApiError(error).message);
     }
-    announce(`Test of ${receiver.name} ended`);
     setBusy(false);
   };
-  const last = receiver.last;
   return (
     <tr>
       <th scope="row"><b>{receiver.name}</b></th>
       <td>{receiver.type ?? '–'}</td>
-      <td class="wide">{receiver.url ? <code>{receiver.url}</code> : '–'}</td>
+      <td class="wide">{receiver.place ? <code>{receiver.place}</code> : '–'}</td>
       <td>{receiver.min_severity ?? '–'}</td>
-      <td>{last ? <>{resultWords(last)}{last.at_ms ? <>, <Ago ms={last.at_ms} /></> : null}</> : <span class="faint">nothing yet</span>}</td>
-      <td>
+      <td class="right">{formatCount(receiver.queued)}</td>
+      <td class="right">{formatCount(receiver.dead_letters)}</td>
+      <td class="wide"><Last receiver={receiver} /></td>
+      <td class="wide">
         <button class="button button-small" type="button" disabled={busy} aria-label={`Test ${receiver.name}`} onClick={() => void test()}>
           Test
         </button>{' '}
@@ -68,8 +85,8 @@ export function Receivers() {
       <table class="plain">
         <thead>
           <tr>
-            {['Receiver', 'Type', 'Address', 'From severity', 'Last', 'Test notice'].map((name) => (
-              <th key={name} scope="col">{name}</th>
+            {['Receiver', 'Type', 'Place', 'From severity', 'Queued', 'Given up', 'Last', 'Test notice'].map((name) => (
+              <th key={name} scope="col" class={name === 'Queued' || name === 'Given up' ? 'right' : undefined}>{name}</th>
             ))}
           </tr>
         </thead>

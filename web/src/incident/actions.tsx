@@ -6,13 +6,11 @@ import type { Incident } from '../api/types';
 import { readSetting, writeSetting } from '../settings';
 import { announce } from '../ui/announcer';
 
-const HOUR_S = 3600;
-
-const DURATIONS: readonly [number, string][] = [
-  [HOUR_S, '1 hour'],
-  [4 * HOUR_S, '4 hours'],
-  [24 * HOUR_S, '1 day'],
-  [7 * 24 * HOUR_S, '1 week'],
+const DURATIONS: readonly [string, string][] = [
+  ['1h', '1 hour'],
+  ['4h', '4 hours'],
+  ['1d', '1 day'],
+  ['7d', '1 week'],
 ];
 
 const WORDS: Readonly<Record<IncidentAction, { button: string; done: string; help: string }>> = {
@@ -30,13 +28,13 @@ interface FormProps {
 function ActionForm({ incident, action, onClose }: FormProps) {
   const [by, setBy] = useState(readSetting('by') ?? '');
   const [reason, setReason] = useState('');
-  const [duration, setDuration] = useState(4 * HOUR_S);
+  const [duration, setDuration] = useState('4h');
   const [problem, setProblem] = useState('');
   const words = WORDS[action];
   const act = async (): Promise<void> => {
     writeSetting('by', by || null);
     try {
-      await api.act(incident.id, action, { by, reason, ...(action === 'silence' && { duration_s: duration }) });
+      await api.act(incident.id, action, { by, reason, ...(action === 'silence' && { duration }) });
       announce(`Incident ${words.done}`);
       onClose();
     } catch (error) {
@@ -64,9 +62,9 @@ function ActionForm({ incident, action, onClose }: FormProps) {
       {action === 'silence' && (
         <label>
           <span>For</span>
-          <select value={duration} onChange={(event) => setDuration(Number(event.currentTarget.value))}>
-            {DURATIONS.map(([seconds, text]) => (
-              <option key={seconds} value={seconds}>{text}</option>
+          <select value={duration} onChange={(event) => setDuration(event.currentTarget.value)}>
+            {DURATIONS.map(([value, text]) => (
+              <option key={value} value={value}>{text}</option>
             ))}
           </select>
         </label>

@@ -93,7 +93,7 @@ function Body({ incident }: { incident: Incident }) {
         {incident.time_to_limit_s && <Fact name="Limit in"><Estimate value={formatForecast(incident.time_to_limit_s)} none="not known" /></Fact>}
         {incident.live_bytes != null && <Fact name="Live">{formatBytes(incident.live_bytes)}</Fact>}
         {incident.rss_bytes != null && <Fact name="Resident">{formatBytes(incident.rss_bytes)}</Fact>}
-        {incident.silenced_until_ms ? <Fact name="Silenced until">{formatMoment(incident.silenced_until_ms)}</Fact> : null}
+        {incident.until_ms ? <Fact name={`${capital(incident.state)} until`}>{formatMoment(incident.until_ms)}</Fact> : null}
         {incident.release && <Fact name="Release">{incident.release}</Fact>}
         {incident.process.unit && <Fact name="Unit">{incident.process.unit}</Fact>}
         {incident.process.pid !== undefined && <Fact name="Pid">{incident.process.pid}</Fact>}

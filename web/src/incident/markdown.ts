@@ -47,7 +47,7 @@ export function toMarkdown(incident: Incident, href: string): string {
     ...list('Where', (incident.sites ?? []).slice(0, 3).flatMap(siteLines)),
     ...list('What', (incident.types ?? []).slice(0, 5).map((type) => `- ${code(type.name)}: ${formatBytes(type.live_bytes)} in ${formatCount(type.live_count)}, ${growthText(type.growth_bytes_per_s)}`)),
     ...list('Kept alive by', (incident.retainers ?? []).slice(0, 5).map((one) => `- ${code(one.type)}: ${one.path.map(code).join(' → ')}`)),
-    ...list('Tests', (incident.tests ?? []).map((test) => `- ${test.passed ? 'passed' : 'not passed'}: ${plain(test.words ?? test.name)}`)),
+    ...list('Tests', (incident.tests ?? []).map((test) => `- ${test.passed ? 'passed' : 'not passed'}: ${plain(test.text ?? test.name)}`)),
     '',
   ].join('\n');
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import type { Incident } from '../api/types';
-import { formatMoment } from '../format/time';
 import { capital } from '../format/words';
 import { Ago } from '../ui/ago';
 
@@ -9,19 +8,11 @@ interface Event {
   text: string;
 }
 
-/** What the daemon kept of people's doing, under whichever name. */
 function said(incident: Incident): Event[] {
-  return (incident.timeline ?? incident.history ?? []).flatMap((entry) => {
-    const atMs = entry.at_ms ?? entry.t_ms;
-    if (!atMs) return [];
-    const parts = [
-      capital(entry.text ?? entry.state ?? entry.kind ?? 'Changed'),
-      entry.by ? ` by ${entry.by}` : '',
-      entry.until_ms ? ` until ${formatMoment(entry.until_ms)}` : '',
-      entry.reason ? `: ${entry.reason}` : '',
-    ];
-    return [{ atMs, text: parts.join('') }];
-  });
+  return (incident.log ?? []).map(({ at_ms, what, by, text }) => ({
+    atMs: at_ms,
+    text: `${capital(what)}${by ? ` by ${by}` : ''}${text ? `: ${text}` : ''}`,
+  }));
 }
 
 function told(incident: Incident): Event[] {

@@ -47,7 +47,7 @@ function Outcome({ snapshot }: { snapshot: Snapshot }) {
 function useSnapshot(id: string) {
   const [chosen] = useParam('snapshot', '');
   const list = useFetch(`snapshots ${id}`, LIST_MS, (signal) => api.snapshots(id, signal));
-  const newest = list.data?.reduce((most, one) => Math.max(most, one.id), 0) ?? 0;
+  const newest = list.data?.reduce((most, one) => Math.max(most, one.number), 0) ?? 0;
   const number = Number(chosen) || newest;
   const [current, setCurrent] = useState<Snapshot | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
@@ -74,7 +74,7 @@ function useSnapshot(id: string) {
     };
   }, [id, number]);
 
-  return { list, error, snapshot: current?.id === number ? current : null, numbers: (list.data ?? []).map((one) => one.id) };
+  return { list, error, snapshot: current?.number === number ? current : null, numbers: (list.data ?? []).map((one) => one.number) };
 }
 
 function TakeButton(props: { process: Process; busy: boolean }) {
@@ -85,7 +85,7 @@ function TakeButton(props: { process: Process; busy: boolean }) {
     try {
       const made = await api.takeSnapshot(props.process.id);
       setProblem('');
-      if (made) setParams({ snapshot: String(made.id) });
+      if (made) setParams({ snapshot: String(made.number) });
     } catch (error) {
       setProblem(asApiError(error).message);
     }
@@ -124,7 +124,7 @@ export function RetainersTab({ process }: { process: Process }) {
     <>
       <div class="tab-bar">
         <TakeButton process={process} busy={isUnderWay(snapshot)} />
-        <Numbers numbers={numbers} shown={snapshot?.id ?? null} />
+        <Numbers numbers={numbers} shown={snapshot?.number ?? null} />
         <span class="faint">Exact counts, and the path from a root to what grows. The program stands still for its fork alone.</span>
       </div>
       {error && <p class="remark" role="alert">{error.message}</p>}

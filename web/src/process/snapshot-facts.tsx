@@ -8,14 +8,15 @@ import { Types } from './types-table';
 const pauseText = (us: number): string => (us < 1000 ? `${us} µs` : `${(us / 1000).toFixed(us < 10_000 ? 1 : 0)} ms`);
 
 function Line({ snapshot }: { snapshot: Snapshot }) {
-  const at = snapshot.taken_ms ?? snapshot.requested_ms;
+  const at = snapshot.ended_ms ?? snapshot.requested_ms;
   return (
     <p class="snapshot-line">
-      <b>Snapshot {snapshot.id}</b>
+      <b>Snapshot {snapshot.number}</b>
       {at ? <Ago ms={at} full /> : null}
       {snapshot.objects != null && <span>{formatCount(snapshot.objects)} objects</span>}
       {snapshot.bytes != null && <span>{formatBytes(snapshot.bytes)}</span>}
       {snapshot.pause_us != null && <span>the program stood still for {pauseText(snapshot.pause_us)}</span>}
+      {snapshot.partial && <span>a part of the heap: it met its limit of time or size</span>}
     </p>
   );
 }

@@ -17,7 +17,7 @@ export function Tests(props: { tests: readonly Test[] }) {
               <path d={test.passed ? 'M3 8.5 L6.5 12 L13 4.5' : 'M4 8 H12'} />
             </svg>
             <b>{test.passed ? 'Passed' : 'Not yet'}</b>
-            <span>{capital(test.words || test.name.replace(/_/g, ' '))}</span>
+            <span>{capital(test.text || test.name.replace(/_/g, ' '))}</span>
           </li>
         ))}
       </ul>
