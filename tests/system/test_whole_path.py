@@ -129,7 +129,8 @@ class WholePath(unittest.TestCase):
     @classmethod
     def hooks_so_far(cls):
         received = []
-        for path in sorted(glob.glob(os.path.join(cls.hooks, "*.json"))):
+        for path in sorted(glob.glob(os.path.join(cls.hooks, "*.json")),
+                           key=lambda path: int(os.path.basename(path)[:-len(".json")])):
             with open(path, encoding="utf-8") as file:
                 received.append(json.load(file))
         return received
@@ -189,10 +190,9 @@ class WholePath(unittest.TestCase):
         self.assertEqual(list(LIES), [how for _, _, how in self.liar.requests[:len(LIES)]])
         ids = [headers["webhook-id"] for headers, _, _ in self.liar.requests[:len(LIES) + 1]]
         self.assertEqual(1, len(set(ids)))
+        taken = [(body["type"], body["data"]["incident_id"]) for body in self.liar.taken()]
         self.assertEqual([(hook["body"]["type"], hook["body"]["data"]["incident_id"])
-                          for hook in self.told],
-                         [(body["type"], body["data"]["incident_id"])
-                          for body in self.liar.taken()])
+                          for hook in self.told][:len(taken)], taken)
 
     def test_the_real_alertmanager_sees_an_incident_begin_and_end(self):
         if not self.manager:
