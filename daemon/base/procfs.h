@@ -26,6 +26,8 @@ struct procfs_stat {
 };
 
 int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out); /* -ESRCH */
+/* The command line, arguments apart by blanks; what does not fit is cut. */
+int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t size);
 int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);
 
 /* The systemd unit from /proc/PID/cgroup ("myapp.service"), empty when there is none. */

@@ -122,9 +122,9 @@ void entry_free(struct store *store, struct entry *entry)
     free(entry->names);
     series_free(process->live_series);
     series_free(process->rss_series);
-    free(process->marks);
     series_free(process->python_series);
     shots_free(entry->shots);
+    free(process->marks);
     free(process->name);
     free(process->unit);
     free(process->exe);
@@ -302,7 +302,7 @@ static int list_entry(struct store *store, struct entry *entry)
 static void start_detecting(struct process *process, const struct detect_profile *profile)
 {
     process->profile = profile;
-    detector_init(&process->live_detector, profile, 1000, 1);
+    load_init(&process->live_detector, profile, 1000);
     detector_init(&process->rss_detector, profile, 1000, 1);
 }
 

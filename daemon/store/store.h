@@ -44,7 +44,7 @@ void store_put_smaps(struct store *store, struct process *process, const struct 
 void store_put_gc(struct store *store, struct process *process, const struct wire_gc *gc);
 void store_put_health(struct store *store, struct process *process,
                       const struct wire_health *health);
-/* A mark with the text and time of one that is there is that one, said again after a reconnect. */
+/* A label is set, renewed or taken away; beyond PROCESS_LABELS_MAX new ones are not kept. A mark with the text and time of one that is there is that one, said again after a reconnect. */
 int store_put_mark(struct store *store, struct process *process, const struct wire_mark *mark,
                    uint64_t now_wall_ms);
 void store_put_unit(struct store *store, struct process *process, const char *unit);
