@@ -134,7 +134,33 @@ static void on_symbol(void *arg, uint64_t key, const struct symbol_frame *frames
         log_warning("symbol.dropped", "error=%s; the frame stays an address", strerror(ENOMEM));
 }
 
+static bool receiver_at(void *arg, size_t index, struct http_receiver *out)
+{
+    struct daemon *daemon = arg;
 
+    return daemon->alert && leakd_receiver_at(daemon->alert, index, out);
+}
+
+static bool letter_at(void *arg, size_t index, bool dead, size_t letter, struct http_letter *out)
+{
+    struct daemon *daemon = arg;
+
+    return daemon->alert && leakd_letter_at(daemon->alert, index, dead, letter, out);
+}
+
+static int test_receiver(void *arg, const char *name)
+{
+    struct daemon *daemon = arg;
+
+    return leakd_test_receiver(daemon->alert, name);
+}
+
+static int redeliver(void *arg, const char *name, size_t *count)
+{
+    struct daemon *daemon = arg;
+
+    return alert_redeliver(daemon->alert, name, count);
+}
 
 static void read_figures(void *arg, struct http_figures *out)
 {
