@@ -24,6 +24,7 @@
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
 #include "daemon/leakd_action.h"
+#include "daemon/leakd_changes.h"
 #include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/leakd_options.h"
@@ -56,6 +57,7 @@ struct daemon {
     struct leakd_journal *journal;
     struct leakd_history *history;
     struct leakd_action *action;
+    struct leakd_change_rooms change_rooms;
     struct symbolizer *symbolizer;
     struct ingest *ingest;
     struct http *http;
@@ -132,17 +134,6 @@ static void on_symbol(void *arg, uint64_t key, const struct symbol_frame *frames
         log_warning("symbol.dropped", "error=%s; the frame stays an address", strerror(ENOMEM));
 }
 
-static int change_incident(void *arg, const char *id, const struct http_incident_request *request)
-{
-    const struct watch_request ask = {.to = request->to,
-                                      .by = request->by,
-                                      .reason = request->reason,
-                                      .duration_ms = request->duration_ms};
-    struct daemon *daemon = arg;
-
-    return watch_request(daemon->watch, id, &ask, clock_mono_ms(), clock_wall_ms());
-}
-
 static bool receiver_at(void *arg, size_t index, struct http_receiver *out)
 {
     struct daemon *daemon = arg;
@@ -169,23 +160,6 @@ static int redeliver(void *arg, const char *name, size_t *count)
     struct daemon *daemon = arg;
 
     return alert_redeliver(daemon->alert, name, count);
-}
-
-static int put_mark(void *arg, const struct operator_mark *mark, const struct operator_mark **out)
-{
-    struct daemon *daemon = arg;
-    struct operator_mark dated = *mark, *kept;
-    int rc;
-
-    dated.at_wall_ms = clock_wall_ms();
-    rc = store_put_operator_mark(daemon->store, &dated, &kept);
-    if (rc < 0)
-        return rc;
-    log_info("mark", "id=%s kind=%s text=\"%s\" unit=%s by=\"%s\"", kept->id,
-             kept->is_release ? "release" : "event", kept->text, kept->unit, kept->by);
-    leakd_journal_wake(daemon->journal);
-    *out = kept;
-    return 0;
 }
 
 static void read_figures(void *arg, struct http_figures *out)
@@ -471,6 +445,8 @@ static int start_storage(struct daemon *daemon)
         .store = daemon->store, .alert = daemon->alert, .watch = daemon->watch};
     int rc = leakd_journal_start(&daemon->loop, &daemon->conf, &rooms, &daemon->journal);
 
+    daemon->change_rooms = (struct leakd_change_rooms){
+        .store = daemon->store, .watch = daemon->watch, .journal = daemon->journal};
     if (rc == 0)
         rc = leakd_history_start(&daemon->loop, &daemon->conf, daemon->store, &daemon->history);
     if (rc < 0)
@@ -502,7 +478,7 @@ static int start_sockets(struct daemon *daemon)
     const struct http_source source = {
         .store = daemon->store,
         .read_history = read_history,
-        .changes = {.incident = change_incident, .mark = put_mark},
+        .changes = leakd_changes(&daemon->change_rooms),
         .receivers = {.at = receiver_at,
                       .letter_at = letter_at,
                       .test = test_receiver,

@@ -101,6 +101,7 @@ struct http_receivers {
 
 /* What a client may change, done by other rooms. Each may be NULL (503). */
 struct http_changes {
+    void *arg;
     /* -ENOENT: no such incident; -EALREADY: it is resolved. */
     int (*incident)(void *arg, const char *id, const struct http_incident_request *request);
     /* id and time are set by it. -ENOMEM. *out: until the return to the loop. */
