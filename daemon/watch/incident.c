@@ -264,7 +264,8 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
         open_incident(watch, watched, process);
     else if (!incident)
         return;
-    else if (incident->state == INCIDENT_RESOLVED && !verdict_is_growing(process->verdict))
+    else if (incident->state == INCIDENT_RESOLVED && !verdict_is_growing(process->verdict) &&
+             !adopt_is_fresh(watch, watched, process))
         watched->incident_id[0] = '\0'; /* resolved by hand, and now in truth */
     else if (incident->state == INCIDENT_RESOLVED || adopt_holds(watch, watched, process, incident))
         return;

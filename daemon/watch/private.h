@@ -101,8 +101,8 @@ void object_leak(struct process *process, struct detect_result *live, uint64_t n
 /* Notes the live bytes of every site and type, making their rings where they are missing;
  * from_start tells that sites without ring are new ones, which began at nothing. */
 void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_start);
-/* Tests every ring: sets verdict and growth of sites and types. is_leak: the process leaks for sure,
- * or the server whose worker it is. */
+/* Tests every ring: sets verdict and growth of sites and types. is_leak: the process leaks for
+ * sure, or the server whose worker it is. */
 void attribute_test(struct process *process, bool is_leak);
 void attribute_forget(struct process *process);
 /* Of what sites have gained: the share of those whose oldest object is younger than half of
@@ -235,6 +235,9 @@ void adopt_incident(struct watch *watch, struct watched *watched, const struct p
  * the incident stays as it is. */
 bool adopt_holds(struct watch *watch, struct watched *watched, const struct process *process,
                  struct incident *incident);
+/* The process came back after a restart, too lately to say that it does not grow any more. */
+bool adopt_is_fresh(const struct watch *watch, const struct watched *watched,
+                    const struct process *process);
 /* Open incidents whose processes ended while nobody looked get their end. */
 void adopt_orphans(struct watch *watch);
 
