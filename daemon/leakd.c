@@ -26,6 +26,7 @@
 #include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/leakd_options.h"
+#include "daemon/leakd_snapshot.h"
 #include "daemon/store/store.h"
 #include "daemon/symbol/symbol.h"
 #include "daemon/watch/watch.h"
@@ -89,6 +90,32 @@ static void on_incident(void *arg, const struct incident *incident, enum watch_c
     if (daemon->http) /* while stopping, the answer to a notice may come later than its end */
         http_publish_incident(daemon->http, incident);
     leakd_journal_wake(daemon->journal);
+}
+
+/* Somebody asks for a snapshot. */
+static int on_snapshot_wanted(void *arg, const char *process_id, const char *const *types,
+                              size_t type_count, uint32_t *number, char *reason, size_t size)
+{
+    struct daemon *daemon = arg;
+    struct process *process = store_process(daemon->store, process_id);
+
+    return process ? leakd_snapshot_order(daemon->ingest, process, types, type_count, number,
+                                          reason, size)
+                   : -ESRCH;
+}
+
+/* An incident asks for one. */
+static int on_snapshot_due(void *arg, struct process *process, const char *const *types,
+                           size_t type_count, uint32_t *number)
+{
+    struct daemon *daemon = arg;
+    char reason[256] = "";
+    int rc = leakd_snapshot_order(daemon->ingest, process, types, type_count, number, reason,
+                                  sizeof(reason));
+
+    if (rc < 0)
+        log_info("snapshot.none", "process=%s reason=\"%s\"", process->id, reason);
+    return rc;
 }
 
 static int on_notify(void *arg, const struct notice *notice)
@@ -359,6 +386,7 @@ static int start_store_and_alert(struct daemon *daemon)
         .on_zoom = on_zoom,
         .on_verdict = on_verdict,
         .on_incident = on_incident,
+        .on_snapshot = on_snapshot_due,
         .notify = on_notify,
     };
     int rc = store_new(&limits, &daemon->store);
@@ -410,6 +438,7 @@ static int start_sockets(struct daemon *daemon)
         .asset_count = web_asset_count,
         .arg = daemon,
         .figures = read_figures,
+        .snapshot = on_snapshot_wanted,
         .now_wall_ms = clock_wall_ms,
         .now_mono_ms = clock_mono_ms,
     };

@@ -97,7 +97,7 @@ static int take(const struct client *client, const char *where,
 {
     char error[128];
 
-    if (response->status != 200)
+    if (response->status != 200 && response->status != 202)
         return refuse(client, where, response);
     out->tree = json_parse(response->body, response->body_len, error, sizeof(error));
     if (!out->tree) {
@@ -126,11 +126,17 @@ void answer_done(struct answer *answer)
     *answer = (struct answer){0};
 }
 
-int client_get(const struct client *client, const char *path, struct answer *out)
+static int ask(const struct client *client, const char *method, const char *path, const char *body,
+               struct answer *out)
 {
-    static const char *const headers[] = {"Accept: application/json", NULL};
+    static const char *const headers[] = {"Accept: application/json",
+                                          "Content-Type: application/json", NULL};
     struct conf_sockets sockets;
-    struct fetch_request request = {.method = "GET", .headers = headers, .timeout_ms = TIMEOUT_MS};
+    struct fetch_request request = {.method = method,
+                                    .headers = headers,
+                                    .body = body,
+                                    .body_len = strlen(body),
+                                    .timeout_ms = TIMEOUT_MS};
     struct fetch_response response = {0};
     char url[URL_MAX];
     const char *where = client->url;
@@ -162,6 +168,17 @@ int client_get(const struct client *client, const char *path, struct answer *out
     }
     fetch_response_done(&response);
     return rc;
+}
+
+int client_get(const struct client *client, const char *path, struct answer *out)
+{
+    return ask(client, "GET", path, "", out);
+}
+
+int client_post(const struct client *client, const char *path, const char *body,
+                struct answer *out)
+{
+    return ask(client, "POST", path, body, out);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */

@@ -35,6 +35,9 @@ struct answer {
 
 /* GET path ("/api/v1/..."). 0, or the exit code, the reason being said on stderr. */
 int client_get(const struct client *client, const char *path, struct answer *out);
+/* POST with a JSON body, "" for none. */
+int client_post(const struct client *client, const char *path, const char *body,
+                struct answer *out);
 void answer_done(struct answer *answer);
 
 /* A list of the API, page by page as the daemon cuts it. */

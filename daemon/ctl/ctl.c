@@ -9,7 +9,8 @@
 #include "leakd_version.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_ps, &command_show, &command_incidents, &command_replay,
+    &command_run,       &command_ps,        &command_show,   &command_snapshot,
+    &command_retainers, &command_incidents, &command_replay,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

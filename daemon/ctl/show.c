@@ -12,6 +12,7 @@
 #include "daemon/ctl/figure.h"
 #include "daemon/ctl/table.h"
 #include "daemon/ctl/text.h"
+#include "daemon/ctl/which.h"
 
 #define OUT_MAX   (32u << 20)
 #define TOP       "8"
@@ -25,42 +26,6 @@ struct show {
     struct answer incidents;
     const struct json_tree *process;
 };
-
-/* ---- finding it ---------------------------------------------------------------------------- */
-
-static bool is_alive(const struct json_tree *process)
-{
-    return strcmp(json_get_str(process, "state", ""), "watching") == 0;
-}
-
-static bool matches(const struct json_tree *process, const char *what)
-{
-    char pid[32];
-
-    snprintf(pid, sizeof(pid), "%.0f", json_get_double(process, "pid", 0));
-    return strcmp(pid, what) == 0 || strcmp(json_get_str(process, "name", ""), what) == 0;
-}
-
-/* By id; else by pid or name, where a living one comes before ended ones. *others counts equals. */
-static const struct json_tree *find(const struct list *processes, const char *what,
-                                    unsigned *others)
-{
-    const struct json_tree *found = NULL;
-
-    *others = 0;
-    for (size_t i = 0; i < list_len(processes); i++)
-        if (strcmp(json_get_str(list_at(processes, i), "id", ""), what) == 0)
-            return list_at(processes, i);
-    for (size_t i = 0; i < list_len(processes); i++) {
-        const struct json_tree *process = list_at(processes, i);
-
-        if (!matches(process, what) || (found && is_alive(found) && !is_alive(process)))
-            continue;
-        *others = found && is_alive(found) == is_alive(process) ? *others + 1 : 0;
-        found = process;
-    }
-    return found;
-}
 
 /* ---- printing ------------------------------------------------------------------------------ */
 
@@ -249,13 +214,6 @@ static int print_json(struct show *show, const struct answer *process)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-/* Ids are the daemon's, but go into a path only when they are plain. */
-static bool is_plain(const char *id)
-{
-    return *id && id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "-_.")] == '\0';
-}
-
 static int get_part(const struct client *client, const char *id, const char *part,
                     struct answer *out)
 {
@@ -271,7 +229,7 @@ static int show_process(struct show *show)
     struct answer process = {0};
     int code;
 
-    if (!is_plain(id)) {
+    if (!which_is_plain(id)) {
         fputs("leakctl show: the daemon named a process in a way that cannot be asked for\n",
               stderr);
         return CTL_UNREACHABLE;
@@ -296,7 +254,7 @@ static int show_found(struct show *show, const char *what)
 {
     unsigned others;
 
-    show->process = find(&show->processes, what, &others);
+    show->process = which_find(&show->processes, what, &others);
     if (!show->process) {
         fprintf(stderr, "leakctl show: no process \"%s\"; leakctl ps lists them\n", what);
         return CTL_NOT_FOUND;

@@ -53,6 +53,9 @@ struct http_source {
     size_t asset_count;
     void *arg;
     void (*figures)(void *arg, struct http_figures *out);
+    /* Orders a snapshot; 0 and its number, or a negative errno with the reason in words. */
+    int (*snapshot)(void *arg, const char *process_id, const char *const *types, size_t type_count,
+                    uint32_t *number, char *reason, size_t reason_size);
     uint64_t (*now_wall_ms)(void);
     uint64_t (*now_mono_ms)(void);
 };

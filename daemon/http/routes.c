@@ -16,6 +16,8 @@
     X("/api/v1/processes/{id}/series", handle_series, NULL)                                        \
     X("/api/v1/processes/{id}/sites", handle_sites, NULL)                                          \
     X("/api/v1/processes/{id}/types", handle_types, NULL)                                          \
+    X("/api/v1/processes/{id}/snapshots", handle_snapshots, handle_snapshot_take)                  \
+    X("/api/v1/processes/{id}/snapshots/{sub}", handle_snapshot, NULL)                             \
     X("/api/v1/incidents", handle_incidents, NULL)                                                 \
     X("/api/v1/incidents/{id}", handle_incident, NULL)                                             \
     X("/api/v1/events", handle_events, NULL)                                                       \

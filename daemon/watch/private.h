@@ -19,6 +19,9 @@ struct watched {
     char incident_id[24]; /* of the open one, "" = none */
     uint64_t opened_ms;
     uint64_t evidence_due_ms;
+    uint64_t snapshot_due_ms;  /* not before: they cost the process a pause */
+    bool is_snapshot_asked;    /* for the open incident */
+    uint32_t snapshot_number;  /* its; 0 = there is none, or what it said is in the evidence */
     uint64_t held_since_ms; /* the incident is from before a restart; 0 = not, or judged anew */
 };
 
@@ -99,6 +102,17 @@ void incident_age(struct watch *watch);
 void incident_tell(const struct watch *watch, struct incident *incident);
 /* The process is no more; end says how, when ("killed at ..."). */
 void incident_put_end(const struct watch *watch, struct incident *incident, const char *end);
+
+/* ---- keeper.c: who keeps the objects alive --------------------------------------------------- */
+
+/* Has a snapshot taken for a young incident, once, and takes what it found over into the evidence.
+ * True when the evidence changed. */
+bool keeper_follow(struct watch *watch, struct watched *watched, struct process *process,
+                   struct incident *incident);
+/* A snapshot that this incident waits for is on its way. */
+bool keeper_is_awaited(const struct watched *watched);
+/* "module shop .registry list[...]": how most objects of the type are held; false: not known. */
+bool keeper_words(const struct process *process, const char *type, char *out, size_t size);
 
 /* ---- adopt.c: incidents from before a restart ----------------------------------------------- */
 
