@@ -95,8 +95,8 @@ static uint64_t draw_token(void)
     return token;
 }
 
-int leakd_snapshot_order(struct ingest *ingest, struct process *process, const char *const *types,
-                         size_t type_count, uint32_t *number, char *reason, size_t reason_size)
+static int order_it(struct ingest *ingest, struct process *process, const char *const *types,
+                    size_t type_count, uint32_t *number, char *reason, size_t reason_size)
 {
     struct wire_snapshot_order order = {.token = draw_token(), .seconds = SNAPSHOT_SECONDS};
     struct snapshot *snapshot;
@@ -127,4 +127,20 @@ int leakd_snapshot_order(struct ingest *ingest, struct process *process, const c
              order.type_count);
     *number = snapshot->number;
     return 0;
+}
+
+int leakd_snapshot_order(struct ingest *ingest, struct process *process, const char *const *types,
+                         size_t type_count, uint32_t *number, char *reason, size_t reason_size)
+{
+    char said[256] = "";
+    int rc;
+
+    if (!process)
+        return -ESRCH;
+    if (reason)
+        return order_it(ingest, process, types, type_count, number, reason, reason_size);
+    rc = order_it(ingest, process, types, type_count, number, said, sizeof(said));
+    if (rc < 0)
+        log_info("snapshot.none", "process=%s reason=\"%s\"", process->id, said);
+    return rc;
 }

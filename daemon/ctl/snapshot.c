@@ -11,9 +11,9 @@
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/ctl.h"
 #include "daemon/ctl/figure.h"
+#include "daemon/ctl/find.h"
 #include "daemon/ctl/table.h"
 #include "daemon/ctl/text.h"
-#include "daemon/ctl/which.h"
 
 #define OUT_MAX    (8u << 20)
 #define PATH_SIZE  256
@@ -172,7 +172,7 @@ static int take(const struct client *client, const char *id, const char *type)
         json_object_end(&json);
     }
     snprintf(path, sizeof(path), "/api/v1/processes/%s/snapshots", id);
-    code = client_post(client, path, body.data ? body.data : "", &answer);
+    code = client_post(client, path, &body, &answer);
     buf_done(&body);
     if (code != CTL_OK)
         return code;
@@ -228,27 +228,14 @@ static int run(const struct command *command, int argc, char **argv,
                int (*work)(const struct client *client, const char *id, const char *type))
 {
     struct client client = {.command = command};
-    struct option_row rows[CLIENT_ROWS + 1];
-    const char *type = NULL;
-    char id[WHICH_ID_MAX];
-    int count, code;
+    const char *type = NULL, *what;
+    const struct option_row more[] = {{"type", &type, NULL}, {NULL, NULL, NULL}};
+    char id[FIND_ID_SIZE];
+    int code = find_read_options(&client, more, argc, argv, &what);
 
-    rows[0] = (struct option_row){"type", &type, NULL};
-    client_rows(&client, rows + 1);
-    switch (option_read(command, rows, false, argc, argv, &count)) {
-    case OPTION_HELP:
-        return CTL_OK;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
-    if (count != 1) {
-        fprintf(stderr, "leakctl %s: takes one id, pid or name; leakctl ps lists them\n",
-                command->name);
-        return CTL_USAGE;
-    }
-    code = which_process(&client, argv[1], id);
+    if (code != CTL_OK)
+        return code < 0 ? CTL_OK : code;
+    code = find_process_id(&client, what, id);
     return code == CTL_OK ? work(&client, id, type) : code;
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/base/json.h"
 #include "daemon/http/admit.h"
 #include "daemon/http/asset.h"
+#include "daemon/http/asset_folder.h"
 #include "daemon/http/handlers.h"
 
 /* pattern, what GET does, what POST does */
@@ -18,8 +19,20 @@
     X("/api/v1/processes/{id}/types", handle_types, NULL)                                          \
     X("/api/v1/processes/{id}/snapshots", handle_snapshots, handle_snapshot_take)                  \
     X("/api/v1/processes/{id}/snapshots/{sub}", handle_snapshot, NULL)                             \
+    X("/api/v1/processes/{id}/maps", handle_maps, NULL)                                            \
+    X("/api/v1/processes/{id}/flamegraph", handle_flamegraph, NULL)                                \
+    X("/api/v1/processes/{id}/export", handle_export, NULL)                                        \
+    X("/debug/pprof/heap", handle_pprof_heap, NULL)                                                \
     X("/api/v1/incidents", handle_incidents, NULL)                                                 \
     X("/api/v1/incidents/{id}", handle_incident, NULL)                                             \
+    X("/api/v1/incidents/{id}/acknowledge", NULL, handle_acknowledge)                              \
+    X("/api/v1/incidents/{id}/silence", NULL, handle_silence)                                      \
+    X("/api/v1/incidents/{id}/resolve", NULL, handle_resolve)                                      \
+    X("/api/v1/marks", handle_marks, handle_put_mark)                                              \
+    X("/api/v1/receivers", handle_receivers, NULL)                                                 \
+    X("/api/v1/receivers/{id}", handle_receiver, NULL)                                             \
+    X("/api/v1/receivers/{id}/test", NULL, handle_receiver_test)                                   \
+    X("/api/v1/receivers/{id}/redeliver", NULL, handle_receiver_redeliver)                         \
     X("/api/v1/events", handle_events, NULL)                                                       \
     X("/api/v1/openapi.json", handle_openapi, NULL)                                                \
     X("/livez", handle_livez, NULL)                                                                \
@@ -155,13 +168,26 @@ static void dispatch(const struct route *route, struct http_context *context,
         refuse_method(request, methods_of(route), reply);
 }
 
+static void answer_from_folder(const char *root, const char *path,
+                               const struct http_request *request, struct http_reply *reply)
+{
+    if (is_reading(request))
+        asset_folder_reply(root, path, reply);
+    else
+        refuse_method(request, "GET, HEAD", reply);
+}
+
 static size_t answer_file(struct http_context *context, const struct http_request *request,
                           struct http_reply *reply)
 {
-    const char *path = request->target->path;
-    bool is_page = asset_is_page(path);
-    const struct http_asset *asset = asset_find(&context->source, is_page ? "/index.html" : path);
+    bool is_page = asset_is_page(request->target->path);
+    const char *path = is_page ? "/index.html" : request->target->path;
+    const struct http_asset *asset = asset_find(&context->source, path);
 
+    if (context->source.asset_root && strncmp(path, "/api/", 5) != 0) {
+        answer_from_folder(context->source.asset_root, path, request, reply);
+        return is_page ? LABEL_PAGE : LABEL_ASSET;
+    }
     if (!asset && is_page)
         reply_problem(reply, 404,
                       "this leakd was built without the dashboard; its API is at "
