@@ -5,11 +5,12 @@ LEAKD_LONG=1: fifty snapshots of a supervisor, and a heap of 1 GB."""
 import concurrent.futures
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
+import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, "lib"))
@@ -220,12 +221,15 @@ class Guest(unittest.TestCase):
                     "assert libc.prctl(38, 1, 0, 0, 0) == 0\n"
                     "assert libc.prctl(22, 2, prog, 0, 0) == 0\n"
                     "os.execv(sys.argv[1], sys.argv[1:])\n")
-        plain = os.path.join(self.enterContext(Launcher(launcher)), "launch.py")
-        with Program(PYTHON, target("retained.py"), "1",
-                     launcher=("/usr/bin/env", "-u", "LD_PRELOAD", "AGENT=" + AGENT, PYTHON, plain,
-                               "/usr/bin/env", "LD_PRELOAD=" + AGENT)) as program:
-            program.process.stdout.readline()
-            end = program.snapshot().end
+        with tempfile.TemporaryDirectory(prefix="leakd-test-") as folder:
+            path = os.path.join(folder, "launch.py")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(launcher)
+            with Program(PYTHON, target("retained.py"), "1",
+                         launcher=("/usr/bin/env", "-u", "LD_PRELOAD", PYTHON, path,
+                                   "/usr/bin/env", "LD_PRELOAD=" + AGENT)) as program:
+                program.process.stdout.readline()
+                end = program.snapshot().end
         self.assertEqual(end["progress"], wire.SNAPSHOT_REFUSED)
         self.assertIn("seccomp", end["reason"])
 
@@ -256,23 +260,6 @@ class Guest(unittest.TestCase):
                                                     "__main__.Session"])
 
 
-class Launcher:
-    """A folder with launch.py in it."""
-
-    def __init__(self, text):
-        self.text = text
-
-    def __enter__(self):
-        import tempfile
-        self.folder = tempfile.TemporaryDirectory(prefix="leakd-test-")
-        with open(os.path.join(self.folder.name, "launch.py"), "w", encoding="utf-8") as file:
-            file.write(self.text)
-        return self.folder.name
-
-    def __exit__(self, *_):
-        self.folder.cleanup()
-
-
 @unittest.skipUnless(os.path.exists(AGENT), "the agent is not built")
 class Api(unittest.TestCase):
     """Through leakd."""
@@ -283,7 +270,8 @@ class Api(unittest.TestCase):
         cls.addClassCleanup(cls.daemon.close)
         cls.daemon.start()
         cls.program = cls.daemon.python("tests/targets/retained.py", "100", "80", name="held",
-                                        env={"LEAKD_DELAY_MS": "0"})
+                                        env={"LEAKD_DELAY_MS": "0"}, stdout=subprocess.PIPE)
+        cls.program.stdout.readline()
         cls.daemon.run("/bin/sleep", "60", name="native", env={"LEAKD_DELAY_MS": "0"})
         cls.process = wait_for(
             lambda: next((p for p in cls.daemon.processes()
@@ -292,8 +280,6 @@ class Api(unittest.TestCase):
         cls.path = f"/api/v1/processes/{cls.process['id']}/snapshots"
 
     def post(self, path, body=None, **headers):
-        import urllib.error
-        import urllib.request
         request = urllib.request.Request(
             self.daemon.url(path), method="POST",
             data=b"" if body is None else json.dumps(body).encode(),
