@@ -27,7 +27,7 @@ doors='
 uthash.h daemon/base/map.c
 cjson/ daemon/base/json_read.c
 ini.h daemon/base/conf*.c
-microhttpd.h daemon/http/server*.c
+microhttpd.h daemon/http/server*.[ch]
 curl/ daemon/fetch/*.c
 gnutls/ daemon/alert/sign.c
 elfutils/ daemon/symbol/dwarf*.c
