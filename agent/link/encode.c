@@ -97,6 +97,15 @@ static void put_totals(struct wire_wr *wr, uint64_t now_ms)
     wire_put_totals(wr, &totals);
 }
 
+static void put_snapshot(struct wire_wr *wr)
+{
+    const struct core_runtime *runtime = core_runtime();
+    struct wire_snapshot_state state;
+
+    if (runtime && runtime->snapshot_state && runtime->snapshot_state(&state))
+        wire_put_snapshot_state(wr, &state);
+}
+
 static void put_health(struct wire_wr *wr, const struct encode_extra *extra)
 {
     struct wire_health health;
@@ -192,6 +201,7 @@ void encode_totals(struct wire_wr *wr, uint64_t now_ms, const struct encode_extr
 {
     put_totals(wr, now_ms);
     put_health(wr, extra);
+    put_snapshot(wr);
 }
 
 bool encode_changes(struct wire_wr *wr, uint64_t now_ms)

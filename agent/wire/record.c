@@ -469,8 +469,7 @@ void wire_list_begin(struct wire_wr *wr, enum wire_type type, uint64_t time_ms,
     wire_wr_u16(wr, 0);
 }
 
-/* Keeps the entry that was just written, or takes it back: an open list never overflows. */
-static bool keep_entry(struct wire_list *list, uint8_t *entry)
+bool wire_list_keep(struct wire_list *list, uint8_t *entry)
 {
     struct wire_wr *wr = list->wr;
 
@@ -499,7 +498,7 @@ bool wire_list_add_site(struct wire_list *list, const struct wire_site_totals *t
     wire_wr_u32(wr, totals->live_samples);
     wire_wr_u32(wr, totals->oldest_age_ms);
     wire_wr_u32(wr, totals->newest_age_ms);
-    return keep_entry(list, entry);
+    return wire_list_keep(list, entry);
 }
 
 bool wire_list_add_type(struct wire_list *list, const struct wire_type_totals *totals)
@@ -513,7 +512,7 @@ bool wire_list_add_type(struct wire_list *list, const struct wire_type_totals *t
     wire_wr_u64(wr, totals->live_bytes);
     wire_wr_u64(wr, totals->live_count);
     wire_wr_u32(wr, totals->live_samples);
-    return keep_entry(list, entry);
+    return wire_list_keep(list, entry);
 }
 
 bool wire_list_end(struct wire_list *list)

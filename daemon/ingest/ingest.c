@@ -316,6 +316,14 @@ int ingest_order_zoom(struct ingest *ingest, const struct process *process, uint
     return peer ? peer_send_zoom(peer, period_bytes, python) : -ENOTCONN;
 }
 
+int ingest_order_snapshot(struct ingest *ingest, const struct process *process,
+                          const struct wire_snapshot_order *order)
+{
+    struct peer *peer = map_get_str(ingest->by_process, process->id);
+
+    return peer ? peer_send_snapshot_order(peer, order) : -ENOTCONN;
+}
+
 void ingest_read_stats(const struct ingest *ingest, struct ingest_stats *out)
 {
     *out = ingest->stats;

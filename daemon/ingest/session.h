@@ -19,6 +19,9 @@ struct session {
     char process_id[40];                  /* "" before HELLO */
     bool greeted;                         /* HELLO came: the caller answers and clears it */
     bool is_new;                          /* the first one of this connection; cleared likewise */
+    bool is_copy; /* a snapshot's copy of a process, not an agent */
+    uint32_t snapshot_number; /* and which one */
+    uint64_t snapshot_token;
     bool said_bye;
     uint8_t bye_reason; /* enum wire_bye_reason */
     uint64_t frame_count;
@@ -35,6 +38,9 @@ void session_init(struct session *session, struct store *store,
  * reason in problem: the sender is then not worth listening to any more. */
 long session_read(struct session *session, const uint8_t *data, size_t len, uint64_t now_mono_ms,
                   uint64_t now_wall_ms);
+
+/* The connection is over: a snapshot whose copy spoke here will not be completed. */
+void session_end(struct session *session, uint64_t now_wall_ms);
 
 /* The process of the session, NULL before HELLO and once the store has forgotten it. */
 struct process *session_process(const struct session *session);
