@@ -20,6 +20,7 @@ struct session {
     bool greeted;                         /* HELLO came: the caller answers and clears it */
     bool is_new;                          /* the first one of this connection; cleared likewise */
     bool said_bye;
+    bool said_impossible; /* its figures were complained about */
     uint8_t bye_reason; /* enum wire_bye_reason */
     uint64_t frame_count;
     uint16_t last_type;  /* of the last frame, the bad one after an error */
