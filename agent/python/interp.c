@@ -118,12 +118,19 @@ static const uint8_t *field(const uint8_t *object, size_t offset)
     return value;
 }
 
+static bool owns(const struct interp *interp, const uint8_t *thread)
+{
+    pthread_t owner;
+
+    memcpy(&owner, thread + interp->layout.thread_id, sizeof(owner));
+    return pthread_equal(owner, pthread_self()) != 0;
+}
+
 #define MINOR_WITH_THREAD_LOCAL_STATE 12
 
 const uint8_t *interp_thread(const struct interp *interp)
 {
     const uint8_t *current = interp->current_thread();
-    pthread_t owner;
 
     if (!current)
         return NULL;
@@ -131,8 +138,25 @@ const uint8_t *interp_thread(const struct interp *interp)
      * the one this thread made, and only then may it be read. */
     if (interp->layout.minor < MINOR_WITH_THREAD_LOCAL_STATE)
         return interp->gilstate_thread() == current ? current : NULL;
-    memcpy(&owner, current + interp->layout.thread_id, sizeof(owner));
-    return pthread_equal(owner, pthread_self()) ? current : NULL;
+    return owns(interp, current) ? current : NULL;
+}
+
+static bool is_main_thread(const struct interp *interp)
+{
+    pthread_t main_thread;
+
+    memcpy(&main_thread, interp->runtime + interp->layout.runtime_main_thread, sizeof(main_thread));
+    return pthread_equal(main_thread, pthread_self()) != 0;
+}
+
+const uint8_t *interp_thread_for_frames(const struct interp *interp)
+{
+    const uint8_t *thread = interp_thread(interp);
+
+    if (thread || !is_main_thread(interp) || interp_is_ending(interp))
+        return thread;
+    thread = interp->gilstate_thread();
+    return thread && owns(interp, thread) ? thread : NULL;
 }
 
 const uint8_t *interp_top_frame(const struct interp *interp, const uint8_t *thread)

@@ -60,6 +60,13 @@ enum interp_found interp_find(struct interp *out, const char **reason);
  */
 const uint8_t *interp_thread(const struct interp *interp);
 
+/*
+ * The same for frames, which may also be read while their own thread runs C code without the lock:
+ * nobody changes them then. Only of Python's main thread, though, because it is the one that tears
+ * the interpreter down; other threads' frames could be unmapped while they are read.
+ */
+const uint8_t *interp_thread_for_frames(const struct interp *interp);
+
 /* Checks the layout against what must be so in a running interpreter; thread as returned by
  * interp_thread. 1: it is right, 0: nothing runs yet, ask again, -1: it is wrong. */
 int interp_check(const struct interp *interp, const uint8_t *thread);

@@ -16,7 +16,7 @@ static const struct layout layouts[] = {
         .code_first_traceable = N, .code_units = N,
         .ascii_data = 48, .compact_data = 72,
         .runtime_finalizing = 16, .runtime_interp_head = 32, .runtime_interp_main = 40,
-        .interp_next = 0, .gc_stats = 472, .gc_stats_in_runtime = true,
+        .runtime_main_thread = 72, .interp_next = 0, .gc_stats = 472, .gc_stats_in_runtime = true,
         .type_qualname = 864, .pool_bytes = 4096, .type_preheader_flags = 0,
     },
     {
@@ -27,7 +27,7 @@ static const struct layout layouts[] = {
         .code_first_traceable = N, .code_units = N,
         .ascii_data = 48, .compact_data = 72,
         .runtime_finalizing = 16, .runtime_interp_head = 32, .runtime_interp_main = 40,
-        .interp_next = 0, .gc_stats = 744,
+        .runtime_main_thread = 72, .interp_next = 0, .gc_stats = 744,
         .type_qualname = 856, .pool_bytes = 4096, .type_preheader_flags = 0,
     },
     {
@@ -38,7 +38,7 @@ static const struct layout layouts[] = {
         .code_first_traceable = N, .code_units = N,
         .ascii_data = 48, .compact_data = 72,
         .runtime_finalizing = 16, .runtime_interp_head = 32, .runtime_interp_main = 40,
-        .interp_next = 0, .gc_stats = 744,
+        .runtime_main_thread = 72, .interp_next = 0, .gc_stats = 744,
         .type_qualname = 864, .pool_bytes = 16384, .type_preheader_flags = 0,
     },
     {
@@ -49,7 +49,7 @@ static const struct layout layouts[] = {
         .code_first_traceable = 168, .code_units = 184,
         .ascii_data = 48, .compact_data = 72,
         .runtime_finalizing = 24, .runtime_interp_head = 40, .runtime_interp_main = 48,
-        .interp_next = 0, .gc_stats = 776,
+        .runtime_main_thread = 80, .interp_next = 0, .gc_stats = 776,
         .type_qualname = 864, .pool_bytes = 16384,
         .type_preheader_flags = 1U << 4, /* managed dict */
     },
@@ -61,7 +61,7 @@ static const struct layout layouts[] = {
         .code_first_traceable = 176, .code_units = 192,
         .ascii_data = 40, .compact_data = 56,
         .runtime_finalizing = 24, .runtime_interp_head = 40, .runtime_interp_main = 48,
-        .interp_next = 0, .gc_stats = 240,
+        .runtime_main_thread = 64, .interp_next = 0, .gc_stats = 240,
         .type_qualname = 872, .pool_bytes = 16384,
         .type_preheader_flags = 1U << 3 | 1U << 4, /* managed weakref or dict */
     },
@@ -73,7 +73,7 @@ static const struct layout layouts[] = {
         .code_first_traceable = 184, .code_units = 200,
         .ascii_data = 40, .compact_data = 56,
         .runtime_finalizing = 608, .runtime_interp_head = 632, .runtime_interp_main = 640,
-        .interp_next = 7264, .gc_stats = 7528,
+        .runtime_main_thread = 656, .interp_next = 7264, .gc_stats = 7528,
         .type_qualname = 872, .pool_bytes = 16384,
         .type_preheader_flags = 1U << 3 | 1U << 4,
     },
@@ -199,6 +199,7 @@ bool layout_apply_offsets(struct layout *layout, const uint8_t *table, size_t le
     next.gc_stats = (uint16_t)(gc + GC_STATS_IN_GC);
     next.code_first_traceable = (uint16_t)(next.code_units - TRACEABLE_BEFORE_UNITS);
     next.runtime_interp_main = (uint16_t)(next.runtime_interp_head + 8);
+    next.runtime_main_thread = (uint16_t)(next.runtime_interp_head + 24);
     next.compact_data = (uint16_t)(next.ascii_data + 16);
     *layout = next;
     return true;

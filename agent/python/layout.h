@@ -48,6 +48,7 @@ struct layout {
     uint16_t runtime_finalizing;
     uint16_t runtime_interp_head;
     uint16_t runtime_interp_main;
+    uint16_t runtime_main_thread; /* of the thread that made the interpreter, or forked */
     uint16_t interp_next;
     uint16_t gc_stats;        /* in PyInterpreterState; 3.8: in _PyRuntime */
     bool gc_stats_in_runtime;

@@ -8,6 +8,7 @@
 #include "agent/core/clock.h"
 #include "agent/core/core.h"
 #include "agent/python/arena.h"
+#include "agent/python/buffer.h"
 #include "agent/python/frame.h"
 #include "agent/python/hook.h"
 #include "agent/python/interp.h"
@@ -43,7 +44,7 @@ static bool layout_is_right(const uint8_t *thread)
 
 static size_t runtime_frames(struct core_frame *out, size_t max)
 {
-    const uint8_t *thread = interp_thread(&interp);
+    const uint8_t *thread = interp_thread_for_frames(&interp);
 
     if (!thread || !layout_is_right(thread))
         return 0;
@@ -128,10 +129,14 @@ struct naming {
 static void name_type(const struct core_live *live, void *arg)
 {
     const struct naming *naming = arg;
+    uint32_t type_id;
 
-    if (live->birth_ms + TYPE_AGE_MIN_MS <= naming->now_ms)
-        core_live_set_type(live,
-                           type_of_block(&interp, live->addr, live->size_bytes, naming->steady));
+    if (live->birth_ms + TYPE_AGE_MIN_MS > naming->now_ms)
+        return;
+    type_id = type_of_block(&interp, live->addr, live->size_bytes, naming->steady);
+    if (type_id == CORE_TYPE_UNKNOWN)
+        type_id = buffer_owner(live->site_id);
+    core_live_set_type(live, type_id);
 }
 
 /* Small objects at each flush; those of the native domain, which are large ones or none, more
@@ -150,6 +155,13 @@ static void name_types(bool locked)
     }
 }
 
+static _Atomic uint64_t pause_ns_total;
+
+void python_add_pause(uint64_t pause_ns)
+{
+    atomic_fetch_add_explicit(&pause_ns_total, pause_ns, memory_order_relaxed);
+}
+
 static void fill_gc(struct wire_gc *gc)
 {
     uint64_t stats[WIRE_GC_GENERATIONS][3]; /* collections, collected, uncollectable */
@@ -161,6 +173,7 @@ static void fill_gc(struct wire_gc *gc)
         gc->generations[i].collected = stats[i][1];
         gc->generations[i].uncollectable = stats[i][2];
     }
+    gc->pause_ns_total = atomic_load_explicit(&pause_ns_total, memory_order_relaxed);
 }
 
 static void fill_totals(struct wire_domain_totals *totals)
@@ -204,6 +217,7 @@ static void start(bool always)
 {
     found_late = interp.is_initialized() != 0;
     loop_find(interp.eval_loop, &loop);
+    buffer_init();
     hook_init(&interp, drive);
     if (always && !found_late)
         hook_install_early();

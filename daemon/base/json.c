@@ -69,11 +69,9 @@ static void put_string(struct buf *out, const char *text, size_t len)
 
 static void begin_value(struct json *json, const char *key)
 {
-    uint64_t bit = UINT64_C(1) << (json->depth & 63);
-
-    if (json->has_item & bit)
+    if (json->comma_due)
         buf_putc(json->out, ',');
-    json->has_item |= bit;
+    json->comma_due = true;
     if (key) {
         put_string(json->out, key, strlen(key));
         buf_putc(json->out, ':');
@@ -84,14 +82,13 @@ static void open_level(struct json *json, const char *key, char bracket)
 {
     begin_value(json, key);
     buf_putc(json->out, bracket);
-    json->depth++;
-    json->has_item &= ~(UINT64_C(1) << (json->depth & 63));
+    json->comma_due = false;
 }
 
 static void close_level(struct json *json, char bracket)
 {
-    json->depth--;
     buf_putc(json->out, bracket);
+    json->comma_due = true;
 }
 
 void json_object(struct json *json, const char *key)

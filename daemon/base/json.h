@@ -14,11 +14,10 @@
 
 struct buf;
 
-/* Commas and nesting are kept here; a key is NULL inside an array and at the top. */
+/* A key is NULL inside an array and at the top. Nesting may be as deep as it likes. */
 struct json {
     struct buf *out;
-    unsigned depth;
-    uint64_t has_item; /* bit per depth: a comma is due; at most 63 levels */
+    bool comma_due; /* the last thing written was a value, not an opening bracket */
 };
 
 void json_init(struct json *json, struct buf *out);
@@ -37,12 +36,14 @@ void json_null(struct json *json, const char *key);
 void json_raw(struct json *json, const char *key, const char *text, size_t len);
 
 #define JSON_READ_BYTES_MAX (8u << 20)
-#define JSON_READ_DEPTH_MAX 32
+/* A flame graph is as deep as two brackets a frame. */
+#define JSON_READ_DEPTH_MAX 512
 
 /* A parsed value; opaque. Freed as a whole by json_tree_free on what json_parse gave. */
 struct json_tree;
 
-/* NULL and a message in error (which names the offset) when text is no JSON, too long or too deep. */
+/* NULL and a message in error (which names the offset) when text is no JSON, too long or too deep.
+ */
 struct json_tree *json_parse(const char *text, size_t len, char *error, size_t error_size);
 void json_tree_free(struct json_tree *tree);
 
@@ -54,6 +55,7 @@ const char *json_get_str(const struct json_tree *object, const char *key, const 
 double json_get_double(const struct json_tree *object, const char *key, double otherwise);
 bool json_get_bool(const struct json_tree *object, const char *key, bool otherwise);
 bool json_is_null(const struct json_tree *value); /* also for NULL */
+bool json_is_object(const struct json_tree *value);
 const char *json_text(const struct json_tree *value, const char *otherwise);
 double json_number(const struct json_tree *value, double otherwise);
 

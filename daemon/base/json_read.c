@@ -107,3 +107,8 @@ bool json_is_null(const struct json_tree *value)
 {
     return !value || cJSON_IsNull(node(value));
 }
+
+bool json_is_object(const struct json_tree *value)
+{
+    return cJSON_IsObject(node(value));
+}

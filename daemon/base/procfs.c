@@ -95,6 +95,22 @@ int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out
     return 0;
 }
 
+int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t size)
+{
+    size_t len = size;
+    int rc;
+
+    memset(out, 0, size);
+    rc = read_pid_file(fs, pid, "cmdline", out, size);
+    while (len > 0 && out[len - 1] == '\0')
+        len--;
+    for (size_t i = 0; i < len; i++) {
+        if (out[i] == '\0')
+            out[i] = ' ';
+    }
+    return rc;
+}
+
 int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out)
 {
     char text[256];
@@ -143,16 +159,26 @@ int procfs_start_wall_ms(const struct procfs *fs, uint64_t start_ticks, uint64_t
     return rc;
 }
 
-int procfs_read_boot_id(const struct procfs *fs, char out[PROCFS_BOOT_ID_SIZE])
+static int read_word(const struct procfs *fs, const char *file, char *out, size_t size)
 {
-    char path[PATH_MAX], text[64];
+    char path[PATH_MAX], text[256];
     int rc;
 
-    snprintf(path, sizeof(path), "%s/sys/kernel/random/boot_id", fs->proc);
+    snprintf(path, sizeof(path), "%s/%s", fs->proc, file);
     rc = read_file(path, text, sizeof(text));
     if (rc == 0)
-        snprintf(out, PROCFS_BOOT_ID_SIZE, "%.*s", (int)strcspn(text, "\n"), text);
+        snprintf(out, size, "%.*s", (int)strcspn(text, "\n"), text);
     return rc;
+}
+
+int procfs_read_boot_id(const struct procfs *fs, char out[PROCFS_BOOT_ID_SIZE])
+{
+    return read_word(fs, "sys/kernel/random/boot_id", out, PROCFS_BOOT_ID_SIZE);
+}
+
+int procfs_read_host(const struct procfs *fs, char *out, size_t size)
+{
+    return read_word(fs, "sys/kernel/hostname", out, size);
 }
 
 /* ---- leakd itself -------------------------------------------------------------------------- */

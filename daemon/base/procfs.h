@@ -26,10 +26,15 @@ struct procfs_stat {
 };
 
 int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out); /* -ESRCH */
+/* The command line, arguments apart by blanks; what does not fit is cut. */
+int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t size);
 int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);
 
 /* The systemd unit from /proc/PID/cgroup ("myapp.service"), empty when there is none. */
 int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size);
+/* The service of the system's manager that the process belongs to. -ENOENT: to none, or to one of a
+ * user's own manager. */
+int procfs_read_service(const struct procfs *fs, pid_t pid, char *out, size_t size);
 
 enum procfs_limit { LIMIT_NONE, LIMIT_CGROUP_MAX, LIMIT_CGROUP_HIGH, LIMIT_RLIMIT_AS, LIMIT_HOST };
 const char *procfs_limit_name(enum procfs_limit source); /* "memory_max" ... */
@@ -46,6 +51,9 @@ int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_l
 /* Names this run of the kernel: with it a pid and its start stay unique over reboots. */
 #define PROCFS_BOOT_ID_SIZE 40
 int procfs_read_boot_id(const struct procfs *fs, char out[PROCFS_BOOT_ID_SIZE]);
+
+/* The host's name, cut to size. */
+int procfs_read_host(const struct procfs *fs, char *out, size_t size);
 
 /* Wall time at which the process started, milliseconds since 1970. */
 int procfs_start_wall_ms(const struct procfs *fs, uint64_t start_ticks, uint64_t *out);

@@ -92,31 +92,42 @@ static int refuse(const struct client *client, const char *where,
     return code_of_status(response->status);
 }
 
-static int take(const struct client *client, const char *where,
-                const struct fetch_response *response, struct answer *out)
+static int take_document(const struct client *client, const char *where,
+                         const struct fetch_response *response, struct answer *out)
 {
-    char error[128];
-
-    if (response->status != 200)
+    if (response->status < 200 || response->status > 299)
         return refuse(client, where, response);
-    out->tree = json_parse(response->body, response->body_len, error, sizeof(error));
-    if (!out->tree) {
-        say(client, where, error);
-        return CTL_UNREACHABLE;
-    }
     out->text = malloc(response->body_len + 1);
     if (!out->text) {
-        answer_done(out);
         say(client, where, strerror(ENOMEM));
         return CTL_UNREACHABLE;
     }
     memcpy(out->text, response->body, response->body_len);
     out->len = response->body_len;
+    out->text[out->len] = '\0';
+    return CTL_OK;
+}
+
+static int take(const struct client *client, const char *where,
+                const struct fetch_response *response, struct answer *out)
+{
+    char error[128];
+
+    int code = take_document(client, where, response, out);
+
+    if (code != CTL_OK)
+        return code;
+    out->tree = json_parse(response->body, response->body_len, error, sizeof(error));
+    if (!out->tree) {
+        answer_done(out);
+        say(client, where, error);
+        return CTL_UNREACHABLE;
+    }
     while (out->len > 0 && out->text[out->len - 1] == '\n')
         out->len--;
     out->text[out->len] = '\0';
     snprintf(out->next, sizeof(out->next), "%s", response->next);
-    return 0;
+    return CTL_OK;
 }
 
 void answer_done(struct answer *answer)
@@ -126,29 +137,32 @@ void answer_done(struct answer *answer)
     *answer = (struct answer){0};
 }
 
-int client_get(const struct client *client, const char *path, struct answer *out)
+typedef int take_fn(const struct client *client, const char *where,
+                    const struct fetch_response *response, struct answer *out);
+
+static int ask(const struct client *client, const char *path, struct fetch_request *request,
+               take_fn *take_answer, struct answer *out)
 {
-    static const char *const headers[] = {"Accept: application/json", NULL};
     struct conf_sockets sockets;
-    struct fetch_request request = {.method = "GET", .headers = headers, .timeout_ms = TIMEOUT_MS};
     struct fetch_response response = {0};
     char url[URL_MAX];
     const char *where = client->url;
     int rc;
 
     *out = (struct answer){0};
+    request->timeout_ms = TIMEOUT_MS;
     if (!client->url) {
         conf_default_sockets(&sockets);
         where = client->socket ? client->socket : sockets.api;
-        request.unix_socket = where;
+        request->unix_socket = where;
     }
     if (snprintf(url, sizeof(url), "%s%s", client->url ? client->url : SOCKET_URL, path) >=
         (int)sizeof(url)) {
         say(client, where, "the address is too long");
         return CTL_USAGE;
     }
-    request.url = url;
-    rc = fetch_now(&request, &response);
+    request->url = url;
+    rc = fetch_now(request, &response);
     if (rc == 0)
         rc = response.error;
     if (rc < 0) {
@@ -158,10 +172,42 @@ int client_get(const struct client *client, const char *path, struct answer *out
             say(client, where, strerror(-rc));
         rc = code_of_error(rc);
     } else {
-        rc = take(client, where, &response, out);
+        rc = take_answer(client, where, &response, out);
     }
     fetch_response_done(&response);
     return rc;
+}
+
+int client_get(const struct client *client, const char *path, struct answer *out)
+{
+    static const char *const headers[] = {"Accept: application/json", NULL};
+    struct fetch_request request = {.method = "GET", .headers = headers};
+
+    return ask(client, path, &request, take, out);
+}
+
+int client_get_document(const struct client *client, const char *path, struct answer *out)
+{
+    static const char *const headers[] = {"Accept: */*", NULL};
+    struct fetch_request request = {.method = "GET", .headers = headers};
+
+    return ask(client, path, &request, take_document, out);
+}
+
+int client_post(const struct client *client, const char *path, const struct buf *body,
+                struct answer *out)
+{
+    static const char *const headers[] = {"Accept: application/json",
+                                          "Content-Type: application/json", NULL};
+    struct fetch_request request = {
+        .method = "POST", .headers = headers, .body = body->data, .body_len = body->len};
+
+    *out = (struct answer){0};
+    if (body->failed) {
+        say(client, "request", strerror(ENOMEM));
+        return CTL_UNREACHABLE;
+    }
+    return ask(client, path, &request, take, out);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */

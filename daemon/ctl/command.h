@@ -14,7 +14,17 @@ struct command {
 extern const struct command command_run;
 extern const struct command command_ps;
 extern const struct command command_show;
+extern const struct command command_sites;
+extern const struct command command_types;
+extern const struct command command_diff;
+extern const struct command command_export;
 extern const struct command command_incidents;
+extern const struct command command_ack;
+extern const struct command command_silence;
+extern const struct command command_resolve;
+extern const struct command command_mark;
+extern const struct command command_receivers;
+extern const struct command command_webhook;
 extern const struct command command_replay;
 
 #endif

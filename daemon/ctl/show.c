@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* leakctl show: one process, why and where. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/buf.h"
@@ -9,58 +8,23 @@
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/ctl.h"
+#include "daemon/ctl/evidence.h"
 #include "daemon/ctl/figure.h"
-#include "daemon/ctl/table.h"
+#include "daemon/ctl/find.h"
 #include "daemon/ctl/text.h"
 
-#define OUT_MAX   (32u << 20)
-#define TOP       "8"
-#define FRAME_MAX 512
+#define OUT_MAX (32u << 20)
+#define TOP     "8"
 
 struct show {
     const struct client *client;
     struct list processes;
+    struct answer whole; /* the process as it is sent alone */
     struct answer sites;
     struct answer types;
     struct answer incidents;
     const struct json_tree *process;
 };
-
-/* ---- finding it ---------------------------------------------------------------------------- */
-
-static bool is_alive(const struct json_tree *process)
-{
-    return strcmp(json_get_str(process, "state", ""), "watching") == 0;
-}
-
-static bool matches(const struct json_tree *process, const char *what)
-{
-    char pid[32];
-
-    snprintf(pid, sizeof(pid), "%.0f", json_get_double(process, "pid", 0));
-    return strcmp(pid, what) == 0 || strcmp(json_get_str(process, "name", ""), what) == 0;
-}
-
-/* By id; else by pid or name, where a living one comes before ended ones. *others counts equals. */
-static const struct json_tree *find(const struct list *processes, const char *what,
-                                    unsigned *others)
-{
-    const struct json_tree *found = NULL;
-
-    *others = 0;
-    for (size_t i = 0; i < list_len(processes); i++)
-        if (strcmp(json_get_str(list_at(processes, i), "id", ""), what) == 0)
-            return list_at(processes, i);
-    for (size_t i = 0; i < list_len(processes); i++) {
-        const struct json_tree *process = list_at(processes, i);
-
-        if (!matches(process, what) || (found && is_alive(found) && !is_alive(process)))
-            continue;
-        *others = found && is_alive(found) == is_alive(process) ? *others + 1 : 0;
-        found = process;
-    }
-    return found;
-}
 
 /* ---- printing ------------------------------------------------------------------------------ */
 
@@ -118,59 +82,59 @@ static void put_limit(struct buf *out, const struct json_tree *process, bool raw
     put_line(out, "reached in", when);
 }
 
-static void put_table(const struct client *client, struct table *table, const char *title,
-                      struct buf *out)
+/* What pymalloc's arenas hold beyond the objects in them is its fragmentation. */
+static void put_arenas(struct buf *out, const struct json_tree *domains, bool raw)
 {
-    if (table->cells > 0) {
-        buf_printf(out, "\n%s\n", title);
-        if (!table_print(table, client->plain, client_colour(client), out))
-            out->failed = true;
-    }
-    table_done(table);
+    const struct json_tree *python = json_get(domains, "python");
+    char live[FIGURE_MAX], mapped[FIGURE_MAX], text[3 * FIGURE_MAX];
+
+    if (!python)
+        return;
+    figure_bytes(python, "live_bytes", raw, live);
+    figure_bytes(python, "mapped_bytes", raw, mapped);
+    snprintf(text, sizeof(text), "%s of small objects in arenas of %s", live, mapped);
+    put_line(out, "python", text);
 }
 
-static void put_sites(const struct client *client, const struct json_tree *sites, struct buf *out)
+static void put_group(struct buf *out, const struct json_tree *group, bool raw)
 {
-    static const char *const heads[] = {"WHERE", "VERDICT", ">LIVE", ">COUNT", "GROWTH", NULL};
-    struct table table;
-    char text[FIGURE_MAX], frame[FRAME_MAX];
+    double members = json_get_double(group, "members", 0);
+    char live[FIGURE_MAX], gained[FIGURE_MAX], text[3 * FIGURE_MAX];
 
-    table_init(&table, heads);
-    for (size_t i = 0; i < json_len(sites); i++) {
-        const struct json_tree *site = json_at(sites, i);
-
-        figure_frame(site, frame, sizeof(frame));
-        table_put(&table, frame);
-        table_put(&table, json_get_str(site, "verdict", NULL));
-        figure_bytes(site, "live_bytes", client->bytes, text);
-        table_put(&table, text);
-        snprintf(text, sizeof(text), "%.0f", json_get_double(site, "live_count", 0));
-        table_put(&table, text);
-        figure_growth(site, client->bytes, text);
-        table_put(&table, text);
+    if (members == 0) {
+        if (json_get_str(group, "id", NULL))
+            put_line(out, "worker of", json_get_str(group, "id", NULL));
+        return;
     }
-    put_table(client, &table, "Where it is allocated", out);
+    figure_bytes(group, "live_bytes", raw, live);
+    figure_bytes(group, "gained_bytes", raw, gained);
+    snprintf(text, sizeof(text), "%.0f, %s together; %.0f ended; gained %s", members - 1, live,
+             json_get_double(group, "ended", 0), gained);
+    put_line(out, "workers", text);
 }
 
-static void put_types(const struct client *client, const struct json_tree *types, struct buf *out)
+/* What the garbage collector took, in how many collections. */
+static void put_gc(struct buf *out, const struct json_tree *gc)
 {
-    static const char *const heads[] = {"TYPE", ">LIVE", ">COUNT", "GROWTH", NULL};
-    struct table table;
-    char text[FIGURE_MAX];
+    const struct json_tree *generations = json_get(gc, "generations");
+    double pause_s = json_get_double(gc, "pause_s_total", 0);
+    double uncollectable = 0;
 
-    table_init(&table, heads);
-    for (size_t i = 0; i < json_len(types); i++) {
-        const struct json_tree *type = json_at(types, i);
+    if (json_len(generations) == 0)
+        return;
+    buf_printf(out, "  %-10s ", "collected");
+    for (size_t i = 0; i < json_len(generations); i++) {
+        const struct json_tree *generation = json_at(generations, i);
 
-        table_put(&table, json_get_str(type, "name", NULL));
-        figure_bytes(type, "live_bytes", client->bytes, text);
-        table_put(&table, text);
-        snprintf(text, sizeof(text), "%.0f", json_get_double(type, "live_count", 0));
-        table_put(&table, text);
-        figure_growth(type, client->bytes, text);
-        table_put(&table, text);
+        buf_printf(out, "%sgen %zu: %.0f in %.0f", i > 0 ? ", " : "", i,
+                   json_get_double(generation, "collected", 0),
+                   json_get_double(generation, "collections", 0));
+        uncollectable += json_get_double(generation, "uncollectable", 0);
     }
-    put_table(client, &table, "What it is", out);
+    buf_printf(out, "; %.0f uncollectable", uncollectable);
+    if (pause_s > 0)
+        buf_printf(out, "; paused for %.3f s", pause_s);
+    buf_putc(out, '\n');
 }
 
 static bool is_of(const struct json_tree *incident, const struct json_tree *process)
@@ -210,8 +174,12 @@ static int print_show(struct show *show)
     put_identity(&out, show->process);
     put_verdict(&out, show->process, client->bytes);
     put_limit(&out, show->process, client->bytes);
-    put_sites(client, json_get(show->sites.tree, "sites"), &out);
-    put_types(client, json_get(show->types.tree, "types"), &out);
+    put_group(&out, json_get(show->process, "group"), client->bytes);
+    put_arenas(&out, json_get(show->process, "domains"), client->bytes);
+    put_gc(&out, json_get(show->process, "gc"));
+    evidence_put_tests(client, json_get(show->whole.tree, "tests"), "Why", &out);
+    evidence_put_sites(client, json_get(show->sites.tree, "sites"), "Where it is allocated", &out);
+    evidence_put_types(client, json_get(show->types.tree, "types"), "What it is", &out);
     put_incidents(show, &out);
     code = client_print(client, &out);
     buf_done(&out);
@@ -227,7 +195,7 @@ static void put_raw(struct json *json, const char *key, const struct answer *ans
 }
 
 /* One document of the API's own answers: {"process":Process,"sites":{...},"types":{...},...}. */
-static int print_json(struct show *show, const struct answer *process)
+static int print_json(struct show *show)
 {
     struct buf out;
     struct json json;
@@ -236,7 +204,7 @@ static int print_json(struct show *show, const struct answer *process)
     buf_init(&out, OUT_MAX);
     json_init(&json, &out);
     json_object(&json, NULL);
-    put_raw(&json, "process", process);
+    put_raw(&json, "process", &show->whole);
     put_raw(&json, "sites", &show->sites);
     put_raw(&json, "types", &show->types);
     put_raw(&json, "incidents", &show->incidents);
@@ -249,98 +217,49 @@ static int print_json(struct show *show, const struct answer *process)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-/* Ids are the daemon's, but go into a path only when they are plain. */
-static bool is_plain(const char *id)
-{
-    return *id && id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "-_.")] == '\0';
-}
-
 static int get_part(const struct client *client, const char *id, const char *part,
                     struct answer *out)
 {
     char path[160];
 
-    snprintf(path, sizeof(path), "/api/v1/processes/%.80s%s", id, part);
+    snprintf(path, sizeof(path), "/api/v1/processes/%s%s", id, part);
     return client_get(client, path, out);
 }
 
-static int show_process(struct show *show)
+static int show_process(struct show *show, const char *id)
 {
-    const char *id = json_get_str(show->process, "id", "");
-    struct answer process = {0};
-    int code;
+    int code = get_part(show->client, id, "", &show->whole);
 
-    if (!is_plain(id)) {
-        fputs("leakctl show: the daemon named a process in a way that cannot be asked for\n",
-              stderr);
-        return CTL_UNREACHABLE;
-    }
-    code = get_part(show->client, id, "/sites?sort=growth&limit=" TOP, &show->sites);
+    if (code == CTL_OK)
+        code = get_part(show->client, id, "/sites?sort=growth&limit=" TOP, &show->sites);
     if (code == CTL_OK)
         code = get_part(show->client, id, "/types?sort=growth&limit=" TOP, &show->types);
     if (code == CTL_OK)
         code = client_get(show->client, "/api/v1/incidents", &show->incidents);
-    if (code == CTL_OK && show->client->json) {
-        code = get_part(show->client, id, "", &process);
-        if (code == CTL_OK)
-            code = print_json(show, &process);
-        answer_done(&process);
-    } else if (code == CTL_OK) {
-        code = print_show(show);
-    }
-    return code;
-}
-
-static int show_found(struct show *show, const char *what)
-{
-    unsigned others;
-
-    show->process = find(&show->processes, what, &others);
-    if (!show->process) {
-        fprintf(stderr, "leakctl show: no process \"%s\"; leakctl ps lists them\n", what);
-        return CTL_NOT_FOUND;
-    }
-    if (others > 0)
-        fprintf(stderr, "leakctl show: %u more are called \"%s\"; leakctl ps has their ids\n",
-                others, what);
-    return show_process(show);
-}
-
-static int show_what(const struct client *client, const char *what)
-{
-    struct show show = {.client = client};
-    int code = client_get_list(client, "/api/v1/processes", "processes", &show.processes);
-
     if (code == CTL_OK)
-        code = show_found(&show, what);
-    list_done(&show.processes);
-    answer_done(&show.sites);
-    answer_done(&show.types);
-    answer_done(&show.incidents);
+        code = show->client->json ? print_json(show) : print_show(show);
     return code;
 }
 
 static int run_show(const struct command *command, int argc, char **argv)
 {
     struct client client = {.command = command};
-    struct option_row rows[CLIENT_ROWS];
-    int count;
+    struct show show = {.client = &client};
+    char id[FIND_ID_SIZE];
+    const char *what;
+    int code = find_read_options(&client, NULL, argc, argv, &what);
 
-    client_rows(&client, rows);
-    switch (option_read(command, rows, false, argc, argv, &count)) {
-    case OPTION_HELP:
-        return CTL_OK;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
-    if (count != 1) {
-        fputs("leakctl show: takes one id, pid or name; leakctl ps lists them\n", stderr);
-        return CTL_USAGE;
-    }
-    return show_what(&client, argv[1]);
+    if (code != CTL_OK)
+        return code < 0 ? CTL_OK : code;
+    code = find_process(&client, what, &show.processes, &show.process, id);
+    if (code == CTL_OK)
+        code = show_process(&show, id);
+    list_done(&show.processes);
+    answer_done(&show.whole);
+    answer_done(&show.sites);
+    answer_done(&show.types);
+    answer_done(&show.incidents);
+    return code;
 }
 
 const struct command command_show = {

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/http/asset.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ZLIB_CONST /* next_in is only read */
-#include <zlib.h>
+#include "daemon/base/gzip.h"
 
 const struct http_asset *asset_find(const struct http_source *source, const char *path)
 {
@@ -19,29 +17,13 @@ const struct http_asset *asset_find(const struct http_source *source, const char
 
 bool asset_is_page(const char *path)
 {
-    if (strcmp(path, "/") == 0 || strcmp(path, "/incidents") == 0)
-        return true;
+    static const char *const pages[] = {"/", "/incidents", "/compare", "/health"};
+
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        if (strcmp(path, pages[i]) == 0)
+            return true;
+    }
     return (strncmp(path, "/p/", 3) == 0 || strncmp(path, "/i/", 3) == 0) && path[3];
-}
-
-#define GZIP_WINDOW (15 + 16) /* zlib: 32 KiB, gzip header */
-
-static int inflate_into(const struct http_asset *asset, struct buf *out)
-{
-    z_stream stream = {.next_in = asset->data, .avail_in = (uInt)asset->len};
-    unsigned char chunk[16384];
-    int rc;
-
-    if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK)
-        return -ENOMEM;
-    do {
-        stream.next_out = chunk;
-        stream.avail_out = sizeof(chunk);
-        rc = inflate(&stream, Z_NO_FLUSH);
-        buf_put(out, chunk, sizeof(chunk) - stream.avail_out);
-    } while (rc == Z_OK && !out->failed);
-    inflateEnd(&stream);
-    return rc == Z_STREAM_END && !out->failed ? 0 : -EBADMSG;
 }
 
 /* Two encodings are two representations: each has an ETag of its own. */
@@ -68,7 +50,7 @@ void asset_reply(const struct http_asset *asset, const struct http_request *requ
     if (reply->is_gzip) {
         reply->fixed = asset->data;
         reply->fixed_len = asset->len;
-    } else if (inflate_into(asset, &reply->body) < 0) {
+    } else if (gzip_inflate(asset->data, asset->len, &reply->body) < 0) {
         reply_problem(reply, 500, "%s cannot be unpacked; ask for it with gzip", asset->path);
     }
 }

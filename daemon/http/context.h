@@ -9,10 +9,13 @@
 #include "daemon/http/http.h"
 #include "daemon/http/metrics.h"
 
+struct maps_reader;
+
 struct http_context {
     struct http_source source;
     struct events *events;
     struct metrics *metrics;
+    struct maps_reader *maps;
     uint64_t started_wall_ms;
     uint64_t connections; /* open now */
     size_t streams_max;

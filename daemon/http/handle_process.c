@@ -11,9 +11,9 @@
 #define EVIDENCE_FEW 100
 #define ORDERS       "growth live rate" /* enum query_order */
 
-static const struct process *find_process(struct http_context *context,
-                                          const struct http_request *request,
-                                          struct http_reply *reply)
+const struct process *handlers_find_process(struct http_context *context,
+                                            const struct http_request *request,
+                                            struct http_reply *reply)
 {
     const struct process *process = query_process(context->source.store, request->id);
 
@@ -79,11 +79,11 @@ void handle_process(struct http_context *context, const struct http_request *req
 
     if (!param_only(request, reply, ""))
         return;
-    process = find_process(context, request, reply);
+    process = handlers_find_process(context, request, reply);
     if (!process)
         return;
     json_init(&json, &reply->body);
-    view_process(&json, NULL, &context->source, process);
+    view_process_whole(&json, NULL, &context->source, process);
 }
 
 /* What sites and types have in common. NULL: the reply is a problem already. */
@@ -96,7 +96,7 @@ static const struct process *read_evidence_request(struct http_context *context,
         !param_choice(request, reply, "sort", ORDERS, ORDER_GROWTH, order) ||
         !param_u64(request, reply, "limit", 1, LIST_MAX, EVIDENCE_FEW, limit))
         return NULL;
-    return find_process(context, request, reply);
+    return handlers_find_process(context, request, reply);
 }
 
 void handle_sites(struct http_context *context, const struct http_request *request,

@@ -13,8 +13,21 @@
     X(series)                                                                                      \
     X(sites)                                                                                       \
     X(types)                                                                                       \
+    X(maps)                                                                                        \
+    X(flamegraph)                                                                                  \
+    X(export)                                                                                      \
+    X(pprof_heap)                                                                                  \
     X(incidents)                                                                                   \
     X(incident)                                                                                    \
+    X(acknowledge)                                                                                 \
+    X(silence)                                                                                     \
+    X(resolve)                                                                                     \
+    X(marks)                                                                                       \
+    X(put_mark)                                                                                    \
+    X(receivers)                                                                                   \
+    X(receiver)                                                                                    \
+    X(receiver_test)                                                                               \
+    X(receiver_redeliver)                                                                          \
     X(events)                                                                                      \
     X(openapi)                                                                                     \
     X(livez)                                                                                       \
@@ -27,6 +40,11 @@
                        struct http_reply *reply);
 HTTP_HANDLERS(X)
 #undef X
+
+/* The process that the path names. NULL: the reply is a 404 already. */
+const struct process *handlers_find_process(struct http_context *context,
+                                            const struct http_request *request,
+                                            struct http_reply *reply);
 
 /* The embedded OpenAPI description. */
 extern const char openapi_json[];

@@ -9,6 +9,7 @@
 #include "daemon/base/conf.h"
 #include "daemon/http/context.h"
 #include "daemon/http/listen.h"
+#include "daemon/http/maps.h"
 #include "daemon/http/publish.h"
 #include "daemon/http/routes.h"
 #include "daemon/http/server.h"
@@ -71,7 +72,7 @@ static int open_unix(struct http *http, uv_loop_t *loop, const struct conf *conf
     return open_server(http, loop, conf, fd, true, error, error_size);
 }
 
-static int make_parts(struct http *http)
+static int make_parts(struct http *http, uv_loop_t *loop)
 {
     size_t label_count;
     const char *const *labels = routes_labels(&label_count);
@@ -79,6 +80,8 @@ static int make_parts(struct http *http)
 
     if (rc == 0)
         rc = events_new(http->context.started_wall_ms * 1000, &http->context.events);
+    if (rc == 0)
+        rc = maps_reader_new(loop, &http->context.maps);
     return rc == 0 ? publisher_new(&http->publisher) : rc;
 }
 
@@ -89,6 +92,7 @@ static void finish(struct http *http)
 
     publisher_free(http->publisher);
     events_free(http->context.events);
+    maps_reader_free(http->context.maps);
     metrics_free(http->context.metrics);
     free(http);
     if (on_stopped)
@@ -119,7 +123,7 @@ int http_start(uv_loop_t *loop, const struct conf *conf, const struct http_sourc
     http->context.started_wall_ms = source->now_wall_ms();
     http->context.streams_max = streams_max < EVENTS_CLIENTS_MAX ? streams_max : EVENTS_CLIENTS_MAX;
     snprintf(http->external_url, sizeof(http->external_url), "%s", conf->external_url);
-    rc = make_parts(http);
+    rc = make_parts(http, loop);
     if (rc == 0 && conf->http.listen[0])
         rc = open_tcp(http, loop, conf, error, error_size);
     if (rc == 0 && conf->http.socket[0])

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +231,16 @@ void listen_unlink(const char *path, const struct stat *node)
         unlink(path);
 }
 
+bool listen_has_descriptors(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (copy < 0)
+        return false;
+    close(copy);
+    return true;
+}
+
 /* ---- Host ---------------------------------------------------------------------------------------
  */
 
@@ -282,4 +293,17 @@ bool listen_host_is_ours(const char *host, unsigned port, const char *external_u
 {
     return is_loopback_literal(host, port) || is_name_and_port(host, "[::1]", port) ||
            is_name_and_port(host, "localhost", port) || is_external(host, external_url);
+}
+
+bool listen_origin_is_ours(const char *origin, unsigned port, const char *external_url)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t len = strlen(schemes[i]);
+
+        if (strncasecmp(origin, schemes[i], len) == 0)
+            return listen_host_is_ours(origin + len, port, external_url);
+    }
+    return false;
 }

@@ -26,8 +26,15 @@ int listen_unix(const char *path, mode_t mode, int *fd, struct stat *node, char 
                 size_t error_size);
 void listen_unlink(const char *path, const struct stat *node);
 
+/* Whether the process can open one more; fd is any open one. */
+bool listen_has_descriptors(int fd);
+
 /* Against DNS rebinding: a page of somebody else reaches us under its own name only. host is the
  * header's value; external_url may be "". */
 bool listen_host_is_ours(const char *host, unsigned port, const char *external_url);
+
+/* Against requests that a page of somebody else makes its reader's browser send. origin is the
+ * header's value, "https://leakd.example.org"; "null" is nobody's. */
+bool listen_origin_is_ours(const char *origin, unsigned port, const char *external_url);
 
 #endif

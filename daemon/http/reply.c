@@ -17,10 +17,13 @@ static const struct {
     const char *title;
 } problems[] = {
     {400, "bad-request", "Bad Request"},
+    {403, "forbidden", "Forbidden"},
     {404, "not-found", "Not Found"},
     {405, "method-not-allowed", "Method Not Allowed"},
+    {409, "conflict", "Conflict"},
     {413, "content-too-large", "Content Too Large"},
     {414, "uri-too-long", "URI Too Long"},
+    {415, "unsupported-media-type", "Unsupported Media Type"},
     {421, "misdirected-request", "Misdirected Request"},
     {500, "internal", "Internal Server Error"},
     {503, "unavailable", "Service Unavailable"},

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What is served: one table of method, pattern and handler. Knows no sockets. */
+/* What is served: one table of pattern and handlers. Knows no sockets. */
 #ifndef LEAKD_HTTP_ROUTES_H
 #define LEAKD_HTTP_ROUTES_H
 
 #include "daemon/http/context.h"
 #include "daemon/http/reply.h"
 
+typedef void (*route_handler)(struct http_context *context, const struct http_request *request,
+                              struct http_reply *reply);
+
 struct route {
-    const char *pattern; /* "{id}" stands for one segment; also the label in /metrics */
-    void (*handle)(struct http_context *context, const struct http_request *request,
-                   struct http_reply *reply);
+    const char *pattern;  /* "{id}", then "{sub}", stand for one segment; the label in /metrics */
+    route_handler read;   /* GET and HEAD; NULL: not possible */
+    route_handler change; /* POST, when it was admitted; NULL: not possible */
 };
 
 extern const struct route routes[];

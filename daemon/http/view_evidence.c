@@ -48,20 +48,26 @@ static void put_line(struct json *json, uint32_t line)
 }
 
 /* A function without a name is shown by where it is. */
-static void put_function(struct json *json, const char *function, const char *module,
-                         uint64_t offset)
+static void put_function(struct json *json, const char *key, const struct frame *frame)
 {
     char text[320];
 
-    if (function) {
-        json_str(json, "function", function);
+    if (frame->function) {
+        json_str(json, key, frame->function);
         return;
     }
-    if (module)
-        snprintf(text, sizeof(text), "%.255s+0x%" PRIx64, module, offset);
+    view_place_name(frame, text, sizeof(text));
+    json_str(json, key, text);
+}
+
+void view_place_name(const struct frame *frame, char *out, size_t size)
+{
+    if (frame->function)
+        snprintf(out, size, "%s", frame->function);
+    else if (frame->module)
+        snprintf(out, size, "%.255s+0x%" PRIx64, frame->module, frame->offset);
     else
-        snprintf(text, sizeof(text), "0x%" PRIx64, offset);
-    json_str(json, "function", text);
+        snprintf(out, size, "0x%" PRIx64, frame->offset);
 }
 
 static const char *language(unsigned kind)
@@ -69,11 +75,20 @@ static const char *language(unsigned kind)
     return kind == WIRE_FRAME_PYTHON ? "python" : "native";
 }
 
+void view_place(struct json *json, const char *key, const struct frame *frame)
+{
+    put_function(json, key, frame);
+    json_str(json, "file", frame->file);
+    put_line(json, frame->line);
+    json_str(json, "module", frame->module);
+    json_str(json, "language", language(frame->kind));
+}
+
 static void put_frame(struct json *json, const struct frame *frame)
 {
     json_object(json, NULL);
     json_str(json, "language", language(frame->kind));
-    put_function(json, frame->function, frame->module, frame->offset);
+    put_function(json, "function", frame);
     json_str(json, "file", frame->file);
     put_line(json, frame->line);
     json_str(json, "module", frame->module);
@@ -82,14 +97,14 @@ static void put_frame(struct json *json, const struct frame *frame)
     json_object_end(json);
 }
 
-static void put_culprit_frame(struct json *json, const char *key, const struct frame *frame)
+void view_culprit_frame(struct json *json, const char *key, const struct frame *frame)
 {
     if (!frame) {
         json_null(json, key);
         return;
     }
     json_object(json, key);
-    put_function(json, frame->function, frame->module, frame->offset);
+    put_function(json, "function", frame);
     json_str(json, "file", frame->file);
     put_line(json, frame->line);
     json_str(json, "module", frame->module);
@@ -129,7 +144,7 @@ void view_site(struct json *json, const char *key, const struct http_source *sou
     for (size_t i = 0; i < count; i++)
         put_frame(json, &frames[i]);
     json_array_end(json);
-    put_culprit_frame(json, "culprit", query_culprit(frames, count));
+    view_culprit_frame(json, "culprit", query_culprit(frames, count));
     json_str(json, "domain", domain_name(site->domain));
     json_u64(json, "alloc_bytes", site->alloc_bytes);
     json_u64(json, "free_bytes", site->free_bytes);
@@ -155,7 +170,7 @@ void view_culprit(struct json *json, const char *key, const struct http_source *
         return;
     }
     count = query_frames(source->store, process, top, frames, VIEW_FRAMES_MAX);
-    put_culprit_frame(json, key, query_culprit(frames, count));
+    view_culprit_frame(json, key, query_culprit(frames, count));
 }
 
 void view_type(struct json *json, const char *key, const struct process *process,
@@ -212,7 +227,7 @@ static void put_frozen_culprit(struct json *json, const struct frozen_site *site
                                    .line = from->line,
                                    .module = from->module};
     }
-    put_culprit_frame(json, "culprit", query_culprit(frames, site->frame_count));
+    view_culprit_frame(json, "culprit", query_culprit(frames, site->frame_count));
 }
 
 void view_frozen_site(struct json *json, const char *key, const struct frozen_site *site)

@@ -91,11 +91,15 @@ static enum process_state judge_end(const struct peer *peer, const struct ending
 /* The process is dead and said its last. Waits for the kernel's word while that may still come. */
 static void finish(struct peer *peer, uint64_t now_ms)
 {
+    struct process *process = session_process(&peer->session);
     struct ending ending = {0};
     bool may_wait = now_ms - peer->dead_ms < PEER_DEAD_MAX_MS;
 
     if (peer->has_death && ending_read(peer->pidfd, &ending) == -EAGAIN && may_wait)
         return;
+    if (ending.known && process)
+        store_put_ending(process, ending.by_signal ? ending.code : 0,
+                         ending.by_signal ? -1 : ending.code);
     set_process_state(peer, judge_end(peer, &ending));
     peer_close(peer);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,4 +147,59 @@ struct incident *store_find_open_incident(struct store *store, const char *proce
 void store_touch_incident(struct incident *incident)
 {
     incident->revision++;
+}
+
+void incident_note(struct incident *incident, const char *what, const char *by, const char *text,
+                   uint64_t now_wall_ms)
+{
+    struct incident_note *note;
+
+    if (incident->note_count == INCIDENT_NOTES_MAX) {
+        incident->note_count--;
+        memmove(&incident->notes[0], &incident->notes[1],
+                incident->note_count * sizeof(incident->notes[0]));
+    }
+    note = &incident->notes[incident->note_count++];
+    note->at_wall_ms = now_wall_ms;
+    snprintf(note->what, sizeof(note->what), "%s", what);
+    snprintf(note->by, sizeof(note->by), "%s", by);
+    snprintf(note->text, sizeof(note->text), "%s", text);
+}
+
+/* The last incident before this that was the same leak; the chain of pasts tells of all others,
+ * also of those that have left the store. */
+static const struct incident *find_before(const struct store *store,
+                                          const struct incident *incident)
+{
+    const struct incident *found = NULL;
+
+    for (size_t i = 0; i < store->incident_count; i++) {
+        const struct incident *other = store->incidents[i];
+
+        if (other == incident || other->opened_wall_ms > incident->opened_wall_ms)
+            break;
+        if (strcmp(other->fingerprint, incident->fingerprint) == 0)
+            found = other;
+    }
+    return found;
+}
+
+void store_read_past(const struct store *store, const struct incident *incident,
+                     struct incident_past *out)
+{
+    const struct incident *before = find_before(store, incident);
+
+    *out = (struct incident_past){0};
+    if (!before)
+        return;
+    *out = before->past;
+    if (before->past.count == 0) {
+        out->first_wall_ms = before->opened_wall_ms;
+        memcpy(out->first_release, before->release, sizeof(out->first_release));
+    }
+    out->count++;
+    memcpy(out->last_id, before->id, sizeof(out->last_id));
+    memcpy(out->last_release, before->release, sizeof(out->last_release));
+    if (strcmp(before->release, incident->release) != 0)
+        memcpy(out->again_release, incident->release, sizeof(out->again_release));
 }

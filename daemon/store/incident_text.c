@@ -136,6 +136,52 @@ static void put_state(struct json *json, const struct incident *incident)
     json_u64(json, "resolved_wall_ms", incident->resolved_wall_ms);
     json_str(json, "summary", incident->summary);
     json_str(json, "end", incident->end);
+    json_str(json, "end_state", incident->end_state);
+    json_u64(json, "end_wall_ms", incident->end_wall_ms);
+    json_u64(json, "since_wall_ms", incident->since_wall_ms);
+    json_u64(json, "until_wall_ms", incident->until_wall_ms);
+    json_u64(json, "acted_wall_ms", incident->acted_wall_ms);
+    json_str(json, "release", incident->release);
+    json_str(json, "host", incident->host);
+}
+
+static void put_blame(struct json *json, const struct incident_blame *blame)
+{
+    json_object(json, "blame");
+    put_double(json, "share", blame->share);
+    json_str(json, "place", blame->place);
+    json_str(json, "type", blame->type);
+    json_object_end(json);
+}
+
+static void put_past(struct json *json, const struct incident_past *past)
+{
+    json_object(json, "past");
+    json_u64(json, "count", past->count);
+    json_u64(json, "first_wall_ms", past->first_wall_ms);
+    json_str(json, "first_release", past->first_release);
+    json_str(json, "last_id", past->last_id);
+    json_str(json, "last_release", past->last_release);
+    json_str(json, "again_release", past->again_release);
+    json_object_end(json);
+}
+
+static void put_note(struct json *json, const struct incident_note *note)
+{
+    json_object(json, NULL);
+    json_u64(json, "at_wall_ms", note->at_wall_ms);
+    json_str(json, "what", note->what);
+    json_str(json, "by", note->by);
+    json_str(json, "text", note->text);
+    json_object_end(json);
+}
+
+static void put_list_of_notes(struct json *json, const struct incident *incident)
+{
+    json_array(json, "notes");
+    for (size_t i = 0; i < incident->note_count; i++)
+        put_note(json, &incident->notes[i]);
+    json_array_end(json);
 }
 
 void incident_write(const struct incident *incident, struct buf *out)
@@ -162,6 +208,9 @@ void incident_write(const struct incident *incident, struct buf *out)
     for (size_t i = 0; i < incident->delivery_count; i++)
         put_delivery(&json, &incident->deliveries[i]);
     json_array_end(&json);
+    put_blame(&json, &incident->blame);
+    put_past(&json, &incident->past);
+    put_list_of_notes(&json, incident);
     json_object_end(&json);
 }
 
@@ -276,8 +325,7 @@ static void get_site(const struct json_tree *tree, struct frozen_site *out, int 
 
     get_text(tree, "id", out->id, sizeof(out->id));
     get_text(tree, "fingerprint", out->fingerprint, sizeof(out->fingerprint));
-    out->verdict =
-        (enum verdict)get_choice(tree, "verdict", name_of_verdict, VERDICT_RESOLVED + 1);
+    out->verdict = (enum verdict)get_choice(tree, "verdict", name_of_verdict, VERDICT_RESOLVED + 1);
     out->growth = get_growth(tree, "growth");
     out->live_bytes = get_u64(tree, "live_bytes");
     out->live_count = get_u64(tree, "live_count");
@@ -326,6 +374,37 @@ static void get_deliveries(const struct json_tree *tree, struct incident *out)
     }
 }
 
+static void get_blame(const struct json_tree *tree, struct incident_blame *out)
+{
+    out->share = json_get_double(tree, "share", 0);
+    get_text(tree, "place", out->place, sizeof(out->place));
+    get_text(tree, "type", out->type, sizeof(out->type));
+}
+
+static void get_past(const struct json_tree *tree, struct incident_past *out)
+{
+    out->count = get_u64(tree, "count");
+    out->first_wall_ms = get_u64(tree, "first_wall_ms");
+    get_text(tree, "first_release", out->first_release, sizeof(out->first_release));
+    get_text(tree, "last_id", out->last_id, sizeof(out->last_id));
+    get_text(tree, "last_release", out->last_release, sizeof(out->last_release));
+    get_text(tree, "again_release", out->again_release, sizeof(out->again_release));
+}
+
+static void get_notes(const struct json_tree *list, struct incident *out)
+{
+    out->note_count = list_len(list, INCIDENT_NOTES_MAX);
+    for (size_t i = 0; i < out->note_count; i++) {
+        const struct json_tree *from = json_at(list, i);
+        struct incident_note *note = &out->notes[i];
+
+        note->at_wall_ms = get_u64(from, "at_wall_ms");
+        get_text(from, "what", note->what, sizeof(note->what));
+        get_text(from, "by", note->by, sizeof(note->by));
+        get_text(from, "text", note->text, sizeof(note->text));
+    }
+}
+
 static void get_process(const struct json_tree *tree, struct incident *out, int *rc)
 {
     get_text(tree, "process_id", out->process_id, sizeof(out->process_id));
@@ -353,11 +432,16 @@ static void get_state(const struct json_tree *tree, struct incident *out)
     get_text(tree, "end", out->end, sizeof(out->end));
     out->is_provisional = json_get_bool(tree, "provisional", false);
     out->is_told = json_get_bool(tree, "told", true);
-    out->state =
-        (enum incident_state)get_choice(tree, "state", state_name, INCIDENT_RESOLVED + 1);
-    out->verdict =
-        (enum verdict)get_choice(tree, "verdict", name_of_verdict, VERDICT_RESOLVED + 1);
+    out->state = (enum incident_state)get_choice(tree, "state", state_name, INCIDENT_RESOLVED + 1);
+    out->verdict = (enum verdict)get_choice(tree, "verdict", name_of_verdict, VERDICT_RESOLVED + 1);
     out->severity = get_severity(tree);
+    get_text(tree, "end_state", out->end_state, sizeof(out->end_state));
+    get_text(tree, "release", out->release, sizeof(out->release));
+    get_text(tree, "host", out->host, sizeof(out->host));
+    out->end_wall_ms = get_u64(tree, "end_wall_ms");
+    out->since_wall_ms = get_u64(tree, "since_wall_ms");
+    out->until_wall_ms = get_u64(tree, "until_wall_ms");
+    out->acted_wall_ms = get_u64(tree, "acted_wall_ms");
     out->opened_wall_ms = get_u64(tree, "opened_wall_ms");
     out->resolved_wall_ms = get_u64(tree, "resolved_wall_ms");
 }
@@ -370,6 +454,9 @@ static int get_incident(const struct json_tree *tree, struct incident *out)
     get_process(tree, out, &rc);
     get_evidence(tree, out, &rc);
     get_deliveries(tree, out);
+    get_blame(json_get(tree, "blame"), &out->blame);
+    get_past(json_get(tree, "past"), &out->past);
+    get_notes(json_get(tree, "notes"), out);
     out->growth = get_growth(tree, "growth");
     out->time_to_limit = get_forecast(tree, "time_to_limit");
     out->live_bytes = get_u64(tree, "live_bytes");

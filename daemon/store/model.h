@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "agent/wire/record.h"
-#include "daemon/detect/detect.h"
+#include "daemon/detect/load.h"
 #include "daemon/store/series.h"
 
 #define PROCESS_STATES(X)                                                                          \
@@ -91,10 +91,23 @@ struct type {
     struct growth growth;
 };
 
+/* A process and the workers that come from it (a prefork server). */
+struct process_group {
+    char id[40]; /* the id of the process they come from, the first; "" = none of a group */
+    /* The rest is the first's alone. */
+    unsigned members; /* living ones, the first with them */
+    unsigned ended;   /* workers, recycled or lost */
+    uint64_t live_bytes; /* of the members; what a worker shares with the first counts each time */
+    double own_bytes;    /* what the living workers hold beyond what they were born with */
+    double gained_bytes; /* what workers, living and ended, have gained since they had warmed up */
+};
+
 #define MARK_KINDS(X)                                                                              \
     X(EVENT, "mark")      /* something happened */                                                 \
     X(RELEASE, "release") /* what the process is a release of */                                   \
-    X(PHASE, "phase")     /* something began that lasts until the next one */
+    X(PHASE, "phase")     /* something began that lasts until the next one */                      \
+    X(LABEL, "label")     /* kept apart, see process_label */                                      \
+    X(SNAPSHOT, "snapshot") /* it asks for a snapshot */
 
 /* WIRE_MARK_*; "mark" for numbers beyond. */
 const char *mark_kind_name(unsigned kind);
@@ -109,11 +122,22 @@ struct process_mark {
     char text[WIRE_MARK_BYTES_MAX + 1];
 };
 
+#define PROCESS_LABELS_MAX 16
+
+struct process_label {
+    size_t key_len;
+    char text[WIRE_MARK_BYTES_MAX + 1]; /* the key, a 0 in place of '=', then the value */
+};
+
 struct process_marks {
     char release[WIRE_MARK_BYTES_MAX + 1]; /* the last mark of that kind, "" = none */
     size_t count;
     struct process_mark list[PROCESS_MARKS_MAX]; /* the last ones, in order of arrival */
+    size_t label_count;
+    struct process_label labels[PROCESS_LABELS_MAX];
 };
+
+#define PROCESS_OBJECTIONS_MAX 2
 
 struct process {
     char id[40]; /* "PID-STARTTICKS", and "-2" ... for a program that took its place by exec */
@@ -130,12 +154,15 @@ struct process {
     uint32_t capabilities; /* WIRE_CAP_* */
     uint64_t sample_period_bytes;
     bool attributing; /* Python hooks are in */
+    struct process_group group; /* set by the watch alone */
 
     uint64_t started_wall_ms;
     uint64_t first_seen_mono_ms;
     uint64_t last_frame_mono_ms;
     uint64_t ended_mono_ms; /* 0 while it lives */
     uint64_t ended_wall_ms;
+    int end_signal; /* that killed it; 0: none, or the kernel does not say */
+    int end_status; /* of its exit; -1: the kernel does not say */
 
     bool has_totals;
     uint64_t live_bytes; /* all domains */
@@ -156,10 +183,18 @@ struct process {
     struct process_marks *marks; /* NULL while there are none */
 
     const struct detect_profile *profile;
-    struct detector live_detector;
+    struct load_detector live_detector; /* beside the allocations a second */
     struct detector rss_detector;
+    uint64_t load_count; /* allocations when they were last looked at */
+    uint64_t load_mono_ms;
+    uint64_t full_collections;  /* of Python's oldest generation */
+    uint64_t collected_mono_ms; /* the last one that was noticed, 0 = none */
+    size_t objection_count;
+    struct detect_check objections[PROCESS_OBJECTIONS_MAX]; /* tests of the watch's own */
     struct series *live_series; /* 1 s and 10 s steps */
     struct series *rss_series;
+    struct series *python_series;  /* live bytes of Python's allocator; NULL without */
+    bool is_slim;                  /* it ended: its curve is on the disk alone */
     bool has_history;              /* what the disk knows of before was asked for */
     enum verdict verdict;          /* of the two, set by the watch alone */
     uint64_t verdict_wall_ms;      /* since when */
@@ -225,6 +260,34 @@ struct frozen_type {
 };
 
 #define INCIDENT_DELIVERIES_MAX 16
+#define INCIDENT_NOTES_MAX      16
+#define RELEASE_SIZE            96
+
+/* What was done to an incident, by whom and why: "opened", "acknowledged", "silenced", "escalated",
+ * "reopened", "resolved", "action". */
+struct incident_note {
+    uint64_t at_wall_ms;
+    char what[16];
+    char by[64]; /* "leakd", or who asked */
+    char text[200];
+};
+
+/* The same leak before: incidents of one fingerprint, in whatever process, unit and release. */
+struct incident_past {
+    uint64_t count; /* earlier incidents; 0: never seen before */
+    uint64_t first_wall_ms;
+    char first_release[RELEASE_SIZE];
+    char last_id[24]; /* the one before this */
+    char last_release[RELEASE_SIZE];
+    char again_release[RELEASE_SIZE]; /* since which it is back; "" when it never went */
+};
+
+/* Where most of the growth came from, as the last look said. */
+struct incident_blame {
+    double share;    /* of the growth, 0..1; 0: not known */
+    char place[200]; /* "orders/cache.py:88 store()" */
+    char type[128];  /* "" when no type has most of it */
+};
 
 struct delivery {
     char receiver[64];
@@ -235,6 +298,19 @@ struct delivery {
     bool delivered;
     uint64_t at_wall_ms;
     char error[160]; /* "" when delivered */
+};
+
+/* A deploy or an event that an operator or his tools announced. The newest of kind release that
+ * matches a process says which release it runs, unless the process has said so itself. */
+struct operator_mark {
+    char id[24];
+    uint64_t at_wall_ms;
+    bool is_release;
+    char text[200];      /* of a release its name, "1.4.2" */
+    char unit[128];      /* "" = of every unit */
+    char process_id[40]; /* "" = of every process */
+    char by[64];
+    bool is_stored;
 };
 
 struct incident {
@@ -253,10 +329,19 @@ struct incident {
     uint64_t start_ticks; /* these three tell the process from a later one of the same pid */
     uint64_t instance;
     char boot_id[40];
-    bool is_told;        /* the opening notice is out */
-    bool is_provisional; /* the fingerprint is not yet that of a site */
+    bool is_told;               /* the opening notice is out */
+    bool is_provisional;        /* the fingerprint is not yet that of a site */
+    char release[RELEASE_SIZE]; /* that the process ran when it opened */
+    char host[64];
+    uint64_t acted_wall_ms; /* when an action was decided for it; 0: none was */
+    uint64_t until_wall_ms; /* when an acknowledgement or a silence ends; 0: it does not */
     char summary[512];
-    char end[160]; /* "killed at ...", "" while the process lives */
+    char end[160];          /* "killed at ...", "" while the process lives */
+    uint64_t end_wall_ms;   /* 0 while it lives */
+    char end_state[16];     /* "exited", "killed", "oom-killed", "unknown"; "" while it lives */
+    uint64_t since_wall_ms; /* start of the growth, 0: not known */
+    struct incident_blame blame;
+    struct incident_past past;
     struct growth growth;
     struct forecast time_to_limit;
     uint64_t live_bytes;
@@ -267,6 +352,8 @@ struct incident {
     struct frozen_type types[INCIDENT_TYPES_MAX];
     size_t delivery_count;
     struct delivery deliveries[INCIDENT_DELIVERIES_MAX]; /* the last ones */
+    size_t note_count;
+    struct incident_note notes[INCIDENT_NOTES_MAX]; /* the last ones, oldest first */
     uint64_t revision;
     uint64_t stored_revision; /* the one on the disk; 0: none */
 };

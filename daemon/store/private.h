@@ -7,6 +7,7 @@
 
 #include "daemon/store/address.h"
 #include "daemon/store/intern.h"
+#include "daemon/store/shots.h"
 #include "daemon/store/stack.h"
 #include "daemon/store/store.h"
 
@@ -37,6 +38,7 @@ struct entry {
     unsigned program;     /* 1, and counted on by each exec */
     uint64_t totals_mono_ms;
     uint64_t totals_wall_ms;
+    struct shots *shots;
 };
 
 struct store {
@@ -60,6 +62,8 @@ struct store {
     size_t incident_count;
     size_t incident_cap;
     uint64_t incident_serial;
+    struct operator_mark **marks; /* oldest first */
+    size_t mark_count;
 };
 
 static inline struct entry *entry_of(const struct process *process)

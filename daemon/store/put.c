@@ -319,10 +319,24 @@ static void sum_domains(struct process *process)
     }
 }
 
+/* What Python holds of the live bytes; without memory for it the page draws one kind less. */
+static void put_python_point(struct process *process, uint64_t now_wall_ms)
+{
+    const struct wire_domain_totals *python = &process->domains[WIRE_DOMAIN_PYTHON];
+
+    if (python->method == WIRE_METHOD_NONE)
+        return;
+    if (!process->python_series)
+        process->python_series = series_new();
+    if (process->python_series)
+        series_put(process->python_series, now_wall_ms, (double)python->live_bytes);
+}
+
 static void put_live_point(struct entry *entry, uint64_t now_mono_ms, uint64_t now_wall_ms)
 {
     entry->totals_mono_ms = now_mono_ms;
     series_put(entry->process.live_series, now_wall_ms, (double)entry->process.live_bytes);
+    put_python_point(&entry->process, now_wall_ms);
 }
 
 int store_put_totals(struct store *store, struct process *process, const struct wire_totals *totals,
@@ -409,6 +423,12 @@ void store_put_unit(struct store *store, struct process *process, const char *un
     free(process->unit);
     process->unit = copy;
     store_touch(process);
+}
+
+void store_put_ending(struct process *process, int end_signal, int end_status)
+{
+    process->end_signal = end_signal;
+    process->end_status = end_status;
 }
 
 void store_put_started(struct store *store, struct process *process, uint64_t started_wall_ms)

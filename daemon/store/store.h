@@ -45,10 +45,13 @@ void store_put_smaps(struct store *store, struct process *process, const struct 
 void store_put_gc(struct store *store, struct process *process, const struct wire_gc *gc);
 void store_put_health(struct store *store, struct process *process,
                       const struct wire_health *health);
-/* A mark with the text and time of one that is there is that one, said again after a reconnect. */
+/* A label is set, renewed or taken away; beyond PROCESS_LABELS_MAX new ones are not kept. A mark with the text and time of one that is there is that one, said again after a reconnect. */
 int store_put_mark(struct store *store, struct process *process, const struct wire_mark *mark,
                    uint64_t now_wall_ms);
 void store_put_unit(struct store *store, struct process *process, const char *unit);
+/* How the kernel says that it ended: the signal that killed it (0: none), else its exit's status.
+ */
+void store_put_ending(struct process *process, int end_signal, int end_status);
 void store_put_started(struct store *store, struct process *process, uint64_t started_wall_ms);
 /* A process that does not allocate sends nothing and its live bytes stay what they were: puts the
  * last totals into the series again when none came within the last second. True when it did. */
@@ -57,8 +60,15 @@ bool store_repeat_totals(struct store *store, struct process *process, uint64_t 
 /* Moves the state; an end freezes the figures. */
 void store_set_state(struct store *store, struct process *process, enum process_state state,
                      uint64_t now_mono_ms, uint64_t now_wall_ms);
+/* Remembers what the sites hold now, when that is due (query_past_sites); closely: more often. */
+void store_take_shot(struct store *store, struct process *process, bool closely,
+                     uint64_t now_wall_ms);
 /* Forgets ended processes past their retention. */
 void store_expire(struct store *store, uint64_t now_mono_ms);
+
+/* Processes that ended longer ago than after_ms give back what a disk has of them, or what only a
+ * living one needs: curves, and what sites and types held in between. */
+void store_slim(struct store *store, uint64_t now_mono_ms, uint64_t after_ms);
 
 /* For the watch, which alone sets verdicts. */
 struct process *store_process(struct store *store, const char *id);
@@ -78,6 +88,18 @@ struct incident *store_incident(struct store *store, const char *id);
 struct incident *store_find_open_incident(struct store *store, const char *process_id);
 void store_touch_incident(struct incident *incident);
 void incident_free(struct incident *incident);
+/* Adds a line to what was done to it; the oldest goes when there are too many. */
+void incident_note(struct incident *incident, const char *what, const char *by, const char *text,
+                   uint64_t now_wall_ms);
+/* What is known of earlier incidents of the same fingerprint. */
+void store_read_past(const struct store *store, const struct incident *incident,
+                     struct incident_past *out);
+
+/* Marks that operators set. Copies; id is set by it when it is "". At most 1000, the oldest goes.
+ * -EEXIST: that id is there. -ENOMEM. */
+int store_put_operator_mark(struct store *store, const struct operator_mark *mark,
+                            struct operator_mark **out);
+struct operator_mark *store_operator_mark(struct store *store, const char *id); /* NULL: none */
 
 /* ---- symbols ------------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Incidents from before a restart of leakd. A process whose agent comes back finds its open incident
- * again. Its detectors have forgotten what they knew: until they have seen enough to judge, the
- * incident neither ends nor opens a second time. A process that is gone leaves its end.
+ * Incidents from before a restart of leakd. A process whose agent comes back finds its open
+ * incident again. Its detectors have forgotten what they knew: until they have seen enough to
+ * judge, the incident neither ends nor opens a second time. A process that is gone leaves its end.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,9 +12,9 @@
 
 #define ORPHANS_STEP_MS 10000u
 /* A process of another pid namespace can only be seen by its agent, which is back within 15 s. */
-#define UNSEEN_MAX_MS   60000u
+#define UNSEEN_MAX_MS 60000u
 /* Growth whose upper bound is below this share of what it was has ended. */
-#define ENDED_SHARE     0.35
+#define ENDED_SHARE 0.35
 
 static bool is_same_program(const struct watch *watch, const struct incident *incident,
                             const struct process *process)
@@ -125,6 +125,6 @@ void adopt_orphans(struct watch *watch)
         const struct incident *seen = query_incident_at(watch->store, i);
 
         if (is_orphan(watch, seen))
-            incident_put_end(watch, store_incident(watch->store, seen->id), end);
+            incident_put_end(watch, store_incident(watch->store, seen->id), "unknown", end);
     }
 }

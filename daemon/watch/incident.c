@@ -7,6 +7,7 @@
  * last words, for a leak that killed its program is not over, but for at most a day.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,13 +29,18 @@ static void change(const struct watch *watch, struct incident *incident, enum wa
         watch->hooks.on_incident(watch->hooks.arg, incident, what);
 }
 
-static void tell(const struct watch *watch, const struct incident *incident,
-                 enum notice_event event)
+void incident_changed(const struct watch *watch, struct incident *incident)
+{
+    change(watch, incident, WATCH_INCIDENT_UPDATED);
+}
+
+void incident_notify(const struct watch *watch, const struct incident *incident,
+                     enum notice_event event)
 {
     struct notice notice;
     int rc;
 
-    if (!watch->hooks.notify)
+    if (!watch->hooks.notify || !alert_may_tell(incident_state_name(incident->state), event))
         return;
     evidence_notice(incident, event, watch->now_wall_ms, &notice);
     rc = watch->hooks.notify(watch->hooks.arg, &notice);
@@ -45,11 +51,24 @@ static void tell(const struct watch *watch, const struct incident *incident,
 
 void incident_tell(const struct watch *watch, struct incident *incident)
 {
-    if (incident->is_told)
+    if (incident->is_told || !alert_may_tell(incident_state_name(incident->state), NOTICE_OPENED))
         return;
     incident->is_told = true;
     store_touch_incident(incident);
-    tell(watch, incident, NOTICE_OPENED);
+    incident_notify(watch, incident, NOTICE_OPENED);
+}
+
+void incident_move(const struct watch *watch, struct incident *incident, enum incident_state state,
+                   const char *by, const char *why, uint64_t until_wall_ms)
+{
+    bool is_over = state == INCIDENT_RESOLVED;
+
+    incident->state = state;
+    incident->until_wall_ms = until_wall_ms;
+    incident->resolved_wall_ms = is_over ? watch->now_wall_ms : 0;
+    incident_note(incident, state == INCIDENT_OPEN ? "reopened" : incident_state_name(state), by,
+                  why, watch->now_wall_ms);
+    change(watch, incident, is_over ? WATCH_INCIDENT_RESOLVED : WATCH_INCIDENT_UPDATED);
 }
 
 static bool is_critical(const struct process *process)
@@ -68,16 +87,28 @@ static void provisional_fingerprint(const struct process *process, char out[17])
     snprintf(out, 17, "%016llx", (unsigned long long)hash);
 }
 
-static void set_fingerprint(const struct process *process, struct incident *incident)
+/* The same leak before this; of a provisional fingerprint nothing can be said. */
+static void set_past(const struct watch *watch, const struct process *process,
+                     struct incident *incident)
 {
-    const struct site *site;
+    if (incident->is_provisional && incident->verdict != VERDICT_FRAGMENTATION)
+        return;
+    store_read_past(watch->store, incident, &incident->past);
+    words_incident(incident, process->summary);
+}
+
+static void set_fingerprint(const struct watch *watch, const struct process *process,
+                            struct incident *incident)
+{
+    struct grown first;
 
     if (!incident->is_provisional || process->verdict == VERDICT_FRAGMENTATION ||
-        attribute_top_sites(process, &site, 1) == 0 || !site->fingerprint[0] ||
-        site->verdict != VERDICT_LEAK)
+        grown_sites(watch->store, process, &first, 1) == 0 || !first.site->fingerprint[0] ||
+        first.verdict != VERDICT_LEAK)
         return;
-    memcpy(incident->fingerprint, site->fingerprint, sizeof(incident->fingerprint));
+    memcpy(incident->fingerprint, first.site->fingerprint, sizeof(incident->fingerprint));
     incident->is_provisional = false;
+    set_past(watch, process, incident);
 }
 
 static void set_figures(const struct process *process, struct incident *incident)
@@ -105,6 +136,8 @@ static struct incident *incident_new(const struct watch *watch, const struct pro
     incident->start_ticks = process->identity.start_ticks;
     incident->instance = process->identity.instance;
     memcpy(incident->boot_id, watch->boot_id, sizeof(incident->boot_id));
+    memcpy(incident->host, watch->host, sizeof(incident->host));
+    release_of(watch->store, process, incident->release, sizeof(incident->release));
     incident->is_provisional = true;
     set_figures(process, incident);
     provisional_fingerprint(process, incident->fingerprint);
@@ -130,7 +163,9 @@ static void open_incident(struct watch *watch, struct watched *watched, struct p
     watched->evidence_due_ms = watch->now_mono_ms;
     watched->held_since_ms = 0;
     evidence_freeze(watch->store, process, incident);
-    set_fingerprint(process, incident);
+    set_past(watch, process, incident);
+    set_fingerprint(watch, process, incident);
+    incident_note(incident, "opened", "leakd", incident->release, watch->now_wall_ms);
     change(watch, incident, WATCH_INCIDENT_OPENED);
 }
 
@@ -142,14 +177,31 @@ static bool may_tell(const struct watch *watch, const struct watched *watched,
            watch->now_mono_ms - watched->opened_ms >= TELL_MAX_MS;
 }
 
-static void escalate(struct watch *watch, const struct process *process, struct incident *incident)
+/* Who silenced it as a warning has not silenced this. */
+static void become_critical(const struct watch *watch, struct incident *incident, const char *why)
 {
-    if (!is_critical(process) || strcmp(incident->severity, "critical") == 0)
+    if (strcmp(incident->severity, "critical") == 0)
         return;
     incident->severity = "critical";
-    change(watch, incident, WATCH_INCIDENT_UPDATED);
+    incident_note(incident, "escalated", "leakd", why, watch->now_wall_ms);
+    if (incident->state != INCIDENT_OPEN)
+        incident_move(watch, incident, INCIDENT_OPEN, "leakd", why, 0);
+    else
+        change(watch, incident, WATCH_INCIDENT_UPDATED);
     if (incident->is_told)
-        tell(watch, incident, NOTICE_ESCALATED);
+        incident_notify(watch, incident, NOTICE_ESCALATED);
+}
+
+static void escalate(const struct watch *watch, const struct process *process,
+                     struct incident *incident)
+{
+    char limit[40], why[80];
+
+    if (!is_critical(process))
+        return;
+    words_span(process->time_to_limit.lower_s, limit, sizeof(limit));
+    snprintf(why, sizeof(why), "reaches its limit in %s at the earliest", limit);
+    become_critical(watch, incident, why);
 }
 
 static void update(struct watch *watch, struct watched *watched, struct process *process,
@@ -162,29 +214,35 @@ static void update(struct watch *watch, struct watched *watched, struct process 
     if (is_fresh && watch->now_mono_ms >= watched->evidence_due_ms) {
         watched->evidence_due_ms = watch->now_mono_ms + EVIDENCE_STEP_MS;
         evidence_freeze(watch->store, process, incident);
-        set_fingerprint(process, incident);
+        set_fingerprint(watch, process, incident);
         change(watch, incident, WATCH_INCIDENT_UPDATED);
     } else if (!incident->is_told && incident->is_provisional) {
-        set_fingerprint(process, incident);
+        set_fingerprint(watch, process, incident);
         if (!incident->is_provisional)
             evidence_freeze(watch->store, process, incident);
     }
     escalate(watch, process, incident);
+    action_follow(watch, watched, process, incident);
     if (may_tell(watch, watched, incident))
         incident_tell(watch, incident);
 }
 
-static void resolve(struct watch *watch, struct watched *watched, struct incident *incident)
+void incident_resolve(struct watch *watch, struct incident *incident, const char *by,
+                      const char *why)
 {
-    watched->incident_id[0] = '\0';
-    if (incident->state == INCIDENT_RESOLVED)
-        return;
     /* Who hears of the end must have heard of the beginning. */
     incident_tell(watch, incident);
-    incident->state = INCIDENT_RESOLVED;
-    incident->resolved_wall_ms = watch->now_wall_ms;
-    change(watch, incident, WATCH_INCIDENT_RESOLVED);
-    tell(watch, incident, NOTICE_RESOLVED);
+    incident_move(watch, incident, INCIDENT_RESOLVED, by, why, 0);
+    if (incident->is_told)
+        incident_notify(watch, incident, NOTICE_RESOLVED);
+}
+
+static void resolve(struct watch *watch, struct watched *watched, struct incident *incident,
+                    const char *why)
+{
+    watched->incident_id[0] = '\0';
+    if (incident->state != INCIDENT_RESOLVED)
+        incident_resolve(watch, incident, "leakd", why);
 }
 
 static struct incident *find_incident(struct watch *watch, struct watched *watched)
@@ -202,7 +260,7 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
 {
     struct incident *incident = find_incident(watch, watched);
 
-    if (!incident && verdict_is_alarm(process->verdict))
+    if (!incident && verdict_is_alarm(process->verdict) && !group_tells(watch, process))
         open_incident(watch, watched, process);
     else if (!incident)
         return;
@@ -213,57 +271,78 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
     else if (verdict_is_growing(process->verdict))
         update(watch, watched, process, incident);
     else
-        resolve(watch, watched, incident);
+        resolve(watch, watched, incident, "it has stopped growing");
 }
 
-static const char *end_word(enum process_state state)
+static void name_signal(int number, char *out, size_t size)
 {
-    switch (state) {
-    case PROCESS_OOM_KILLED:
-        return "OOM-killed";
-    case PROCESS_KILLED:
-        return "killed";
-    default:
-        return "exited";
-    }
+    const char *name = sigabbrev_np(number);
+
+    if (name)
+        snprintf(out, size, "SIG%s", name);
+    else
+        snprintf(out, size, "signal %d", number);
 }
 
-/* "OOM-killed at 14:02; " in front of what was known before. */
-static void put_end_first(struct incident *incident)
+/* "OOM-killed at ...", "killed by SIGSEGV at ...", "exited with status 3 at ..." */
+static void write_end(const struct process *process, uint64_t wall_ms, char *out, size_t size)
 {
-    char before[sizeof(incident->summary)];
+    bool is_kill = process->state == PROCESS_KILLED;
+    char when[40], by[40];
 
-    memcpy(before, incident->summary, sizeof(before));
-    snprintf(incident->summary, sizeof(incident->summary), "%.150s; %.350s", incident->end, before);
+    words_time(wall_ms, when, sizeof(when));
+    name_signal(process->end_signal, by, sizeof(by));
+    if (process->state == PROCESS_OOM_KILLED)
+        snprintf(out, size, "OOM-killed at %s", when);
+    else if (process->end_signal)
+        snprintf(out, size, "%s by %s at %s", is_kill ? "killed" : "stopped", by, when);
+    else if (process->end_status > 0)
+        snprintf(out, size, "exited with status %d at %s", process->end_status, when);
+    else
+        snprintf(out, size, "%s at %s", is_kill ? "killed" : "exited", when);
 }
 
-void incident_put_end(const struct watch *watch, struct incident *incident, const char *end)
+void incident_put_end(const struct watch *watch, struct incident *incident, const char *end_state,
+                      const char *end)
 {
     snprintf(incident->end, sizeof(incident->end), "%s", end);
-    put_end_first(incident);
+    snprintf(incident->end_state, sizeof(incident->end_state), "%s", end_state);
+    incident->end_wall_ms = watch->now_wall_ms;
+    words_post_mortem(incident);
     incident_tell(watch, incident);
     change(watch, incident, WATCH_INCIDENT_UPDATED);
+}
+
+/* What it held and what grew to the last; a growth that had ended before leaves the evidence alone.
+ */
+static void renew_evidence(struct watch *watch, struct process *process, struct incident *incident)
+{
+    const struct site *site;
+
+    if (!verdict_is_alarm(process->verdict))
+        return;
+    set_figures(process, incident);
+    if (attribute_top_sites(process, &site, 1) == 0 || site->verdict != VERDICT_LEAK)
+        return;
+    evidence_freeze(watch->store, process, incident);
+    set_fingerprint(watch, process, incident);
 }
 
 void incident_end(struct watch *watch, struct watched *watched, struct process *process)
 {
     struct incident *incident = find_incident(watch, watched);
-    char when[40], end[sizeof(incident->end)];
+    char end[sizeof(incident->end)];
 
     if (!incident || incident->state == INCIDENT_RESOLVED)
         return;
-    words_time(process->ended_wall_ms ? process->ended_wall_ms : watch->now_wall_ms, when,
-               sizeof(when));
-    snprintf(end, sizeof(end), "%s at %s", end_word(process->state), when);
-    incident_put_end(watch, incident, end);
-    if (process->state == PROCESS_EXITED) {
-        resolve(watch, watched, incident);
-    } else if (process->state == PROCESS_OOM_KILLED &&
-               strcmp(incident->severity, "critical") != 0) {
-        incident->severity = "critical";
-        change(watch, incident, WATCH_INCIDENT_UPDATED);
-        tell(watch, incident, NOTICE_ESCALATED);
-    }
+    renew_evidence(watch, process, incident);
+    write_end(process, process->ended_wall_ms ? process->ended_wall_ms : watch->now_wall_ms, end,
+              sizeof(end));
+    incident_put_end(watch, incident, process_state_name(process->state), end);
+    if (process->state == PROCESS_EXITED)
+        resolve(watch, watched, incident, "the process ended");
+    else if (process->state == PROCESS_OOM_KILLED)
+        become_critical(watch, incident, end);
 }
 
 void incident_age(struct watch *watch)
@@ -274,6 +353,7 @@ void incident_age(struct watch *watch)
 
         if (seen->state != INCIDENT_RESOLVED && seen->end[0] &&
             watch->now_wall_ms > seen->opened_wall_ms + DEAD_OPEN_MAX_MS)
-            resolve(watch, &nobody, store_incident(watch->store, seen->id));
+            resolve(watch, &nobody, store_incident(watch->store, seen->id),
+                    "its process ended a day ago");
     }
 }

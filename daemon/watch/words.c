@@ -124,6 +124,17 @@ static void say_rate(struct sentence *sentence, const struct growth *growth)
         hourly ? 'h' : 's', growth->lower * factor, growth->upper * factor);
 }
 
+static void say_workers(struct sentence *sentence, const struct process_group *group)
+{
+    if (group->gained_bytes <= 0)
+        return;
+    if (group->members > 1)
+        say(sentence, " in its %u worker%s together", group->members - 1,
+            group->members == 2 ? "" : "s");
+    if (group->ended > 0)
+        say(sentence, ", with %u that ended,", group->ended);
+}
+
 static void say_growth(struct sentence *sentence, const struct process *process,
                        uint64_t now_wall_ms)
 {
@@ -132,6 +143,7 @@ static void say_growth(struct sentence *sentence, const struct process *process,
 
     if (process->growth.known)
         say_rate(sentence, &process->growth);
+    say_workers(sentence, &process->group);
     words_span(now_wall_ms > since ? (double)(now_wall_ms - since) / 1000 : 0, span, sizeof(span));
     say(sentence, " for %s", span);
 }
@@ -176,6 +188,17 @@ static void say_fragmentation(struct sentence *sentence, const struct process *p
     say(sentence, " while the %s that live in it do not", live);
 }
 
+static const char *doubt_of(const struct detect_result *fit)
+{
+    if (fit->explained_by_load)
+        return "but the allocations a second rise too: it may be the load";
+    if (fit->oldest_die)
+        return "but its oldest objects die: it may be work in progress";
+    if (fit->uncollected)
+        return "but no full garbage collection has been since: it may be garbage";
+    return "not long enough to be sure";
+}
+
 void words_summary(const struct store *store, const struct process *process, uint64_t now_wall_ms,
                    char *out, size_t size)
 {
@@ -187,7 +210,7 @@ void words_summary(const struct store *store, const struct process *process, uin
         say(&sentence, "%s: growing ", verdict_name(process->verdict));
         say_growth(&sentence, process, now_wall_ms);
         if (process->verdict == VERDICT_SUSPECT)
-            say(&sentence, ", not long enough to be sure");
+            say(&sentence, ", %s", doubt_of(&process->fit));
         say_blame(&sentence, store, process);
         say_limit(&sentence, process);
         break;
@@ -205,4 +228,57 @@ void words_summary(const struct store *store, const struct process *process, uin
         say(&sentence, "learning: too few samples to judge");
         break;
     }
+}
+
+/* ---- incidents ------------------------------------------------------------------------------- */
+
+/* "again since release 1.4.2": nothing is known of a program's release by its start alone. */
+static void say_past(struct sentence *sentence, const struct incident_past *past)
+{
+    const char *again = past->again_release;
+    char first[40];
+
+    if (past->count == 0)
+        return;
+    words_time(past->first_wall_ms, first, sizeof(first));
+    if (*again && strncmp(again, "start of ", 9) != 0)
+        say(sentence, "; again since %s, first seen on %.10s", again, first);
+    else
+        say(sentence, "; seen %llu %s before, first on %.10s", (unsigned long long)past->count,
+            past->count == 1 ? "time" : "times", first);
+    if (strncmp(past->first_release, "release ", 8) == 0)
+        say(sentence, " in %s", past->first_release);
+}
+
+void words_incident(struct incident *incident, const char *sentence)
+{
+    struct sentence out = {incident->summary, sizeof(incident->summary), 0};
+
+    say(&out, "%s", sentence);
+    say_past(&out, &incident->past);
+}
+
+void words_post_mortem(struct incident *incident)
+{
+    struct sentence out = {incident->summary, sizeof(incident->summary), 0};
+    const struct incident_blame *blame = &incident->blame;
+    uint64_t since_ms = incident->since_wall_ms;
+    char text[40];
+
+    say(&out, "%s", incident->end);
+    if (blame->share > 0)
+        say(&out, "; %.0f %% of the growth came from %s", blame->share * 100, blame->place);
+    if (blame->share > 0 && blame->type[0])
+        say(&out, " as %s", blame->type);
+    say(&out, "; %s ",
+        incident->verdict == VERDICT_FRAGMENTATION ? "its resident memory grew" : "it grew");
+    if (incident->growth.known)
+        say_rate(&out, &incident->growth);
+    if (since_ms != 0 && incident->end_wall_ms > since_ms) {
+        words_span((double)(incident->end_wall_ms - since_ms) / 1000, text, sizeof(text));
+        say(&out, " for %s", text);
+    }
+    words_bytes((double)incident->rss_bytes, text, sizeof(text));
+    say(&out, " and was %s at last", text);
+    say_past(&out, &incident->past);
 }

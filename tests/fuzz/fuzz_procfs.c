@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "daemon/base/procfs.h"
+#include "daemon/base/procfs_maps.h"
 
 static char folder[] = "/tmp/leakd-fuzz-XXXXXX";
-static const char *const files[] = {"42/stat", "42/statm", "42/cgroup", "42/limits", "stat"};
+static const char *const files[] = {"42/stat", "42/statm", "42/cgroup", "42/limits", "42/smaps",
+                                    "stat"};
 
 static void remove_folder(void)
 {
@@ -51,6 +53,20 @@ static void put(const char *name, const void *data, size_t size)
     close(fd);
 }
 
+static void check_maps(const struct procfs *fs)
+{
+    static struct procfs_maps maps;
+
+    if (procfs_read_maps(fs, 42, &maps) < 0)
+        return;
+    if (maps.count == 0 || maps.count > PROCFS_MAP_ROWS_MAX)
+        abort();
+    for (size_t i = 0; i < maps.count; i++) {
+        if (!memchr(maps.rows[i].name, 0, sizeof(maps.rows[i].name)))
+            abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -71,5 +87,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (procfs_read_unit(&fs, 42, unit, sizeof(unit)) == 0 && strchr(unit, '/'))
         abort();
     procfs_read_limit(&fs, 42, &limit);
+    check_maps(&fs);
     return 0;
 }

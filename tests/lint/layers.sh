@@ -34,7 +34,7 @@ elfutils/ daemon/symbol/dwarf*.c
 libelf.h daemon/symbol/dwarf*.c
 gelf.h daemon/symbol/dwarf*.c
 dwarf.h daemon/symbol/dwarf*.c
-zlib.h daemon/http/asset.c
+zlib.h daemon/base/gzip.c
 sqlite3.h daemon/store/journal_db.c
 uv.h daemon/*
 Python.h none

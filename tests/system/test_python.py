@@ -3,7 +3,6 @@
 allocators, fork. Every interpreter that is there; LEAKD_LONG=1 runs more of CPython's own tests."""
 import collections
 import concurrent.futures
-import glob
 import os
 import re
 import subprocess
@@ -13,6 +12,7 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, "lib"))
+import pythons  # noqa: E402
 import wire  # noqa: E402
 
 BUILD = os.environ.get("LEAKD_BUILD") or os.path.join(os.path.dirname(TESTS), "build")
@@ -20,23 +20,7 @@ AGENT = os.path.join(BUILD, "libleakagent.so")
 LONG = bool(os.environ.get("LEAKD_LONG"))
 PERIOD = 16384
 
-
-def interpreters():
-    """{"3.11.2": path}: the system's, those of pyenv, and what LEAKD_PYTHONS names."""
-    paths = ["/usr/bin/python3", *glob.glob("/usr/local/bin/python3.[0-9]*"),
-             *glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")),
-             *os.environ.get("LEAKD_PYTHONS", "").split(":")]
-    found = {}
-    for path in paths:
-        if os.access(path, os.X_OK) and not path.endswith("-config"):
-            said = subprocess.run([path, "-c", "import platform; print(platform.python_version())"],
-                                  stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
-            found.setdefault(said, path)
-    return {version: path for version, path in found.items()
-            if (3, 8) <= tuple(map(int, version.split(".")[:2])) <= (3, 13)}
-
-
-PYTHONS = interpreters()
+PYTHONS = pythons.INTERPRETERS
 MINORS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
 
 
@@ -51,8 +35,8 @@ def line_of(name, mark):
 
 def environment(daemon, **more):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return dict(clean, LD_PRELOAD=AGENT, LEAKD_SOCKET=daemon.path, LEAKD_DELAY_MS="0",
-                LEAKD_PERIOD=str(PERIOD), **more)
+    return {**clean, "LD_PRELOAD": AGENT, "LEAKD_SOCKET": daemon.path, "LEAKD_DELAY_MS": "0",
+            "LEAKD_PERIOD": str(PERIOD), **more}
 
 
 def run(python, *arguments, timeout=60, **more):
@@ -256,13 +240,9 @@ class AttributedLeaks(EachInterpreter, unittest.TestCase):
         self.each(check)
 
 
-def newest():
-    return max(PYTHONS, key=lambda version: tuple(map(int, version.split("."))))
-
-
 def some():
     """The system's interpreter and the newest: enough where versions do not differ."""
-    return dict.fromkeys([next(iter(PYTHONS)), newest()]) if not LONG else dict.fromkeys(PYTHONS)
+    return dict.fromkeys([next(iter(PYTHONS)), pythons.newest()]) if not LONG else dict.fromkeys(PYTHONS)
 
 
 @unittest.skipUnless(os.path.exists(AGENT) and PYTHONS, "no agent or no CPython")
@@ -366,7 +346,7 @@ class Forking(unittest.TestCase):
                 "if pid: os.waitpid(pid, 0)\n"
                 "os._exit(0)")
         with wire.Daemon() as daemon:
-            done = subprocess.run([PYTHONS[newest()], "-c", code], env=environment(daemon),
+            done = subprocess.run([PYTHONS[pythons.newest()], "-c", code], env=environment(daemon),
                                   timeout=60, check=False)
             agents = daemon.wait_closed(2)
             self.assertEqual(done.returncode, 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/procfs_maps.h"
 
 static char folder[64];
 static char proc[80];
@@ -142,6 +143,29 @@ START_TEST(a_users_unit_is_found_below_the_manager)
 }
 END_TEST
 
+static void service_is(const char *line, const char *wanted)
+{
+    char service[64] = "";
+
+    put("proc/42/cgroup", line);
+    ck_assert_int_eq(procfs_read_service(&fs, 42, service, sizeof(service)), *wanted ? 0 : -ENOENT);
+    ck_assert_str_eq(service, wanted);
+}
+
+START_TEST(only_the_system_managers_services_count_as_services)
+{
+    service_is("0::/system.slice/myapp.service\n", "myapp.service");
+    service_is("0::/system.slice/system-x.slice/x@1.service\n", "x@1.service");
+    /* Whom the folder was delegated to chose the second name. */
+    service_is("0::/system.slice/myapp.service/sshd.service\n", "myapp.service");
+    service_is("0::/user.slice/user-1000.slice/user@1000.service/app.slice/sshd.service\n", "");
+    service_is("0::/user.slice/user-1000.slice/sshd.service\n", "");
+    service_is("0::/system.slice/docker-0123.scope\n", "");
+    service_is("0::/docker/sshd.service\n", "");
+    service_is("0::/\n", "");
+}
+END_TEST
+
 START_TEST(systemds_hierarchy_wins_on_cgroup_v1)
 {
     unit_is("9:memory:/system.slice/other.service\n1:name=systemd:/system.slice/a.service\n"
@@ -245,6 +269,58 @@ START_TEST(the_real_host_can_be_read)
 }
 END_TEST
 
+#define MAP(range, path) range " rw-p 00000000 00:00 0   " path "\n"
+#define FIGURES(kib)                                                                               \
+    "Size: 2048 kB\nRss: " kib " kB\nPss: 1 kB\nPrivate_Clean: 1 kB\nPrivate_Dirty: 2 kB\n"        \
+    "Swap: 0 kB\nVmFlags: rd wr\n"
+
+START_TEST(mappings_are_summed_by_file_and_kind)
+{
+    static struct procfs_maps maps;
+
+    put("proc/42/smaps",
+        MAP("55550000-55560000", "[heap]") FIGURES("100") MAP("7f0000000000-7f0000021000", "")
+            FIGURES("30") MAP("7f0000121000-7f0000131000", "") FIGURES("5")
+                MAP("7f0008000000-7f0008021000", "/usr/lib/libx.so.1") FIGURES("7")
+                    MAP("7f0008021000-7f0008041000", "/usr/lib/libx.so.1") FIGURES("8")
+                        MAP("7ffd00000000-7ffd00021000", "[stack]") FIGURES("9"));
+    ck_assert_int_eq(procfs_read_maps(&fs, 42, &maps), 0);
+    ck_assert_uint_eq(maps.count, 5);
+    ck_assert_int_eq(maps.rows[0].kind, PROCFS_MAP_HEAP);
+    ck_assert_uint_eq(maps.rows[0].rss_bytes, 100 << 10);
+    ck_assert_int_eq(maps.rows[1].kind, PROCFS_MAP_ARENA);
+    ck_assert_int_eq(maps.rows[2].kind, PROCFS_MAP_ANONYMOUS);
+    ck_assert_str_eq(maps.rows[3].name, "/usr/lib/libx.so.1");
+    ck_assert_uint_eq(maps.rows[3].count, 2);
+    ck_assert_uint_eq(maps.rows[3].rss_bytes, 15 << 10);
+    ck_assert_uint_eq(maps.rows[3].private_bytes, 6 << 10);
+    ck_assert_int_eq(maps.rows[4].kind, PROCFS_MAP_STACK);
+    ck_assert(!maps.truncated);
+}
+END_TEST
+
+START_TEST(more_files_than_rows_end_in_one_row)
+{
+    static struct procfs_maps maps;
+    static char text[1 << 16];
+    size_t len = 0;
+
+    for (int i = 0; i < PROCFS_MAP_ROWS_MAX + 10; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "%x000-%x800 r--p 00000000 fe:00 7 /srv/%d\nRss: 1 kB\n", i + 1,
+                                i + 1, i);
+    put("proc/42/smaps", text);
+    ck_assert_int_eq(procfs_read_maps(&fs, 42, &maps), 0);
+    ck_assert_uint_eq(maps.count, PROCFS_MAP_ROWS_MAX);
+    ck_assert_int_eq(maps.rows[PROCFS_MAP_ROWS_MAX - 1].kind, PROCFS_MAP_OTHER);
+    ck_assert_uint_eq(maps.rows[PROCFS_MAP_ROWS_MAX - 1].count, 11);
+    ck_assert_uint_eq(maps.rows[PROCFS_MAP_ROWS_MAX - 1].rss_bytes, 11 << 10);
+    ck_assert_int_eq(procfs_read_maps(&fs, 43, &maps), -ESRCH);
+    put("proc/42/smaps", "nothing of the kind\n");
+    ck_assert_int_eq(procfs_read_maps(&fs, 42, &maps), -EBADMSG);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const cases[] = {
@@ -255,6 +331,7 @@ int main(void)
         start_is_boot_plus_ticks,
         the_unit_is_the_first_that_is_no_slice,
         a_users_unit_is_found_below_the_manager,
+        only_the_system_managers_services_count_as_services,
         systemds_hierarchy_wins_on_cgroup_v1,
         without_systemd_there_is_no_unit,
         the_host_is_the_last_limit,
@@ -263,6 +340,8 @@ int main(void)
         cgroup_v1_limits_count,
         the_address_space_counts,
         the_real_host_can_be_read,
+        mappings_are_summed_by_file_and_kind,
+        more_files_than_rows_end_in_one_row,
     };
     Suite *suite = suite_create("base_procfs");
     TCase *tcase = tcase_create("procfs");

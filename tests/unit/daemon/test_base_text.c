@@ -248,7 +248,7 @@ END_TEST
 
 START_TEST(depth_has_a_limit_but_brackets_in_strings_do_not_count)
 {
-    char text[512];
+    char text[2 * JSON_READ_DEPTH_MAX + 8];
     struct json_tree *tree;
 
     memset(text, '[', JSON_READ_DEPTH_MAX);

@@ -476,6 +476,23 @@ START_TEST(lists_are_walked_by_their_links)
 }
 END_TEST
 
+static void check_operation(const char *pattern, const char *method, bool is_there,
+                            const struct json_tree *operation)
+{
+    const struct json_tree *responses = json_get(operation, "responses");
+
+    ck_assert_msg(is_there == (operation != NULL), "%s %s: described and there differ", method,
+                  pattern);
+    if (!operation)
+        return;
+    ck_assert_msg(json_get(responses, "200") || json_get(responses, "201") ||
+                      json_get(responses, "202"),
+                  "%s %s has no success", method, pattern);
+    ck_assert_msg(!strstr(pattern, "{id}") ==
+                      !strstr(json_get_str(first_of(operation, "parameters"), "$ref", ""), "Id"),
+                  "%s %s: {id} is not described", method, pattern);
+}
+
 START_TEST(openapi_describes_exactly_the_routes)
 {
     struct json_tree *tree = get_json(&server, "/api/v1/openapi.json");
@@ -484,15 +501,11 @@ START_TEST(openapi_describes_exactly_the_routes)
     ck_assert_int_eq(strncmp(json_get_str(tree, "openapi", ""), "3.", 2), 0);
     ck_assert_uint_eq(json_len(paths), route_count);
     for (size_t i = 0; i < route_count; i++) {
-        const struct json_tree *get_method = json_get(json_get(paths, routes[i].pattern), "get");
+        const struct json_tree *path = json_get(paths, routes[i].pattern);
 
-        ck_assert_msg(get_method != NULL, "%s is not described", routes[i].pattern);
-        ck_assert_msg(json_get(json_get(get_method, "responses"), "200") != NULL, "%s has no 200",
-                      routes[i].pattern);
-        ck_assert_msg(
-            !strstr(routes[i].pattern, "{id}") ==
-                !strstr(json_get_str(first_of(get_method, "parameters"), "$ref", ""), "Id"),
-            "%s: {id} is not described", routes[i].pattern);
+        check_operation(routes[i].pattern, "get", routes[i].read != NULL, json_get(path, "get"));
+        check_operation(routes[i].pattern, "post", routes[i].change != NULL,
+                        json_get(path, "post"));
     }
     json_tree_free(tree);
 }

@@ -352,19 +352,19 @@ END_TEST
 
 START_TEST(a_body_is_read_and_forgotten)
 {
-    char *body = malloc(60001);
-    char headers[] = "Content-Length: 60000\r\n";
+    char *body = malloc(16001);
+    char headers[] = "Content-Length: 16000\r\n";
     struct answer answer;
     char request[256];
     int fd = client_connect(&server);
 
-    memset(body, 'x', 60000);
-    body[60000] = '\0';
+    memset(body, 'x', 16000);
+    body[16000] = '\0';
     snprintf(request, sizeof(request),
              "GET /livez HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n%s\r\n",
              server.port, headers);
     client_send(fd, request);
-    for (size_t i = 0; i < 60000; i += 100)
+    for (size_t i = 0; i < 16000; i += 100)
         ck_assert_int_eq(send(fd, body + i, 100, MSG_NOSIGNAL), 100);
     answer = client_answer(fd);
     ck_assert_int_eq(answer.status, 200);
@@ -381,6 +381,25 @@ START_TEST(a_body_too_large_is_refused_before_it_comes)
     answer_done(&answer);
     answer = ask(&server, "GET", "/livez", "Content-Length: 18446744073709551617\r\n");
     ck_assert_int_ne(answer.status, 200);
+    answer_done(&answer);
+}
+END_TEST
+
+START_TEST(a_chunked_body_too_large_is_refused_when_it_has_come)
+{
+    static char request[32768];
+    struct answer answer;
+    int fd = client_connect(&server);
+    int len = snprintf(request, sizeof(request),
+                       "POST /livez HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n"
+                       "Transfer-Encoding: chunked\r\n\r\n4e20\r\n",
+                       server.port);
+
+    memset(request + len, 'x', 20000);
+    strcpy(request + len + 20000, "\r\n0\r\n\r\n");
+    client_send(fd, request);
+    answer = client_answer(fd);
+    ck_assert_int_eq(answer.status, 413);
     answer_done(&answer);
 }
 END_TEST
@@ -554,6 +573,7 @@ int main(void)
     tcase_add_test(tcase, a_request_may_come_byte_by_byte);
     tcase_add_test(tcase, a_body_is_read_and_forgotten);
     tcase_add_test(tcase, a_body_too_large_is_refused_before_it_comes);
+    tcase_add_test(tcase, a_chunked_body_too_large_is_refused_when_it_has_come);
     tcase_add_test(tcase, a_chunked_body_without_end_is_cut_off);
     tcase_add_test(tcase, headers_without_end_are_refused);
     tcase_add_test(tcase, a_request_that_drips_is_cut_off_in_the_end);

@@ -64,6 +64,17 @@ static struct incident *full(void)
     incident->is_provisional = true;
     memset(incident->summary, 's', sizeof(incident->summary) - 1);
     strcpy(incident->end, "OOM-killed at 2026-11-22 14:02:10 UTC");
+    strcpy(incident->end_state, "oom-killed");
+    incident->end_wall_ms = 1700000008888;
+    incident->since_wall_ms = 1699999999999;
+    incident->until_wall_ms = 1700003600000;
+    incident->acted_wall_ms = 1700003600001;
+    strcpy(incident->release, "release 1.4.2");
+    strcpy(incident->host, "web1");
+    incident->blame = (struct incident_blame){0.83, "cache.py:88 store()", "builtins.dict"};
+    incident->past = (struct incident_past){3, 1690000000000, "1.0", "AAAA2222", "1.3", "1.4.2"};
+    for (uint64_t i = 0; i < INCIDENT_NOTES_MAX + 3u; i++)
+        incident_note(incident, "silenced", "ada", i == 18 ? "deploying \"it\"" : "", i);
     incident->growth = (struct growth){true, 1.0 / 3, -2.5, 1e17};
     incident->time_to_limit = (struct forecast){true, 3600.5, 1800.25, INFINITY};
     incident->live_bytes = 9000000000000000u;
@@ -73,8 +84,8 @@ static struct incident *full(void)
         fill_site(&incident->sites[i], i);
     incident->type_count = INCIDENT_TYPES_MAX;
     for (unsigned i = 0; i < INCIDENT_TYPES_MAX; i++)
-        incident->types[i] = (struct frozen_type){i ? strdup("app.Session") : NULL,
-                                                  {i == 2, 1.5, 1, 2}, i, i * 2};
+        incident->types[i] =
+            (struct frozen_type){i ? strdup("app.Session") : NULL, {i == 2, 1.5, 1, 2}, i, i * 2};
     incident->delivery_count = INCIDENT_DELIVERIES_MAX;
     for (unsigned i = 0; i < INCIDENT_DELIVERIES_MAX; i++) {
         struct delivery *delivery = &incident->deliveries[i];
@@ -128,6 +139,12 @@ START_TEST(a_full_incident_comes_back_as_it_was)
     ck_assert_ptr_null(after->types[0].name);
     ck_assert(!after->types[1].growth.known && after->types[2].growth.known);
     ck_assert_str_eq(after->deliveries[15].notice_id, "msg_15");
+    ck_assert_uint_eq(after->note_count, INCIDENT_NOTES_MAX);
+    ck_assert_uint_eq(after->notes[0].at_wall_ms, 3); /* the oldest ones went */
+    ck_assert_str_eq(after->notes[15].text, "deploying \"it\"");
+    ck_assert_str_eq(after->past.again_release, "1.4.2");
+    ck_assert_str_eq(after->blame.place, "cache.py:88 store()");
+    ck_assert_uint_eq(after->until_wall_ms, 1700003600000);
     ck_assert_uint_eq(after->revision, 1);
     free(text);
     free(again);
@@ -154,9 +171,9 @@ END_TEST
 
 START_TEST(the_text_of_a_later_leakd_is_read_as_far_as_we_know_it)
 {
-    struct incident *incident =
-        read_text("{\"id\":\"X\",\"opened_wall_ms\":5,\"state\":\"snoozed\",\"severity\":\"apocalyptic\","
-                  "\"releases\":[{\"deep\":[1,2]}],\"sites\":[{},{},{},{},{},{},{},{}],\"types\":7}");
+    struct incident *incident = read_text(
+        "{\"id\":\"X\",\"opened_wall_ms\":5,\"state\":\"snoozed\",\"severity\":\"apocalyptic\","
+        "\"releases\":[{\"deep\":[1,2]}],\"sites\":[{},{},{},{},{},{},{},{}],\"types\":7}");
 
     ck_assert_int_eq(incident->state, INCIDENT_OPEN);
     ck_assert_str_eq(incident->severity, "warning");
@@ -171,8 +188,8 @@ END_TEST
 
 START_TEST(what_is_no_incident_is_refused)
 {
-    static const char *const texts[] = {"",     "{",        "[]",          "null", "{}",
-                                        "\"x\"", "{\"id\":7}", "{\"id\":\"X\"}"};
+    static const char *const texts[] = {"",   "{",     "[]",         "null",
+                                        "{}", "\"x\"", "{\"id\":7}", "{\"id\":\"X\"}"};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct incident *incident;
