@@ -5,7 +5,6 @@
  * back (symbols, deliveries, orders to agents, page updates), and takes all down again.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "daemon/base/conf.h"
 #include "daemon/base/log.h"
 #include "daemon/base/notify.h"
+#include "daemon/base/schedule.h"
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
@@ -579,18 +579,6 @@ static int run(struct daemon *daemon)
     return 0;
 }
 
-/*
- * Every program's agent wakes leakd from within a malloc. A batch task that wakes up waits for its turn and
- * takes nobody's processor away: else the program would stand still for as long as leakd reads. What
- * leakd starts is scheduled as usual. Where that is forbidden (the unit's filter) the unit says it.
- */
-static void give_way(void)
-{
-    const struct sched_param param = {0};
-
-    (void)sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &param);
-}
-
 int main(int argc, char **argv)
 {
     static struct daemon daemon;
@@ -614,6 +602,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "leakd: %s\n", error);
         return STATUS_FAILED;
     }
-    give_way();
+    schedule_give_way();
     return run(&daemon) < 0 ? STATUS_FAILED : STATUS_OK;
 }
