@@ -20,6 +20,7 @@
 #include "daemon/base/conf.h"
 #include "daemon/base/log.h"
 #include "daemon/base/notify.h"
+#include "daemon/base/schedule.h"
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
@@ -548,5 +549,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "leakd: %s\n", error);
         return STATUS_FAILED;
     }
+    schedule_give_way();
     return run(&daemon) < 0 ? STATUS_FAILED : STATUS_OK;
 }

@@ -346,6 +346,8 @@ bool wire_put_health(struct wire_wr *wr, const struct wire_health *health)
     wire_wr_u64(wr, health->sample_ns_total);
     wire_wr_u64(wr, health->sample_period_bytes);
     wire_wr_u8(wr, health->python_attributing);
+    wire_wr_u64(wr, health->dropped_modules);
+    wire_wr_u64(wr, health->dropped_marks);
     return wire_frame_end(wr);
 }
 
@@ -367,6 +369,8 @@ int wire_get_health(const struct wire_frame *frame, struct wire_health *out)
     health.python_attributing = wire_rd_u8(&rd);
     if (done(&rd) < 0)
         return -EBADMSG;
+    health.dropped_modules = wire_rd_u64(&rd); /* zeros behind the end of an older record */
+    health.dropped_marks = wire_rd_u64(&rd);
     *out = health;
     return 0;
 }

@@ -185,6 +185,9 @@ struct wire_health {
     uint64_t sample_ns_total;
     uint64_t sample_period_bytes; /* now in force */
     uint8_t python_attributing;   /* 1 while the Python hooks are in */
+    /* Appended: 0 from an older agent. */
+    uint64_t dropped_modules; /* look-ups of files that found no room: bare addresses */
+    uint64_t dropped_marks;
 };
 
 enum wire_bye_reason {

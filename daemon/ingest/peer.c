@@ -40,7 +40,7 @@ static void close_pipe(struct peer *peer)
     if (!peer->has_pipe)
         return;
     peer->has_pipe = false;
-    ingest_count_connection(peer->ingest, peer->session.identity.uid, -1);
+    ingest_drop_connection(peer->ingest, peer->session.identity.uid);
     uv_close((uv_handle_t *)&peer->pipe, on_handle_closed);
     free(peer->partial);
     peer->partial = NULL;
@@ -409,17 +409,16 @@ int peer_open(struct ingest *ingest, int socket_fd, const struct process_identit
     peer->ingest = ingest;
     peer->since_ms = now_ms;
     session_init(&peer->session, ingest->store, ingest->profile, identity);
+    rc = ingest_add_connection(ingest, identity->uid);
+    if (rc < 0)
+        goto free_peer;
     rc = uv_pipe_init(ingest->loop, &peer->pipe, 0);
-    if (rc < 0) {
-        close(socket_fd);
-        free(peer);
-        return rc;
-    }
+    if (rc < 0)
+        goto drop_connection;
     peer->pipe.data = peer;
     peer->has_pipe = true;
     peer->open_handles = 1;
     ingest_add_peer(ingest, peer);
-    ingest_count_connection(ingest, identity->uid, 1);
     watch_death(peer, socket_fd);
     rc = uv_pipe_open(&peer->pipe, socket_fd);
     if (rc < 0)
@@ -428,5 +427,12 @@ int peer_open(struct ingest *ingest, int socket_fd, const struct process_identit
         rc = uv_read_start((uv_stream_t *)&peer->pipe, on_space_wanted, on_read);
     if (rc < 0)
         peer_close(peer);
+    return rc;
+
+drop_connection:
+    ingest_drop_connection(ingest, identity->uid);
+free_peer:
+    close(socket_fd);
+    free(peer);
     return rc;
 }

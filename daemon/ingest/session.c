@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/wire/record.h"
+#include "daemon/base/log.h"
 
 /* Readers speak N-2..N. */
 #define PROTOCOL_OLDEST (WIRE_PROTOCOL > 3 ? WIRE_PROTOCOL - 2 : 1)
@@ -131,6 +132,18 @@ static int read_totals(struct session *session, struct process *process,
                             session->now_wall_ms);
 }
 
+/* Sums that cannot be: an agent's fault, not a stranger's. Said once a connection; the store cuts them. */
+static void note_impossible(struct session *session, const struct wire_site_totals *totals)
+{
+    if (session->said_impossible ||
+        (totals->free_bytes <= totals->alloc_bytes && totals->free_count <= totals->alloc_count))
+        return;
+    session->said_impossible = true;
+    log_warning("peer.impossible",
+                "pid=%d process=%s site=%u freed more than it allocated; counting it as empty",
+                (int)session->identity.pid, session->process_id, (unsigned)totals->site_id);
+}
+
 static int read_sites(struct session *session, struct process *process,
                       const struct wire_frame *frame)
 {
@@ -141,6 +154,7 @@ static int read_sites(struct session *session, struct process *process,
     if (wire_list_read(frame, &list) < 0)
         return -EBADMSG;
     while ((rc = wire_list_next_site(&list, &totals)) > 0) {
+        note_impossible(session, &totals);
         rc = store_put_site_totals(session->store, process, &totals, session->now_mono_ms);
         if (rc < 0)
             return rc;

@@ -23,6 +23,7 @@ struct session {
     uint32_t snapshot_number; /* and which one */
     uint64_t snapshot_token;
     bool said_bye;
+    bool said_impossible; /* its figures were complained about */
     uint8_t bye_reason; /* enum wire_bye_reason */
     uint64_t frame_count;
     uint16_t last_type;  /* of the last frame, the bad one after an error */

@@ -111,6 +111,19 @@ class Fixed:
         return [self.field.get(reader) for _ in range(self.count)]
 
 
+class Added:
+    """A number that a later version appended: 0 when it is not there."""
+
+    def __init__(self, field):
+        self.field = field
+
+    def put(self, value):
+        return self.field.put(value)
+
+    def get(self, reader):
+        return self.field.get(reader) if reader.at < len(reader.data) else 0
+
+
 class Counted:
     """A count, then so many of the same."""
 
@@ -186,7 +199,8 @@ RECORDS = {
     "HEALTH": Group(
         samples=U64, dropped_samples=U64, dropped_sites=U64, dropped_names=U64,
         skipped_flushes=U64, reentrant=U64, flush_ns_total=U64, sample_ns_total=U64,
-        sample_period_bytes=U64, python_attributing=U8),
+        sample_period_bytes=U64, python_attributing=U8, dropped_modules=Added(U64),
+        dropped_marks=Added(U64)),
     "BYE": Group(time_ms=U64, reason=U8),
     "WELCOME": Group(protocol=U16, flags=U32),
     "ZOOM": Group(period_bytes=U64, python=U8),
@@ -368,6 +382,8 @@ class Daemon:
             os.rmdir(self.folder)
 
     def accept_all(self):
+        # As leakd: who is woken by an agent does not take its processor away. Threads inherit it.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         while not self.ended:
             try:
                 connection, _ = self.listener.accept()
