@@ -207,7 +207,7 @@ class Ages(unittest.TestCase):
         mean = lambda shares: sum(shares.values()) / len(shares)
         print("# decided right: all six %.3f, with ages %.3f; plain leaks %.3f"
               % (mean(alone), mean(with_ages), mean(leaks)), flush=True)
-        self.assertGreaterEqual(mean(with_ages), 0.78)
+        self.assertGreaterEqual(mean(with_ages), 0.80)
         self.assertGreater(mean(with_ages), mean(alone) + 0.03)
         self.assertGreaterEqual(mean(leaks), 0.7)
         self.assertEqual(1, with_ages["ok_age_day"])
