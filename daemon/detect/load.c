@@ -258,8 +258,7 @@ static double load_rise(const struct load_detector *detector, const struct detec
 /* The bytes grow, and what the load does not explain of them does not. */
 static bool load_explains_all(const struct load_detector *detector)
 {
-    return detector->raw.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK &&
-           detector->rest.verdict != VERDICT_RESOLVED;
+    return detector->raw.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK;
 }
 
 /* Whose growth is judged. */
