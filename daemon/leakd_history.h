@@ -7,10 +7,14 @@
 #ifndef LEAKD_LEAKD_HISTORY_H
 #define LEAKD_LEAKD_HISTORY_H
 
+#include <stdbool.h>
+
 #include <uv.h>
 
 struct conf;
 struct http_figures;
+struct http_history_question;
+struct later;
 struct leakd_history;
 struct store;
 
@@ -18,6 +22,11 @@ int leakd_history_start(uv_loop_t *loop, const struct conf *conf, struct store *
                         struct leakd_history **out);
 /* Once a second. */
 void leakd_history_tick(struct leakd_history *history);
+/* struct http_source's read_history. */
+int leakd_history_read(struct leakd_history *history, const struct http_history_question *question,
+                       struct later *later);
+/* True while what processes hold reaches the disk. */
+bool leakd_history_works(const struct leakd_history *history);
 /* The members about the history. */
 void leakd_history_figures(const struct leakd_history *history, struct http_figures *out);
 /* Puts the last seconds. The store must live until on_closed. */

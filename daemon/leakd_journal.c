@@ -13,6 +13,7 @@
 #include "daemon/http/http.h"
 #include "daemon/store/incident_text.h"
 #include "daemon/store/journal.h"
+#include "daemon/store/operator_mark_text.h"
 #include "daemon/store/store.h"
 #include "daemon/watch/watch.h"
 
@@ -20,9 +21,11 @@
 #define UPKEEP_MS          60000u
 #define TELL_STEP_MS       3600000u
 #define INCIDENT_BYTES_MAX (1u << 20)
+#define MARK_BYTES_MAX     8192u
 #define INCIDENTS_LOADED   1000u /* as many as the store keeps */
 /* In one batch; the rest follows in the next. */
 #define BATCH_INCIDENTS_MAX 256u
+#define BATCH_MARKS_MAX     64u
 /* Of [store] size_max for both files of the journal; the rest is for the history of processes. */
 #define JOURNAL_SHARE 4u
 
@@ -57,6 +60,8 @@ struct leakd_journal {
     struct journal_status status;
     struct sent sent[BATCH_INCIDENTS_MAX];
     size_t sent_count;
+    char sent_marks[BATCH_MARKS_MAX][24]; /* ids */
+    size_t sent_mark_count;
     uint64_t ran_ms;
     uint64_t retry_ms; /* not before */
     uint64_t told_ms;  /* when people were last told that nothing can be stored */
@@ -72,7 +77,24 @@ static void pump(struct leakd_journal *journal);
 struct restored {
     size_t incidents;
     size_t notices;
+    size_t marks;
 };
+
+static void restore_mark(struct leakd_journal *journal, const struct journal_row *row,
+                         struct restored *count)
+{
+    struct operator_mark mark, *kept;
+    int rc = operator_mark_read(row->text, row->len, &mark);
+
+    if (rc == 0)
+        rc = store_put_operator_mark(journal->rooms.store, &mark, &kept);
+    if (rc == 0)
+        kept->is_stored = true;
+    count->marks += rc == 0;
+    if (rc < 0 && rc != -EEXIST)
+        log_warning("journal.mark", "id=%s error=\"%s\"; it stays on the disk alone", row->id,
+                    strerror(-rc));
+}
 
 static void restore_incident(struct leakd_journal *journal, const struct journal_row *row,
                              struct restored *count)
@@ -121,10 +143,13 @@ static void restore(struct leakd_journal *journal, const struct journal_batch *r
             restore_incident(journal, row, &count);
         else if (strcmp(row->kind, JOURNAL_NOTICE) == 0)
             restore_notice(journal, row, &count);
+        else if (strcmp(row->kind, JOURNAL_MARK) == 0)
+            restore_mark(journal, row, &count);
     }
     journal->is_restored = true;
     watch_restored(journal->rooms.watch, clock_mono_ms());
-    log_info("journal.loaded", "incidents=%zu notices=%zu", count.incidents, count.notices);
+    log_info("journal.loaded", "incidents=%zu notices=%zu marks=%zu", count.incidents,
+             count.notices, count.marks);
 }
 
 /* The files were opened anew while we ran: whatever they have now, everything is written again. */
@@ -134,6 +159,11 @@ static void write_all_again(struct leakd_journal *journal)
         const struct incident *seen = query_incident_at(journal->rooms.store, i);
 
         store_incident(journal->rooms.store, seen->id)->stored_revision = 0;
+    }
+    for (size_t i = 0; i < query_operator_mark_count(journal->rooms.store); i++) {
+        const struct operator_mark *seen = query_operator_mark_at(journal->rooms.store, i);
+
+        store_operator_mark(journal->rooms.store, seen->id)->is_stored = false;
     }
     alert_forget_rows(journal->rooms.alert);
     journal->has_more = true;
@@ -183,6 +213,43 @@ static int collect_incidents(struct leakd_journal *journal)
     return rc;
 }
 
+static int put_mark(struct leakd_journal *journal, const struct operator_mark *mark)
+{
+    struct journal_row row = {
+        .kind = JOURNAL_MARK, .id = mark->id, .at = (int64_t)mark->at_wall_ms, .is_final = true};
+    struct buf text;
+    int rc;
+
+    buf_init(&text, MARK_BYTES_MAX);
+    operator_mark_write(mark, &text);
+    row.text = text.data;
+    row.len = text.len;
+    rc = text.failed ? -ENOMEM : journal_batch_put(journal->run.batch, &row);
+    buf_done(&text);
+    return rc;
+}
+
+static int collect_marks(struct leakd_journal *journal)
+{
+    size_t count = query_operator_mark_count(journal->rooms.store);
+    int rc = 0;
+
+    journal->sent_mark_count = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        const struct operator_mark *mark = query_operator_mark_at(journal->rooms.store, i);
+
+        if (mark->is_stored)
+            continue;
+        if (journal->sent_mark_count == BATCH_MARKS_MAX) {
+            journal->has_more = true;
+            break;
+        }
+        memcpy(journal->sent_marks[journal->sent_mark_count++], mark->id, sizeof(mark->id));
+        rc = put_mark(journal, mark);
+    }
+    return rc;
+}
+
 static int on_put(void *arg, const char *id, uint64_t order, const char *text, size_t len)
 {
     struct journal_row row = {
@@ -218,7 +285,9 @@ static int collect(struct leakd_journal *journal)
     if (!journal->run.batch)
         return -ENOMEM;
     keeper.arg = journal->run.batch;
-    rc = collect_incidents(journal);
+    rc = collect_marks(journal);
+    if (rc == 0)
+        rc = collect_incidents(journal);
     if (rc == 0 && !journal->has_more)
         rc = alert_collect(journal->rooms.alert, &keeper, clock_mono_ms(), clock_wall_ms());
     if (rc == 0)
@@ -283,6 +352,13 @@ static void mark_sent(struct leakd_journal *journal)
 
         if (incident)
             incident->stored_revision = journal->sent[i].revision;
+    }
+    for (size_t i = 0; i < journal->sent_mark_count; i++) {
+        struct operator_mark *mark =
+            store_operator_mark(journal->rooms.store, journal->sent_marks[i]);
+
+        if (mark)
+            mark->is_stored = true;
     }
     journal_batch_free(journal->drops);
     journal->drops = NULL;
@@ -350,7 +426,7 @@ static void drop_batch(struct leakd_journal *journal)
 {
     journal_batch_free(journal->run.batch);
     journal->run.batch = NULL;
-    journal->sent_count = 0;
+    journal->sent_count = journal->sent_mark_count = 0;
     alert_collected(journal->rooms.alert, false);
 }
 

@@ -5,12 +5,12 @@
 
 #include "agent/core/core.h"
 #include "agent/core/live.h"
+#include "agent/core/mark.h"
 #include "agent/core/module.h"
 #include "agent/core/report.h"
 #include "agent/core/site.h"
 #include "agent/core/type.h"
 
-#define TOTALS_ROOM_BYTES 1024 /* TOTALS, GC and HEALTH always fit behind the announcements */
 #define AGES_EVERY        4    /* many samples are looked through only every so many flushes */
 #define AGES_FEW_SAMPLES  4096
 
@@ -29,6 +29,7 @@ void encode_start_anew(void)
     memset(&announced, 0, sizeof(announced));
     ages_turn = 0;
     core_mark_all_changed();
+    mark_all_unsent();
 }
 
 static bool announce_modules(struct wire_wr *wr, uint32_t count)
@@ -106,6 +107,22 @@ static void put_health(struct wire_wr *wr, const struct encode_extra *extra)
     wire_put_health(wr, &health);
 }
 
+static bool put_marks(struct wire_wr *wr, uint64_t now_ms)
+{
+    struct wire_mark mark;
+    uint32_t number;
+
+    while ((number = mark_next_unsent(&mark)) != 0) {
+        uint64_t age_ms = now_ms > mark.time_ms ? now_ms - mark.time_ms : 0;
+
+        mark.age_ms = age_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)age_ms;
+        if (!wire_put_mark(wr, &mark))
+            return false;
+        mark_sent(number);
+    }
+    return true;
+}
+
 static void look_at_ages(void)
 {
     if (live_count() < AGES_FEW_SAMPLES || ages_turn % AGES_EVERY == 0)
@@ -171,18 +188,17 @@ static bool put_types(struct wire_wr *wr, uint64_t now_ms)
     return all;
 }
 
-bool encode_changes(struct wire_wr *wr, uint64_t now_ms, const struct encode_extra *extra)
+void encode_totals(struct wire_wr *wr, uint64_t now_ms, const struct encode_extra *extra)
 {
-    struct wire_wr announcements;
-    bool all;
-
-    /* The totals come behind what they refer to, and always find room. */
-    wire_wr_init(&announcements, wr->pos, (size_t)(wr->end - wr->pos) - TOTALS_ROOM_BYTES);
-    all = announce(&announcements);
-    wr->pos = announcements.pos;
     put_totals(wr, now_ms);
     put_health(wr, extra);
+}
+
+bool encode_changes(struct wire_wr *wr, uint64_t now_ms)
+{
+    bool all = put_marks(wr, now_ms);
+
+    all = announce(wr) && all; /* before what refers to it */
     all = put_sites(wr, now_ms) && all;
-    all = put_types(wr, now_ms) && all;
-    return !all;
+    return put_types(wr, now_ms) && all;
 }

@@ -16,7 +16,10 @@ struct encode_extra {
 /* A new daemon listens: everything is to be announced and sent again. */
 void encode_start_anew(void);
 
-/* True when more is waiting than has found room. */
-bool encode_changes(struct wire_wr *wr, uint64_t now_ms, const struct encode_extra *extra);
+/* What is never left out: a few hundred bytes. */
+void encode_totals(struct wire_wr *wr, uint64_t now_ms, const struct encode_extra *extra);
+
+/* What has changed, as far as it finds room. False when more is waiting. */
+bool encode_changes(struct wire_wr *wr, uint64_t now_ms);
 
 #endif

@@ -21,11 +21,13 @@ static struct {
     char argv0[TEXT_BYTES];
     char name[TEXT_BYTES];
     char profile[TEXT_BYTES];
+    char release[WIRE_MARK_BYTES_MAX + 1];
+    uint64_t started_ms;
 } hello;
 
-static void keep(char *to, const char *from)
+static void keep(char *to, size_t size, const char *from)
 {
-    size_t len = from ? strnlen(from, TEXT_BYTES - 1) : 0;
+    size_t len = from ? strnlen(from, size - 1) : 0;
 
     if (len > 0)
         memcpy(to, from, len);
@@ -34,9 +36,11 @@ static void keep(char *to, const char *from)
 
 void hello_init(void)
 {
-    keep(hello.argv0, program_invocation_name);
-    keep(hello.name, getenv("LEAKD_NAME"));
-    keep(hello.profile, getenv("LEAKD_PROFILE"));
+    keep(hello.argv0, TEXT_BYTES, program_invocation_name);
+    keep(hello.name, TEXT_BYTES, getenv("LEAKD_NAME"));
+    keep(hello.profile, TEXT_BYTES, getenv("LEAKD_PROFILE"));
+    keep(hello.release, sizeof(hello.release), getenv("LEAKD_RELEASE"));
+    hello.started_ms = clock_coarse_ms();
 }
 
 void hello_renew(bool forked)
@@ -72,7 +76,7 @@ static struct wire_str text(const char *data)
     return (struct wire_str){data, strlen(data)};
 }
 
-bool hello_put(struct wire_wr *wr)
+static bool put_hello(struct wire_wr *wr)
 {
     char exe[TEXT_BYTES];
     ssize_t exe_len = readlink("/proc/self/exe", exe, sizeof(exe));
@@ -97,6 +101,24 @@ bool hello_put(struct wire_wr *wr)
         record.method[WIRE_DOMAIN_PYTHON] = WIRE_METHOD_EXACT;
     hello.described = core_runtime_description(&record.runtime, &record.reason);
     return wire_put_hello(wr, &record);
+}
+
+static bool put_release(struct wire_wr *wr)
+{
+    uint64_t age_ms = clock_coarse_ms() - hello.started_ms;
+    struct wire_mark mark = {
+        .time_ms = hello.started_ms,
+        .text = text(hello.release),
+        .kind = WIRE_MARK_RELEASE,
+        .age_ms = age_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)age_ms,
+    };
+
+    return !hello.release[0] || wire_put_mark(wr, &mark);
+}
+
+bool hello_put(struct wire_wr *wr)
+{
+    return put_hello(wr) && put_release(wr);
 }
 
 bool hello_is_stale(void)

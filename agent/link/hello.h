@@ -13,7 +13,7 @@ void hello_init(void);
 /* Another process image or another process: takes a new instance number. */
 void hello_renew(bool forked);
 
-/* Writes the hello. Under the link's lock. */
+/* Writes the hello and, if LEAKD_RELEASE says one, the release as a mark. Under the link's lock. */
 bool hello_put(struct wire_wr *wr);
 
 /* True when the last hello written has become wrong. */

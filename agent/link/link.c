@@ -153,8 +153,9 @@ static bool send_tail(uint64_t now_ms)
 
 /* ---- flush -------------------------------------------------------------------------------- */
 
-/* Encodes into the empty buffer. True when more is waiting. */
-static bool encode(uint64_t now_ms, bool greet)
+/* Encodes into the empty buffer: what is short and matters most goes first. True when more is
+ * waiting. */
+static bool encode(uint64_t now_ms, bool greet, const struct wire_bye *bye)
 {
     struct wire_wr wr;
     bool more;
@@ -162,7 +163,10 @@ static bool encode(uint64_t now_ms, bool greet)
     wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
     if (greet)
         hello_put(&wr);
-    more = encode_changes(&wr, now_ms, &link_.extra);
+    encode_totals(&wr, now_ms, &link_.extra);
+    if (bye)
+        wire_put_bye(&wr, bye);
+    more = !encode_changes(&wr, now_ms);
     link_.tail_start = 0;
     link_.tail_end = wire_wr_len(&wr);
     return more;
@@ -188,7 +192,7 @@ static bool flush(uint64_t now_ms)
         return false;
     }
     core_relax_period();
-    more = encode(now_ms, greet || hello_is_stale());
+    more = encode(now_ms, greet || hello_is_stale(), NULL);
     return send_tail(now_ms) && more;
 }
 
@@ -305,27 +309,29 @@ void link_forked(void)
         atomic_store(born_here, 1);
 }
 
-/* Everything that is still to be said, and why there will be no more. */
+/* The last totals and why there will be no more, in one piece; then what else is still to be said, for
+ * as long as somebody listens. */
 static void say_last(enum wire_bye_reason reason)
 {
     uint64_t now_ms = clock_coarse_ms();
     const uint64_t deadline_ms = now_ms + EXIT_WAIT_MS;
-    struct wire_bye bye = {.time_ms = now_ms, .reason = (uint8_t)reason};
-    struct wire_wr wr;
+    const struct wire_bye bye = {.time_ms = now_ms, .reason = (uint8_t)reason};
+    bool is_first = true;
     bool more = true;
 
-    while (more && now_ms <= deadline_ms && atomic_load(&link_.state) == LINK_CONNECTED) {
-        if (send_tail(now_ms))
-            more = encode(now_ms, false);
-        if (!send_tail(now_ms) && atomic_load(&link_.state) == LINK_CONNECTED)
+    while (now_ms <= deadline_ms && atomic_load(&link_.state) == LINK_CONNECTED) {
+        bool is_sent = send_tail(now_ms);
+
+        if (is_sent && !more)
+            return;
+        if (is_sent) {
+            more = encode(now_ms, false, is_first ? &bye : NULL);
+            is_first = false;
+        } else if (atomic_load(&link_.state) == LINK_CONNECTED) {
             stream_wait_writable(&link_.stream, EXIT_WAIT_MS);
+        }
         now_ms = clock_coarse_ms();
     }
-    if (atomic_load(&link_.state) != LINK_CONNECTED || !send_tail(now_ms))
-        return;
-    wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
-    wire_put_bye(&wr, &bye);
-    stream_send(&link_.stream, link_.buffer, wire_wr_len(&wr));
 }
 
 static void end(enum wire_bye_reason reason)

@@ -310,6 +310,8 @@ bool wire_put_mark(struct wire_wr *wr, const struct wire_mark *mark)
     wire_frame_begin(wr, WIRE_MARK);
     wire_wr_u64(wr, mark->time_ms);
     put_str(wr, mark->text);
+    wire_wr_u8(wr, mark->kind);
+    wire_wr_u32(wr, mark->age_ms);
     return wire_frame_end(wr);
 }
 
@@ -321,8 +323,12 @@ int wire_get_mark(const struct wire_frame *frame, struct wire_mark *out)
     open_frame(frame, &rd);
     mark.time_ms = wire_rd_u64(&rd);
     mark.text = wire_rd_str(&rd);
+    mark.kind = wire_rd_u8(&rd);
+    mark.age_ms = wire_rd_u32(&rd);
     if (done(&rd) < 0)
         return -EBADMSG;
+    if (mark.kind > WIRE_MARK_PHASE)
+        mark.kind = WIRE_MARK_EVENT;
     *out = mark;
     return 0;
 }

@@ -155,9 +155,22 @@ struct wire_smaps {
     uint64_t swap_bytes;
 };
 
+#define WIRE_MARK_BYTES_MAX 120 /* of a mark's text */
+
+enum wire_mark_kind {
+    WIRE_MARK_EVENT = 0,   /* something happened */
+    WIRE_MARK_RELEASE = 1, /* what the process is a release of */
+    WIRE_MARK_PHASE = 2,   /* something began that lasts until the next one */
+    WIRE_MARK_LABEL = 3,   /* "key=value": what the process is; an empty value takes it away */
+    WIRE_MARK_SNAPSHOT = 4, /* the program asks for a snapshot */
+};
+
+/* A word from the program. After a reconnect marks come again, with the same time. */
 struct wire_mark {
     uint64_t time_ms;
     struct wire_str text;
+    uint8_t kind;    /* enum wire_mark_kind; unknown ones read as an event */
+    uint32_t age_ms; /* how long ago that was when the record was written; saturates */
 };
 
 /* The agent about itself: what was lost and what it cost. Running totals. */

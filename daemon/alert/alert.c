@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The actor: a channel for each receiver, one timer for the earliest attempt of all. */
+/* The actor: a channel for each receiver, and what comes into it. send.c takes it from there. */
 #include "daemon/alert/alert.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/alert/kind.h"
 #include "daemon/alert/private.h"
@@ -15,11 +16,7 @@
 #include "daemon/base/log.h"
 #include "daemon/fetch/fetch.h"
 
-#define ATTEMPT_TIMEOUT_MS 15000
-#define ANSWER_BYTES_MAX   4096
-#define OUTBOX_COUNT_MAX   1000 /* of all receivers: 20 MB when every body is as long as can be */
-
-static void send_due(struct alert *alert);
+#define OUTBOX_COUNT_MAX 1000 /* of all receivers: 20 MB when every body is as long as can be */
 
 /* ---- channels ------------------------------------------------------------------------------ */
 
@@ -32,10 +29,10 @@ static struct channel *channel_find(struct channel *list, const char *name)
 
 static void channel_free(struct channel *channel)
 {
-    if (channel->outbox.in_flight && channel->alert->fetcher)
-        fetcher_cancel(channel->alert->fetcher, channel);
+    send_cancel(channel);
     outbox_done(&channel->outbox);
-    explicit_bzero(channel->receiver.secret_value, CONF_SECRET_MAX);
+    groups_done(&channel->groups);
+    conf_forget_secrets(&channel->receiver);
     free(channel);
 }
 
@@ -75,6 +72,7 @@ static int channels_new(struct alert *alert, const struct conf *conf, struct cha
             channels_free(list);
             return -EINVAL;
         }
+        channel->outbox.rule = channel->kind->rule;
     }
     *out = list;
     return 0;
@@ -85,194 +83,116 @@ static size_t queued_count(const struct alert *alert)
     size_t count = 0;
 
     for (const struct channel *channel = alert->channels; channel; channel = channel->next)
-        count += channel->outbox.count;
+        count += channel->outbox.queue.count;
     return count;
-}
-
-/* ---- sending ------------------------------------------------------------------------------- */
-
-static void report(struct channel *channel, const struct outbox_item *item,
-                   const struct fetch_response *response, enum outbox_fate fate)
-{
-    struct alert *alert = channel->alert;
-    char error[sizeof(response->message)] = "";
-    struct alert_delivery delivery = {.incident_id = item->incident_id,
-                                      .receiver = channel->receiver.name,
-                                      .event = notice_event_name(item->event),
-                                      .notice_id = item->id,
-                                      .attempts = item->attempts,
-                                      .http_status = response->status,
-                                      .delivered = fate == OUTBOX_DONE,
-                                      .given_up = fate == OUTBOX_GIVEN_UP,
-                                      .error = error,
-                                      .elapsed_ms = response->elapsed_ms};
-
-    if (response->error)
-        snprintf(error, sizeof(error), "%s", response->message);
-    else if (response->status >= 300 && response->status <= 399)
-        snprintf(error, sizeof(error),
-                 "HTTP %ld: redirects are not followed; give the address "
-                 "that it leads to",
-                 response->status);
-    else if (!delivery.delivered)
-        snprintf(error, sizeof(error), "HTTP %ld", response->status);
-    alert->stats.delivered += delivery.delivered;
-    alert->stats.failed_attempts += !delivery.delivered && item->attempts > 0;
-    alert->stats.given_up += delivery.given_up;
-    if (delivery.delivered)
-        log_info("notice.delivered", "receiver=%s event=%s id=%s attempts=%u", delivery.receiver,
-                 delivery.event, delivery.notice_id, delivery.attempts);
-    else
-        log_warning("notice.failed", "receiver=%s event=%s id=%s attempts=%u error=\"%s\" %s",
-                    delivery.receiver, delivery.event, delivery.notice_id, delivery.attempts, error,
-                    delivery.given_up ? "giving up" : "trying again later");
-    if (alert->on_delivery)
-        alert->on_delivery(alert->arg, &delivery);
-}
-
-/* The receiver is gone for good, what waits behind the head goes with it. */
-static void stop_channel(struct channel *channel, const struct fetch_response *response)
-{
-    struct outbox_item *item;
-
-    channel->stopped = true;
-    log_warning("receiver.off",
-                "receiver=%s HTTP 410: it wants no more notices; off until a reload",
-                channel->receiver.name);
-    while ((item = outbox_take(&channel->outbox))) {
-        report(channel, item, response, OUTBOX_GIVEN_UP);
-        keep_end(channel->alert, item);
-    }
-}
-
-static void settle(struct channel *channel, const struct fetch_response *response)
-{
-    enum alert_outcome outcome = alert_judge(response->error, response->status);
-    struct outbox_item *item = channel->outbox.head;
-    enum outbox_fate fate = outbox_end(&channel->outbox, outcome, response->retry_after_ms,
-                                       clock_mono_ms(), sign_random_unit());
-
-    if (fate != OUTBOX_WAITS)
-        outbox_take(&channel->outbox);
-    report(channel, item, response, fate);
-    if (fate != OUTBOX_WAITS)
-        keep_end(channel->alert, item);
-    else
-        keep_change(channel, item);
-    if (outcome == ALERT_STOP_RECEIVER)
-        stop_channel(channel, response);
-}
-
-static void on_answer(void *arg, const struct fetch_response *response)
-{
-    struct channel *channel = arg;
-    struct alert *alert = channel->alert;
-
-    if (response->error == -ECANCELED) {
-        channel->outbox.in_flight = false;
-        alert->fetcher = NULL;
-        uv_timer_stop(&alert->timer);
-        return;
-    }
-    settle(channel, response);
-    send_due(alert);
-}
-
-/* A request that cannot even be made counts as an attempt. */
-static void fail_start(struct channel *channel, int rc)
-{
-    struct fetch_response response = {.error = rc, .body = ""};
-
-    snprintf(response.message, sizeof(response.message), "cannot make the request: %s",
-             strerror(-rc));
-    settle(channel, &response);
-}
-
-static void send_head(struct channel *channel, const struct outbox_item *item)
-{
-    const struct conf_receiver *receiver = &channel->receiver;
-    struct attempt attempt;
-    struct fetch_request request = {.method = "POST",
-                                    .url = receiver->url,
-                                    .unix_socket = receiver->socket[0] ? receiver->socket : NULL,
-                                    .headers = attempt.headers,
-                                    .body = item->body,
-                                    .body_len = item->body_len,
-                                    .timeout_ms = ATTEMPT_TIMEOUT_MS,
-                                    .response_max = ANSWER_BYTES_MAX,
-                                    .refuse_link_local = !receiver->allow_link_local};
-    int rc = channel->kind->put_headers(receiver, item->id, clock_wall_ms() / 1000, item->body,
-                                        item->body_len, &attempt);
-
-    if (rc == 0)
-        rc = fetcher_start(channel->alert->fetcher, &request, on_answer, channel);
-    if (rc < 0)
-        fail_start(channel, rc);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    send_due(timer->data);
-}
-
-/* Begins what is due and sets the timer for what is due next. */
-static void send_due(struct alert *alert)
-{
-    uint64_t now_ms = clock_mono_ms();
-    uint64_t next_ms = UINT64_MAX;
-    struct outbox_item *item;
-
-    for (struct channel *channel = alert->channels; channel && alert->fetcher;
-         channel = channel->next) {
-        uint64_t due_ms;
-
-        if (!keep_allows(channel)) /* the disk's answer brings us back here */
-            continue;
-        item = outbox_begin(&channel->outbox, now_ms);
-        if (item)
-            send_head(channel, item);
-        due_ms = outbox_due_ms(&channel->outbox);
-        if (due_ms < next_ms)
-            next_ms = due_ms;
-    }
-    if (next_ms == UINT64_MAX || !alert->fetcher)
-        uv_timer_stop(&alert->timer);
-    else
-        uv_timer_start(&alert->timer, on_timer, next_ms > now_ms ? next_ms - now_ms : 1, 0);
 }
 
 /* ---- queueing ------------------------------------------------------------------------------ */
 
-static int queue(struct channel *channel, const struct notice *notice)
+/* The end of what stands must name it as it was named: by the text that was told last. */
+static const struct outbox_item *told_before(const struct channel *channel,
+                                             const struct notice *notice)
 {
-    struct alert *alert = channel->alert;
+    const struct item_list *lists[] = {&channel->outbox.standing, &channel->outbox.queue};
+    const char *incident_id = notice->incident_id ? notice->incident_id : "";
+    const struct outbox_item *found = NULL;
+
+    if (channel->outbox.rule.remind_ms == 0 || !notice_is_end(notice->event))
+        return NULL;
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct outbox_item *item = lists[i]->head; item; item = item->next) {
+            if (!strcmp(item->incident_id, incident_id) && !notice_is_end(item->event) &&
+                item->event != NOTICE_TEST)
+                found = item;
+        }
+    }
+    return found;
+}
+
+static char *make_body(const struct channel *channel, const struct notice *notice, size_t *len)
+{
+    const struct outbox_item *before = told_before(channel, notice);
+    const char *page = channel->alert->page;
     char link[384];
     struct buf body;
+
+    buf_init(&body, 16 * ALERT_BODY_MAX);
+    snprintf(link, sizeof(link), "%s/i/%s", page, notice->incident_id ? notice->incident_id : "");
+    if (before)
+        buf_put(&body, before->body, before->body_len);
+    else
+        alert_write_body(notice, page[0] && notice->incident_id ? link : NULL, &body);
+    return buf_take(&body, len);
+}
+
+int alert_queue(struct channel *channel, const struct notice *notice)
+{
+    struct notice complete = *notice;
+    struct outbox_item *item;
     size_t len;
     char *text;
     int rc;
 
-    if (queued_count(alert) >= OUTBOX_COUNT_MAX)
+    if (queued_count(channel->alert) >= OUTBOX_COUNT_MAX)
         return -ENOSPC;
-    snprintf(link, sizeof(link), "%s%s", alert->link_start,
-             notice->incident_id ? notice->incident_id : "");
-    buf_init(&body, 16 * ALERT_BODY_MAX);
-    channel->kind->write_body(notice, alert->link_start[0] && notice->incident_id ? link : NULL,
-                              &body);
-    text = buf_take(&body, &len);
+    complete.host = channel->alert->host;
+    text = make_body(channel, &complete, &len);
     if (!text)
         return -ENOMEM;
-    rc = outbox_put(&channel->outbox, notice, text, len, clock_mono_ms());
+    rc = outbox_put(&channel->outbox, &complete, text, len, clock_mono_ms(), &item);
     if (rc == 0)
-        keep_change(channel, channel->outbox.tail);
+        keep_change(channel, item);
     return rc;
 }
 
-/* Not from within the caller's call: an attempt that fails at once reports to the watch. */
-void alert_send_soon(struct alert *alert)
+/* The incident says what became of it, too, when it is told of as one of many. */
+static void report_held(struct channel *channel, const struct notice *notice)
 {
-    if (alert->fetcher)
-        uv_timer_start(&alert->timer, on_timer, 0, 0);
+    struct alert *alert = channel->alert;
+    struct alert_delivery delivery = {.incident_id = notice->incident_id,
+                                      .receiver = channel->receiver.name,
+                                      .event = notice_event_name(notice->event),
+                                      .notice_id = "",
+                                      .grouped = true,
+                                      .error = "not told by itself: it is one of a group"};
+
+    alert->stats.grouped++;
+    channel->tally.grouped++;
+    if (alert->on_delivery)
+        alert->on_delivery(alert->arg, &delivery);
+}
+
+/* Who does not want to hear of an end, still has to know that a group is smaller now. */
+static int offer(struct channel *channel, const struct notice *notice)
+{
+    bool is_grouped = channel->kind->has_groups && channel->receiver.group;
+    bool is_wanted = alert_wants(&channel->receiver, notice);
+    struct notice told = *notice;
+    char leader[GROUP_MEMBER_SIZE], summary[640];
+    int rc = 0;
+
+    if (channel->stopped || (!is_wanted && !notice_is_end(notice->event)))
+        return 0;
+    if (notice->event == NOTICE_ACKNOWLEDGED && channel->outbox.rule.remind_ms > 0)
+        return 0; /* it has silences of its own, and goes on being told */
+    if (is_grouped) {
+        enum group_answer answer =
+            groups_step(&channel->groups, notice, clock_mono_ms(), &told, leader);
+
+        if (answer == GROUP_HOLD && is_wanted)
+            report_held(channel, notice);
+        is_wanted = is_wanted && answer == GROUP_TELL;
+        if (told.event == NOTICE_RESOLVED && told.group_count > 1) {
+            snprintf(summary, sizeof(summary), "the last of %zu is over: %s", told.group_count,
+                     notice->summary ? notice->summary : "");
+            told.summary = summary;
+        }
+    }
+    /* What stands must not be told again for ever. */
+    if (is_wanted || (channel->outbox.rule.remind_ms > 0 && told_before(channel, notice)))
+        rc = alert_queue(channel, &told);
+    keep_groups(channel); /* told borrows from them */
+    return rc;
 }
 
 int alert_notify(struct alert *alert, const struct notice *notice)
@@ -280,17 +200,15 @@ int alert_notify(struct alert *alert, const struct notice *notice)
     int rc = 0;
 
     for (struct channel *channel = alert->channels; channel; channel = channel->next) {
-        int failed = 0;
+        int failed = offer(channel, notice);
 
-        if (!channel->stopped && alert_wants(&channel->receiver, notice))
-            failed = queue(channel, notice);
         if (failed < 0) {
             log_error("notice.lost", "receiver=%s event=%s %s, dropping it", channel->receiver.name,
                       notice_event_name(notice->event), strerror(-failed));
             rc = failed;
         }
     }
-    alert_send_soon(alert);
+    send_soon(alert);
     return rc;
 }
 
@@ -303,26 +221,68 @@ int alert_notify_one(struct alert *alert, const char *receiver, const struct not
         return -ENOENT;
     if (channel->stopped)
         return -EPIPE;
-    rc = queue(channel, notice);
-    alert_send_soon(alert);
+    rc = alert_queue(channel, notice);
+    send_soon(alert);
     return rc;
+}
+
+int alert_redeliver(struct alert *alert, const char *receiver, size_t *count)
+{
+    struct channel *channel = channel_find(alert->channels, receiver);
+
+    if (!channel)
+        return -ENOENT;
+    if (channel->stopped)
+        return -EPIPE;
+    *count = outbox_revive(&channel->outbox, clock_mono_ms());
+    for (struct outbox_item *item = channel->outbox.queue.head; item; item = item->next) {
+        if (item->is_changed)
+            keep_change(channel, item);
+    }
+    send_soon(alert);
+    return 0;
+}
+
+static const struct item_list *letters(const struct channel *channel, bool dead)
+{
+    return dead ? &channel->outbox.dead : &channel->outbox.queue;
+}
+
+bool alert_letter_at(const struct alert *alert, size_t receiver, bool dead, size_t index,
+                     struct alert_letter *out)
+{
+    const struct channel *channel = alert->channels;
+    const struct outbox_item *item;
+
+    while (channel && receiver-- > 0)
+        channel = channel->next;
+    item = channel ? letters(channel, dead)->head : NULL;
+    while (item && index-- > 0)
+        item = item->next;
+    if (!item)
+        return false;
+    *out = (struct alert_letter){.id = item->id,
+                                 .incident_id = item->incident_id,
+                                 .event = notice_event_name(item->event),
+                                 .event_wall_ms = item->event_wall_ms,
+                                 .attempts = item->attempts};
+    return true;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
 /* The dashboard's address as people can use it: the one given, else the loopback one. */
-static void set_link(struct alert *alert, const struct conf *conf)
+static void set_page(struct alert *alert, const struct conf *conf)
 {
     size_t len = strlen(conf->external_url);
 
     while (len > 0 && conf->external_url[len - 1] == '/')
         len--;
-    alert->link_start[0] = '\0';
+    alert->page[0] = '\0';
     if (len > 0)
-        snprintf(alert->link_start, sizeof(alert->link_start), "%.*s/i/", (int)len,
-                 conf->external_url);
+        snprintf(alert->page, sizeof(alert->page), "%.*s", (int)len, conf->external_url);
     else if (conf->http.listen[0])
-        snprintf(alert->link_start, sizeof(alert->link_start), "http://%s/i/", conf->http.listen);
+        snprintf(alert->page, sizeof(alert->page), "http://%s", conf->http.listen);
 }
 
 int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
@@ -338,10 +298,13 @@ int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
         free(alert);
         return rc;
     }
+    if (gethostname(alert->host, sizeof(alert->host) - 1) < 0)
+        alert->host[0] = '\0';
+    alert->loop = loop;
     alert->fetcher = fetcher;
     alert->on_delivery = on_delivery;
     alert->arg = arg;
-    set_link(alert, conf);
+    set_page(alert, conf);
     uv_timer_init(loop, &alert->timer); /* cannot fail */
     alert->timer.data = alert;
     *out = alert;
@@ -355,26 +318,34 @@ int alert_new(uv_loop_t *loop, const struct conf *conf, struct fetcher *fetcher,
  */
 static void channel_inherit(struct channel *channel, struct channel *old)
 {
-    if (old->outbox.in_flight && old->alert->fetcher)
-        fetcher_cancel(old->alert->fetcher, old);
+    struct outbox_rule rule = channel->outbox.rule;
+
+    send_cancel(old);
     channel->outbox = old->outbox;
-    channel->outbox.in_flight = false;
+    channel->outbox.rule = rule;
     channel->outbox.hold_ms = 0;
-    if (channel->outbox.head)
-        channel->outbox.head->due_ms = clock_mono_ms();
-    old->outbox = (struct outbox){0};
+    channel->groups = old->groups;
+    channel->tally = old->tally;
+    if (channel->outbox.queue.head)
+        channel->outbox.queue.head->due_ms = clock_mono_ms();
+    for (struct group *group = channel->groups.first; group; group = group->next) {
+        group->is_over |= !channel->kind->has_groups || !channel->receiver.group;
+        group->is_changed = true;
+    }
+    keep_groups(channel);
+    if (rule.remind_ms == 0) /* it was an Alertmanager once */
+        keep_end_all(channel->alert, &channel->outbox.standing);
+    old->outbox = (struct outbox){.rule = old->outbox.rule};
+    old->groups = (struct groups){0};
 }
 
 /* Of a receiver that is gone; the others' outboxes are empty by now. */
 static void forget_notices(struct channel *channel)
 {
-    struct outbox_item *item;
-
-    if (channel->outbox.in_flight && channel->alert->fetcher)
-        fetcher_cancel(channel->alert->fetcher, channel);
-    channel->outbox.in_flight = false;
-    while ((item = outbox_take(&channel->outbox)))
-        keep_end(channel->alert, item);
+    send_cancel(channel);
+    keep_end_all(channel->alert, &channel->outbox.queue);
+    keep_end_all(channel->alert, &channel->outbox.dead);
+    keep_end_all(channel->alert, &channel->outbox.standing);
 }
 
 int alert_reload(struct alert *alert, const struct conf *conf)
@@ -394,8 +365,8 @@ int alert_reload(struct alert *alert, const struct conf *conf)
     for (struct channel *channel = old; channel; channel = channel->next)
         forget_notices(channel);
     channels_free(old);
-    set_link(alert, conf);
-    alert_send_soon(alert);
+    set_page(alert, conf);
+    send_soon(alert);
     return 0;
 }
 
@@ -423,4 +394,22 @@ void alert_read_stats(const struct alert *alert, struct alert_stats *out)
 {
     *out = alert->stats;
     out->queued = queued_count(alert);
+}
+
+bool alert_receiver_at(const struct alert *alert, size_t index, struct alert_receiver *out)
+{
+    const struct channel *channel = alert->channels;
+
+    while (channel && index-- > 0)
+        channel = channel->next;
+    if (!channel)
+        return false;
+    *out = (struct alert_receiver){.conf = &channel->receiver,
+                                   .is_off = channel->stopped,
+                                   .queued = channel->outbox.queue.count,
+                                   .dead = channel->outbox.dead.count,
+                                   .standing = channel->outbox.standing.count,
+                                   .next_mono_ms = outbox_due_ms(&channel->outbox),
+                                   .tally = &channel->tally};
+    return true;
 }

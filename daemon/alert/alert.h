@@ -24,7 +24,9 @@ struct fetcher;
     X(OPENED, "leak.incident.opened")                                                              \
     X(ESCALATED, "leak.incident.escalated")                                                        \
     X(REOPENED, "leak.incident.reopened") /* its silence is over, and it still grows */            \
+    X(ACKNOWLEDGED, "leak.incident.acknowledged")                                                  \
     X(RESOLVED, "leak.incident.resolved")                                                          \
+    X(GROUPED, "leak.incident.grouped")           /* a number of further ones; made here */        \
     X(STORAGE_DEGRADED, "leakd.storage.degraded") /* of leakd itself: no incident, no process */   \
     X(STORAGE_RECOVERED, "leakd.storage.recovered")                                                \
     X(TEST, "webhook.test")
@@ -35,6 +37,8 @@ enum notice_event {
 #undef X
 };
 const char *notice_event_name(enum notice_event event);
+bool notice_event_find(const char *name, enum notice_event *out);
+bool notice_is_end(enum notice_event event); /* of something that was told before */
 
 struct notice_frame {
     const char *function; /* NULL = unknown */
@@ -88,6 +92,10 @@ struct notice {
     struct notice_site sites[NOTICE_SITES_MAX];
     size_t type_count;
     struct notice_type types[NOTICE_TYPES_MAX];
+    /* Filled in by alert: what the notice is told together with, NULL = nothing. */
+    const char *group_key;
+    size_t group_count;
+    const char *host;
 };
 
 /* One attempt that ended. */
@@ -99,7 +107,8 @@ struct alert_delivery {
     unsigned attempts;
     long http_status; /* 0: no answer */
     bool delivered;
-    bool given_up;     /* no further attempt will follow */
+    bool given_up;     /* no further attempt will follow by itself */
+    bool grouped;      /* none was made: it is told as a part of something else */
     const char *error; /* "" when delivered */
     uint64_t elapsed_ms;
 };
@@ -118,8 +127,9 @@ void alert_close(struct alert *alert, void (*on_closed)(void *arg), void *arg);
 
 /* Queues the notice for every receiver that wants it. -ENOSPC when the outbox is full. */
 int alert_notify(struct alert *alert, const struct notice *notice);
-/* Queues it for one receiver whether it wants it or not: the test button. -ENOENT: no such one;
- * -EPIPE: it said 410 and is off until a reload. */
+/* Queues it for one receiver whether it wants it or not: the test button, for which NOTICE_TEST
+ * goes before all others and has one attempt. -ENOENT: no such one; -EPIPE: it said 410 and is off
+ * until a reload. */
 int alert_notify_one(struct alert *alert, const char *receiver, const struct notice *notice);
 
 struct alert_stats {
@@ -127,8 +137,47 @@ struct alert_stats {
     uint64_t delivered;
     uint64_t failed_attempts;
     uint64_t given_up;
+    uint64_t grouped; /* told as a part of something else */
 };
 void alert_read_stats(const struct alert *alert, struct alert_stats *out);
+
+/* What became of one receiver's attempts since leakd started. */
+struct alert_tally {
+    uint64_t delivered;
+    uint64_t failed_attempts;
+    uint64_t given_up;
+    uint64_t grouped;
+    unsigned failures;        /* since the last success */
+    uint64_t attempt_wall_ms; /* the last one, 0 = none */
+    uint64_t delivery_wall_ms;
+    long status;     /* of the last attempt */
+    char error[256]; /* of the last one that failed; "" once one succeeds */
+};
+
+struct alert_receiver {
+    const struct conf_receiver *conf;
+    bool is_off; /* it said that it wants no more */
+    size_t queued;
+    size_t dead;
+    size_t standing;       /* what is open and told again and again */
+    uint64_t next_mono_ms; /* the next attempt, UINT64_MAX: none is due */
+    const struct alert_tally *tally;
+};
+/* False: there are not so many. Valid until the next call that changes something. */
+bool alert_receiver_at(const struct alert *alert, size_t index, struct alert_receiver *out);
+/* A notice that waits, or was given up. */
+struct alert_letter {
+    const char *id;
+    const char *incident_id;
+    const char *event;
+    uint64_t event_wall_ms;
+    unsigned attempts;
+};
+/* As alert_receiver_at; receiver is the index there. */
+bool alert_letter_at(const struct alert *alert, size_t receiver, bool dead, size_t index,
+                     struct alert_letter *out);
+/* The dead letters of a receiver are queued again. -ENOENT, -EPIPE as above. */
+int alert_redeliver(struct alert *alert, const char *receiver, size_t *count);
 
 /* ---- over restarts ------------------------------------------------------------------------- */
 
@@ -168,18 +217,23 @@ int alert_restore(struct alert *alert, const char *id, uint64_t order, const cha
 bool alert_wants(const struct conf_receiver *receiver, const struct notice *notice);
 
 /* Whether an incident in that state ("silenced") tells of the event: who has said that he knows, or
- * wants to sleep, hears of nothing but the end. */
+ * wants to sleep, hears of nothing but that and the end. */
 bool alert_may_tell(const char *state, enum notice_event event);
 
-enum alert_outcome { ALERT_DELIVERED, ALERT_RETRY, ALERT_STOP_RECEIVER };
+enum alert_outcome {
+    ALERT_DELIVERED,
+    ALERT_RETRY,
+    ALERT_REFUSED, /* this one will never be taken */
+    ALERT_STOP_RECEIVER,
+};
 /* What an attempt's end means. error: fetch's, 0 when an answer came. Only 2xx is a success. */
 enum alert_outcome alert_judge(int error, long http_status);
 
-/* After this a notice is stale and given up. */
+/* The first attempt after this is the last. */
 #define ALERT_AGE_MAX_MS UINT64_C(86400000)
 
-/* Delay before attempt number `attempt` (2 = first retry), with jitter from `random` (0..1);
- * UINT64_MAX: give up. retry_after_ms is honoured when longer. */
+/* Delay before attempt number `attempt` (2 = first retry), with jitter from `random` (0..1).
+ * retry_after_ms is honoured when longer. */
 uint64_t alert_retry_delay_ms(unsigned attempt, double random, uint64_t retry_after_ms);
 
 /* "v1,<base64>" over id.timestamp.body. secret is "whsec_<base64>" or bare base64. -EINVAL: not. */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The JSON body of a notice. Names come from programs and may be of any length. */
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/alert/alert.h"
+#include "daemon/alert/kind.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/json.h"
 
@@ -17,34 +16,13 @@ struct room {
 
 static const struct room rooms[] = {{NOTICE_FRAMES_MAX, 300}, {8, 160}, {4, 100}, {1, 48}};
 
-/* Text cut to the room, not within a character; NULL is null. */
+/* Text cut to the room; NULL is null. */
 static void put_text(struct json *json, const struct room *room, const char *key, const char *text)
 {
-    size_t len = text ? strlen(text) : 0;
-
-    if (!text) {
+    if (text)
+        json_strn(json, key, text, text_fit(text, room->text_max));
+    else
         json_null(json, key);
-        return;
-    }
-    if (len > room->text_max) {
-        len = room->text_max;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-            len--;
-    }
-    json_strn(json, key, text, len);
-}
-
-/* 2026-11-22T09:16:00.123Z */
-static void put_time(struct json *json, const char *key, uint64_t wall_ms)
-{
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    char day[32] = "", text[48];
-
-    if (gmtime_r(&seconds, &tm))
-        strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text, sizeof(text), "%s.%03uZ", day, (unsigned)(wall_ms % 1000));
-    json_str(json, key, text);
 }
 
 static void put_growth(struct json *json, const struct growth *growth)
@@ -135,6 +113,9 @@ static void put_data(struct json *json, const struct room *room, const struct no
     json_str(json, "severity", conf_severity_name(notice->severity));
     put_text(json, room, "verdict", notice->verdict);
     put_text(json, room, "summary", notice->summary);
+    put_text(json, room, "host", notice->host);
+    put_text(json, room, "group", notice->group_key);
+    json_u64(json, "group_count", notice->group_count);
     json_u64(json, "opened_ms", notice->opened_wall_ms);
     json_str(json, "link", link);
     put_process(json, room, notice);
@@ -156,8 +137,10 @@ static void put_data(struct json *json, const struct room *room, const struct no
 void alert_write_body(const struct notice *notice, const char *link, struct buf *out)
 {
     size_t start = out->len;
+    char timestamp[48];
     struct json json;
 
+    time_text(notice->event_wall_ms, timestamp, sizeof(timestamp));
     for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
         if (out->data)
             out->data[start] = '\0';
@@ -165,7 +148,7 @@ void alert_write_body(const struct notice *notice, const char *link, struct buf 
         json_init(&json, out);
         json_object(&json, NULL);
         json_str(&json, "type", notice_event_name(notice->event));
-        put_time(&json, "timestamp", notice->event_wall_ms);
+        json_str(&json, "timestamp", timestamp);
         put_data(&json, &rooms[i], notice, link);
         json_object_end(&json);
         if (out->failed || out->len - start <= ALERT_BODY_MAX)

@@ -58,17 +58,27 @@ static int hmac(const gnutls_datum_t *key, const char *head, const void *body, s
     return 0;
 }
 
-static int put_signature(unsigned char digest[SHA256_BYTES], char *out, size_t out_size)
+int sign_base64(const void *data, size_t data_len, char *out, size_t size)
 {
-    gnutls_datum_t raw = {.data = digest, .size = SHA256_BYTES};
+    gnutls_datum_t raw = {.data = (unsigned char *)(uintptr_t)data, .size = (unsigned)data_len};
     gnutls_datum_t text = {0};
     int len;
 
     if (gnutls_base64_encode2(&raw, &text) < 0)
         return -ENOMEM;
-    len = snprintf(out, out_size, SIGNATURE_PREFIX "%.*s", (int)text.size, (char *)text.data);
-    gnutls_free(text.data);
-    return len < (int)out_size ? 0 : -ENOSPC;
+    len = snprintf(out, size, "%.*s", (int)text.size, (char *)text.data);
+    forget(&text);
+    return len < (int)size ? 0 : -ENOSPC;
+}
+
+static int put_signature(const unsigned char digest[SHA256_BYTES], char *out, size_t out_size)
+{
+    size_t len = strlen(SIGNATURE_PREFIX);
+
+    if (out_size <= len)
+        return -ENOSPC;
+    memcpy(out, SIGNATURE_PREFIX, len);
+    return sign_base64(digest, SHA256_BYTES, out + len, out_size - len);
 }
 
 int alert_sign(const char *secret, const char *id, uint64_t timestamp_s, const void *body,

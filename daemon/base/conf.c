@@ -36,6 +36,10 @@ struct load {
     size_t at;
     unsigned line;
     bool failed;
+    struct {
+        char path[160];
+        unsigned line;
+    } places[CONF_RECEIVERS_MAX]; /* where each receiver was first met */
     unsigned char given[CONF_RECEIVERS_MAX + 1][32];
 };
 
@@ -96,6 +100,9 @@ static struct conf_receiver *receiver_take(struct load *load, const char *name)
         return NULL;
     }
     receiver_init(&conf->receivers[conf->receiver_count], name);
+    snprintf(load->places[conf->receiver_count].path, sizeof(load->places[0].path), "%s",
+             load->path);
+    load->places[conf->receiver_count].line = load->line;
     return &conf->receivers[conf->receiver_count++];
 }
 
@@ -278,7 +285,9 @@ static int read_whole(int fd, struct buf *out)
         buf_put(out, chunk, (size_t)got);
     if (got < 0)
         return -errno;
-    return out->failed ? -EFBIG : 0;
+    if (!out->failed)
+        return 0;
+    return out->len + (size_t)got > FILE_BYTES_MAX ? -EFBIG : -ENOMEM;
 }
 
 static int load_file(struct load *load, const char *path)
@@ -334,13 +343,23 @@ static int load_dropins(struct load *load, const char *path)
     return rc;
 }
 
-static int check_whole(const struct conf *conf, const char *path, char *error)
+static int check_whole(const struct load *load, const char *path, char *error)
 {
+    const struct conf *conf = load->conf;
+    char why[CONF_ERROR_MAX - 256];
+
     for (unsigned i = 0; i < conf->receiver_count; i++) {
-        if (conf->receivers[i].url[0])
+        if (conf_receiver_check(&conf->receivers[i], why, sizeof(why)) == 0)
             continue;
-        snprintf(error, CONF_ERROR_MAX, "%.300s: receiver \"%s\" has no url", path,
-                 conf->receivers[i].name);
+        snprintf(error, CONF_ERROR_MAX, "%.160s:%u: receiver \"%s\" %s", load->places[i].path,
+                 load->places[i].line, conf->receivers[i].name, why);
+        return -EINVAL;
+    }
+    if (conf->action.restart && (conf->action.command[0] || !conf->action.units[0])) {
+        snprintf(error, CONF_ERROR_MAX, "%.300s: [action] restart %s", path,
+                 conf->action.command[0]
+                     ? "and command exclude one another; keep one"
+                     : "needs units, the patterns of those that may be restarted");
         return -EINVAL;
     }
     if (!conf->http.listen[0] && !conf->http.socket[0]) {
@@ -372,7 +391,7 @@ int conf_load(struct conf *conf, const char *path, char error[CONF_ERROR_MAX])
     if (rc == 0)
         rc = load_dropins(load, path);
     if (rc == 0)
-        rc = check_whole(load->conf, path, error);
+        rc = check_whole(load, path, error);
     if (rc == 0)
         *conf = *load->conf;
     free(load);
@@ -380,26 +399,6 @@ int conf_load(struct conf *conf, const char *path, char error[CONF_ERROR_MAX])
 }
 
 /* ---- printing ------------------------------------------------------------------------------ */
-
-/* The secrets that people put into addresses: user and password, and the query. */
-static void print_url(const char *url, struct buf *out)
-{
-    const char *host = strstr(url, "://");
-    const char *path, *at, *query;
-
-    host = host ? host + 3 : url;
-    path = host + strcspn(host, "/?#");
-    at = memrchr(host, '@', (size_t)(path - host));
-    buf_put(out, url, (size_t)(host - url));
-    if (at) {
-        buf_puts(out, "***");
-        host = at;
-    }
-    query = host + strcspn(host, "?#");
-    buf_put(out, host, (size_t)(query - host));
-    if (*query)
-        buf_puts(out, "?***");
-}
 
 static void print_section(const char *section, const void *base, struct buf *out)
 {
@@ -410,8 +409,8 @@ static void print_section(const char *section, const void *base, struct buf *out
             continue;
         conf_key_get(&conf_keys[i], base, value, sizeof(value));
         buf_printf(out, "%s = ", conf_keys[i].name);
-        if (conf_keys[i].type == CONF_URL)
-            print_url(value, out);
+        if (conf_keys[i].type == CONF_URL || conf_keys[i].type == CONF_URLS)
+            conf_mask_url(value, out);
         else
             buf_puts(out, value);
         buf_putc(out, '\n');

@@ -9,24 +9,24 @@
 #include <unistd.h>
 
 #include "daemon/base/conf.h"
+#include "daemon/base/conf_table.h"
 
-#define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-static int secret_path(const struct conf_receiver *receiver, char *out, size_t size, char *error)
+static int secret_path(const struct conf_receiver *receiver, const char *name, char *out,
+                       size_t size, char *error)
 {
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
     int len;
 
-    if (receiver->secret[0] == '/') {
-        len = snprintf(out, size, "%s", receiver->secret);
+    if (name[0] == '/') {
+        len = snprintf(out, size, "%s", name);
     } else if (folder) {
-        len = snprintf(out, size, "%s/%s", folder, receiver->secret);
+        len = snprintf(out, size, "%s/%s", folder, name);
     } else {
         snprintf(
             error, CONF_ERROR_MAX,
             "receiver \"%s\": there are no credentials ($CREDENTIALS_DIRECTORY is not set); add "
             "LoadCredential=%s:FILE to the unit, or give the path of a file as secret",
-            receiver->name, receiver->secret);
+            receiver->name, name);
         return -ENOENT;
     }
     return len < (int)size ? 0 : -ENAMETOOLONG;
@@ -47,46 +47,33 @@ static int check_mode(int fd, const char *path, char *error)
     return 0;
 }
 
-/* 24 to 64 bytes in base64, with or without the prefix. */
-static bool looks_like_secret(const char *text)
+static int read_secret(int fd, const struct conf_receiver *receiver, const char *path, char *value,
+                       char *error)
 {
-    size_t len, padding;
-
-    if (!strncmp(text, "whsec_", 6))
-        text += 6;
-    len = strspn(text, BASE64);
-    padding = strspn(text + len, "=");
-    return text[len + padding] == '\0' && padding <= 2 && (len + padding) % 4 == 0 && len >= 32 &&
-           len <= 88;
-}
-
-static int read_secret(int fd, struct conf_receiver *receiver, const char *path, char *error)
-{
-    char *value = receiver->secret_value;
     ssize_t len = read(fd, value, CONF_SECRET_MAX - 1);
+    const char *wanted;
 
     if (len < 0)
         return -errno;
     while (len > 0 && strchr(" \t\r\n", value[len - 1]))
         len--;
     value[len] = '\0';
-    if (looks_like_secret(value))
+    if (strlen(value) == (size_t)len && conf_secret_fits(receiver->type, value, &wanted))
         return 0;
-    snprintf(
-        error, CONF_ERROR_MAX,
-        "%.300s holds no secret for webhooks: 24 to 64 random bytes in base64, like the output "
-        "of: head -c 32 /dev/urandom | base64",
-        path);
+    conf_secret_fits(receiver->type, "", &wanted);
+    snprintf(error, CONF_ERROR_MAX, "%.260s holds no secret for type = %s: %s", path,
+             receiver->type, wanted);
     return -EINVAL;
 }
 
-static int load_secret(struct conf_receiver *receiver, char *error)
+static int load_secret(const struct conf_receiver *receiver, const char *name, char *value,
+                       char *error)
 {
     char path[1024];
     int fd, rc;
 
     error[0] = '\0';
-    rc = secret_path(receiver, path, sizeof(path), error);
+    rc = secret_path(receiver, name, path, sizeof(path), error);
     if (rc < 0)
         return rc;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -97,9 +84,9 @@ static int load_secret(struct conf_receiver *receiver, char *error)
         return rc;
     }
     /* Credentials are systemd's: mode 0400, or readable by an ACL that shows as group bits. */
-    rc = receiver->secret[0] == '/' ? check_mode(fd, path, error) : 0;
+    rc = name[0] == '/' ? check_mode(fd, path, error) : 0;
     if (rc == 0)
-        rc = read_secret(fd, receiver, path, error);
+        rc = read_secret(fd, receiver, path, value, error);
     close(fd);
     if (rc < 0 && !error[0])
         snprintf(error, CONF_ERROR_MAX, "receiver \"%s\": %.300s: %s", receiver->name, path,
@@ -107,15 +94,40 @@ static int load_secret(struct conf_receiver *receiver, char *error)
     return rc;
 }
 
+/* curl would say so only when the first notice is due. */
+static int check_ca_file(const struct conf_receiver *receiver, char *error)
+{
+    int rc;
+
+    if (!receiver->ca_file[0] || access(receiver->ca_file, R_OK) == 0)
+        return 0;
+    rc = -errno;
+    snprintf(error, CONF_ERROR_MAX, "receiver \"%s\": cannot read its ca_file %.256s: %s",
+             receiver->name, receiver->ca_file, strerror(-rc));
+    return rc;
+}
+
+void conf_forget_secrets(struct conf_receiver *receiver)
+{
+    explicit_bzero(receiver->secret_value, CONF_SECRET_MAX);
+    explicit_bzero(receiver->secret_old_value, CONF_SECRET_MAX);
+}
+
 int conf_load_secrets(struct conf *conf, char error[CONF_ERROR_MAX])
 {
     int rc = 0;
 
     for (unsigned i = 0; i < conf->receiver_count && rc == 0; i++) {
-        if (conf->receivers[i].secret[0])
-            rc = load_secret(&conf->receivers[i], error);
+        struct conf_receiver *receiver = &conf->receivers[i];
+
+        if (receiver->secret[0])
+            rc = load_secret(receiver, receiver->secret, receiver->secret_value, error);
+        if (rc == 0 && receiver->secret_old[0])
+            rc = load_secret(receiver, receiver->secret_old, receiver->secret_old_value, error);
+        if (rc == 0)
+            rc = check_ca_file(receiver, error);
     }
     for (unsigned i = 0; i < conf->receiver_count && rc < 0; i++)
-        explicit_bzero(conf->receivers[i].secret_value, CONF_SECRET_MAX);
+        conf_forget_secrets(&conf->receivers[i]);
     return rc;
 }

@@ -12,6 +12,9 @@ enum conf_type {
     CONF_PATHS,    /* absolute ones with colons between them, or empty */
     CONF_LISTEN,   /* ADDRESS:PORT of the loopback interface, or empty */
     CONF_URL,      /* http or https */
+    CONF_URLS,     /* the same, or several with blanks between them */
+    CONF_COMMAND,  /* an absolute path and words, without quotes and without a shell */
+    CONF_GLOBS,    /* shell patterns with commas between them */
     CONF_SECRET,   /* a credential's name or an absolute path, or empty */
     CONF_CHOICE,   /* text, one of the choices */
     CONF_SEVERITY, /* enum conf_severity, by name */
@@ -57,5 +60,11 @@ void conf_key_get(const struct conf_key *key, const void *base, char *out, size_
 bool conf_read_duration(const char *text, uint64_t *out_ms);
 bool conf_read_size(const char *text, uint64_t *out_bytes);
 bool conf_listen_is_loopback(const char *listen);
+
+struct conf_receiver;
+/* Whether what is given fits the type: conf_receiver.c. -EINVAL: why is a sentence. */
+int conf_receiver_check(const struct conf_receiver *receiver, char *why, size_t size);
+/* Checks and reads the secret's text; why says what the type wants. */
+bool conf_secret_fits(const char *type, const char *text, const char **why);
 
 #endif

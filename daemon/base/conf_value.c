@@ -198,6 +198,41 @@ static int check_url(const char *value, char *why, size_t size)
     return 0;
 }
 
+/* One of several, as text of its own. */
+static int check_urls(const char *value, char *why, size_t size)
+{
+    char one[2048];
+
+    for (const char *at = value; *at; at += strspn(at, " ,")) {
+        size_t len = strcspn(at, " ,");
+
+        if (len >= sizeof(one))
+            return -EINVAL;
+        memcpy(one, at, len);
+        one[len] = '\0';
+        if (check_url(one, why, size) < 0)
+            return -EINVAL;
+        at += len;
+    }
+    return 0;
+}
+
+static int check_command(const char *value, char *why, size_t size)
+{
+    if (value[0] != '/') {
+        snprintf(why, size, "\"%.80s\" starts with no absolute path; no shell looks for it", value);
+        return -EINVAL;
+    }
+    if (strpbrk(value, "\"'\\|&;<>$`*?(){}")) {
+        snprintf(
+            why, size,
+            "words stand with blanks between them and go to the program as they are: no quotes "
+            "and nothing for a shell; put what needs one into a script");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int check_paths(const char *value, bool many, char *why, size_t size)
 {
     const char *path = value;
@@ -254,6 +289,12 @@ static int check_text(const struct conf_key *key, const char *value, char *why, 
         return check_listen(value, why, size);
     case CONF_URL:
         return check_url(value, why, size);
+    case CONF_URLS:
+        return check_urls(value, why, size);
+    case CONF_COMMAND:
+        return check_command(value, why, size);
+    case CONF_GLOBS:
+        return 0;
     case CONF_SECRET:
         return check_secret(value, why, size);
     default:

@@ -95,7 +95,7 @@ static int refuse(const struct client *client, const char *where,
 static int take_document(const struct client *client, const char *where,
                          const struct fetch_response *response, struct answer *out)
 {
-    if (response->status != 200)
+    if (response->status < 200 || response->status > 299)
         return refuse(client, where, response);
     out->text = malloc(response->body_len + 1);
     if (!out->text) {
@@ -140,29 +140,29 @@ void answer_done(struct answer *answer)
 typedef int take_fn(const struct client *client, const char *where,
                     const struct fetch_response *response, struct answer *out);
 
-static int get(const struct client *client, const char *path, const char *const *headers,
+static int ask(const struct client *client, const char *path, struct fetch_request *request,
                take_fn *take_answer, struct answer *out)
 {
     struct conf_sockets sockets;
-    struct fetch_request request = {.method = "GET", .headers = headers, .timeout_ms = TIMEOUT_MS};
     struct fetch_response response = {0};
     char url[URL_MAX];
     const char *where = client->url;
     int rc;
 
     *out = (struct answer){0};
+    request->timeout_ms = TIMEOUT_MS;
     if (!client->url) {
         conf_default_sockets(&sockets);
         where = client->socket ? client->socket : sockets.api;
-        request.unix_socket = where;
+        request->unix_socket = where;
     }
     if (snprintf(url, sizeof(url), "%s%s", client->url ? client->url : SOCKET_URL, path) >=
         (int)sizeof(url)) {
         say(client, where, "the address is too long");
         return CTL_USAGE;
     }
-    request.url = url;
-    rc = fetch_now(&request, &response);
+    request->url = url;
+    rc = fetch_now(request, &response);
     if (rc == 0)
         rc = response.error;
     if (rc < 0) {
@@ -181,15 +181,33 @@ static int get(const struct client *client, const char *path, const char *const 
 int client_get(const struct client *client, const char *path, struct answer *out)
 {
     static const char *const headers[] = {"Accept: application/json", NULL};
+    struct fetch_request request = {.method = "GET", .headers = headers};
 
-    return get(client, path, headers, take, out);
+    return ask(client, path, &request, take, out);
 }
 
 int client_get_document(const struct client *client, const char *path, struct answer *out)
 {
     static const char *const headers[] = {"Accept: */*", NULL};
+    struct fetch_request request = {.method = "GET", .headers = headers};
 
-    return get(client, path, headers, take_document, out);
+    return ask(client, path, &request, take_document, out);
+}
+
+int client_post(const struct client *client, const char *path, const struct buf *body,
+                struct answer *out)
+{
+    static const char *const headers[] = {"Accept: application/json",
+                                          "Content-Type: application/json", NULL};
+    struct fetch_request request = {
+        .method = "POST", .headers = headers, .body = body->data, .body_len = body->len};
+
+    *out = (struct answer){0};
+    if (body->failed) {
+        say(client, "request", strerror(ENOMEM));
+        return CTL_UNREACHABLE;
+    }
+    return ask(client, path, &request, take, out);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include "daemon/ctl/option.h"
 
+struct buf;
 struct command;
 struct json_tree;
 
@@ -35,6 +36,9 @@ struct answer {
 
 /* GET path ("/api/v1/..."). 0, or the exit code, the reason being said on stderr. */
 int client_get(const struct client *client, const char *path, struct answer *out);
+/* POST of a JSON object. As client_get. */
+int client_post(const struct client *client, const char *path, const struct buf *body,
+                struct answer *out);
 /* The same for what is no JSON: text and len alone are filled in. */
 int client_get_document(const struct client *client, const char *path, struct answer *out);
 void answer_done(struct answer *answer);
@@ -54,7 +58,6 @@ int client_get_list(const struct client *client, const char *path, const char *n
 void list_done(struct list *list);
 size_t list_len(const struct list *list);
 const struct json_tree *list_at(const struct list *list, size_t index);
-struct buf;
 /* Appends {"name":[...]}, the pages joined. */
 void list_put_json(const struct list *list, struct buf *out);
 

@@ -19,6 +19,12 @@ extern const struct command command_types;
 extern const struct command command_diff;
 extern const struct command command_export;
 extern const struct command command_incidents;
+extern const struct command command_ack;
+extern const struct command command_silence;
+extern const struct command command_resolve;
+extern const struct command command_mark;
+extern const struct command command_receivers;
+extern const struct command command_webhook;
 extern const struct command command_replay;
 
 #endif

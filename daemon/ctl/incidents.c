@@ -94,10 +94,29 @@ static void put_deliveries(struct buf *out, const struct json_tree *incident)
     }
 }
 
+static void put_log(struct buf *out, const struct json_tree *incident, bool raw)
+{
+    const struct json_tree *log = json_get(incident, "log");
+
+    for (size_t i = 0; i < json_len(log); i++) {
+        const struct json_tree *note = json_at(log, i);
+        const char *why = json_get_str(note, "text", "");
+        char text[FRAME_MAX], when[FIGURE_MAX];
+
+        figure_time(note, "at_ms", raw, when);
+        snprintf(text, sizeof(text), "%s  %.15s by %.63s%s%.199s", when,
+                 json_get_str(note, "what", "-"), json_get_str(note, "by", "-"), *why ? ": " : "",
+                 why);
+        put_line(out, i ? "" : "log", text);
+    }
+}
+
 static int print_one(const struct client *client, const struct json_tree *incident)
 {
-    static const char *const words[][2] = {
-        {"severity", "severity"}, {"state", "state"}, {"fingerprint", "print"}};
+    static const char *const words[][2] = {{"severity", "severity"},
+                                           {"state", "state"},
+                                           {"fingerprint", "print"},
+                                           {"release", "release"}};
     struct buf out;
     char text[FIGURE_MAX];
     int code;
@@ -115,6 +134,7 @@ static int print_one(const struct client *client, const struct json_tree *incide
     figure_growth(incident, client->bytes, text);
     put_line(&out, "growth", text);
     put_evidence(&out, incident, client->bytes);
+    put_log(&out, incident, client->bytes);
     put_deliveries(&out, incident);
     code = client_print(client, &out);
     buf_done(&out);

@@ -28,7 +28,9 @@ struct transfer {
     size_t body_max;
     bool truncated;
     bool refuse_link_local;
+    bool refuse_far; /* for it is http */
     bool was_link_local;
+    bool was_far;
     uint64_t timeout_ms;
     char place[112]; /* host and port, or the socket's path: for people */
     fetch_on_done on_done;
@@ -85,6 +87,10 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     (void)purpose;
     if (transfer->refuse_link_local && fetch_is_link_local(&address->addr)) {
         transfer->was_link_local = true;
+        return CURL_SOCKET_BAD;
+    }
+    if (transfer->refuse_far && !fetch_is_near(&address->addr)) {
+        transfer->was_far = true;
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -173,6 +179,15 @@ static void set_request(struct transfer *transfer, const struct fetch_request *r
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    if (request->ca_file) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    if (request->refuse_link_local || request->refuse_plain) {
+        /* A connection kept by somebody who may more was never judged for this one. */
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
 }
 
 static void transfer_free(struct transfer *transfer)
@@ -197,6 +212,7 @@ static int transfer_new(const struct fetch_request *request, struct transfer **o
         return -ENOMEM;
     transfer->body_max = request->response_max ? request->response_max : FETCH_BODY_MAX;
     transfer->refuse_link_local = request->refuse_link_local;
+    transfer->refuse_far = request->refuse_plain && !strncasecmp(request->url, "http://", 7);
     transfer->timeout_ms = request->timeout_ms;
     buf_init(&transfer->body, transfer->body_max);
     rc = name_place(transfer, request);
@@ -232,6 +248,8 @@ static const struct {
     {CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT, "%s did not answer in time; check that it is not stuck"},
     {CURLE_PEER_FAILED_VERIFICATION, -EKEYREJECTED,
      "the certificate of %s is not trusted (unknown authority, expired or for another name)"},
+    {CURLE_SSL_CACERT_BADFILE, -EKEYREJECTED,
+     "the ca_file for %s cannot be read or holds no certificate in PEM form"},
     {CURLE_SSL_CONNECT_ERROR, -EPROTO, "no TLS with %s; check that it speaks https on this port"},
     {CURLE_GOT_NOTHING, -ECONNRESET, "%s closed the connection without an answer"},
     {CURLE_RECV_ERROR, -ECONNRESET, "%s broke the connection before it answered"},
@@ -270,6 +288,12 @@ static void describe_failure(const struct transfer *transfer, CURLcode code,
         snprintf(out->message, sizeof(out->message),
                  "%s is a link-local address, where clouds keep secrets; "
                  "allow_link_local = yes would permit it",
+                 transfer->place);
+    } else if (transfer->was_far && code == CURLE_COULDNT_CONNECT) {
+        out->error = -EPERM;
+        snprintf(out->message, sizeof(out->message),
+                 "%s is an address of the internet, where http can be read by everybody on the "
+                 "way; use https, or allow_http = yes",
                  transfer->place);
     } else if (code == CURLE_COULDNT_CONNECT && os_error > 0) {
         out->error = (int)-os_error;

@@ -24,8 +24,10 @@ struct fetch_request {
     size_t body_len;
     uint64_t timeout_ms; /* for the whole */
     size_t response_max; /* 0: FETCH_BODY_MAX */
-    bool
-        refuse_link_local; /* addresses where clouds keep their metadata, whatever name led there */
+    const char *ca_file;   /* who may vouch for the host; NULL: those of the system */
+    /* What is really connected to is judged, whatever name led there; connections are not kept. */
+    bool refuse_link_local; /* addresses where clouds keep their metadata */
+    bool refuse_plain;      /* http to others than loopback and private addresses */
 };
 
 struct fetch_response {
@@ -59,8 +61,11 @@ void fetcher_close(struct fetcher *fetcher, void (*on_closed)(void *arg), void *
 int fetch_now(const struct fetch_request *request, struct fetch_response *out);
 void fetch_response_done(struct fetch_response *response);
 
-/* True for 169.254/16, fe80::/10, their IPv4-mapped and NAT64 forms and fd00:ec2::254. */
+/* True for 169.254/16, fe80::/10, their IPv4-mapped, 6to4 and NAT64 forms and for what else clouds
+ * use for metadata: fd00:ec2::254, 100.100.100.200, 192.0.0.192. */
 struct sockaddr;
 bool fetch_is_link_local(const struct sockaddr *address);
+/* True for loopback, private (RFC 1918, 6598, 4193) and link-local addresses and Unix sockets. */
+bool fetch_is_near(const struct sockaddr *address);
 
 #endif

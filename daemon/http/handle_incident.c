@@ -71,5 +71,8 @@ void handle_incident(struct http_context *context, const struct http_request *re
         return;
     }
     json_init(&json, &reply->body);
-    view_incident(&json, NULL, &context->source, incident);
+    json_object(&json, NULL);
+    view_incident_fields(&json, &context->source, incident);
+    view_history(&json, "history", context->source.store, incident);
+    json_object_end(&json);
 }

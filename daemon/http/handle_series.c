@@ -2,8 +2,11 @@
 /* /api/v1/processes/{id}/series: points, and the line that the detector fitted through them. */
 #include "daemon/http/handlers.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "daemon/http/later.h"
 #include "daemon/http/param.h"
 #include "daemon/http/view.h"
 
@@ -75,27 +78,85 @@ static void put_fit(struct json *json, const struct http_source *source,
     json_object_end(json);
 }
 
+#define MEMORY_SPAN_MS (6ULL * 3600 * 1000) /* what a series holds */
+
+/* Steps that people can read off an axis; the last one is a week. */
+static uint64_t old_step_ms(const struct series_request *ask)
+{
+    static const uint64_t steps[] = {10000,   30000,   60000,    120000,   300000,   600000,
+                                     1800000, 3600000, 10800000, 43200000, 86400000, 604800000};
+    uint64_t least = (ask->to_ms - ask->from_ms) / POINTS_GIVEN_MAX + 1;
+
+    if (ask->step_ms > least)
+        least = ask->step_ms;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i] >= least)
+            return steps[i];
+    }
+    return least;
+}
+
+static const struct http_history *history_of(const struct http_request *request)
+{
+    return request->later ? later_data(request->later) : NULL;
+}
+
+static const struct series *series_of(const struct process *process,
+                                      const struct series_request *ask)
+{
+    if (!process)
+        return NULL;
+    if (ask->name == NAME_PYTHON)
+        return process->python_series;
+    return ask->name == NAME_RSS ? process->rss_series : process->live_series;
+}
+
+/* The disk's points before those of the memory, then both in steps of one length. */
+static size_t merge(const struct series *series, const struct series_request *ask,
+                    const struct http_history *old, struct point *points, uint64_t *step_ms)
+{
+    struct point *recent = &points[old->count];
+    size_t count = 0, recent_count = 0;
+
+    *step_ms = old_step_ms(ask);
+    if (series)
+        recent_count = series_get(series, ask->from_ms, ask->to_ms, *step_ms, recent,
+                                  POINTS_GIVEN_MAX, &(uint64_t){0});
+    for (size_t i = 0; i < old->count; i++) {
+        if (recent_count == 0 || old->points[i].wall_ms < recent[0].wall_ms)
+            points[count++] = old->points[i];
+    }
+    memmove(&points[count], recent, recent_count * sizeof(*points));
+    count = series_coarsen(points, count + recent_count, *step_ms);
+    return count < POINTS_GIVEN_MAX ? count : POINTS_GIVEN_MAX;
+}
+
 static void write_series(struct http_context *context, const struct http_request *request,
                          struct http_reply *reply, const struct series_request *ask,
                          const struct process *process, struct point *points)
 {
-    const struct series *const kept[] = {process->live_series, process->rss_series,
-                                         process->python_series};
-    const struct series *series = kept[ask->name];
+    const struct http_history *old = history_of(request);
+    const struct series *series = series_of(process, ask);
     uint64_t step_ms = 0;
-    size_t count = series ? series_get(series, ask->from_ms, ask->to_ms, ask->step_ms, points,
-                                       POINTS_GIVEN_MAX, &step_ms)
-                          : 0;
+    size_t count = 0;
     struct json json;
 
+    if (old)
+        count = merge(series, ask, old, points, &step_ms);
+    else if (series)
+        count = series_get(series, ask->from_ms, ask->to_ms, ask->step_ms, points, POINTS_GIVEN_MAX,
+                           &step_ms);
     json_init(&json, &reply->body);
     json_object(&json, NULL);
-    json_str(&json, "process_id", process->id);
+    json_str(&json, "process_id", request->id);
     json_str(&json, "name", names[ask->name]);
     json_u64(&json, "step_ms", step_ms);
     put_points(&json, points, count);
-    put_fit(&json, &context->source, process, ask->name);
-    if (process->limit_bytes)
+    if (process)
+        put_fit(&json, &context->source, process, ask->name);
+    else
+        json_null(&json, "fit");
+    if (process && process->limit_bytes)
         json_u64(&json, "limit_bytes", process->limit_bytes);
     else
         json_null(&json, "limit_bytes");
@@ -107,19 +168,75 @@ static void write_series(struct http_context *context, const struct http_request
     reply_check_match(reply, request);
 }
 
+/* The memory has the last hours of a process that it knows: only what lies before is asked for. */
+static bool needs_disk(const struct http_context *context, const struct process *process,
+                       const struct series_request *ask)
+{
+    uint64_t now_ms = context->source.now_wall_ms();
+
+    if (!context->source.read_history || ask->name == NAME_PYTHON) /* no disk has that */
+        return false;
+    return !process || process->is_slim || ask->from_ms + MEMORY_SPAN_MS < now_ms;
+}
+
+/* True: the reply is made, or comes later. */
+static bool ask_disk(struct http_context *context, const struct http_request *request,
+                     struct http_reply *reply, const struct series_request *ask, bool is_there)
+{
+    const struct http_history_question question = {.process_id = request->id,
+                                                   .is_rss = ask->name == NAME_RSS,
+                                                   .from_wall_ms = ask->from_ms,
+                                                   .to_wall_ms = ask->to_ms};
+    struct later *later = later_new(free);
+    int rc = later ? context->source.read_history(context->source.arg, &question, later) : -ENOMEM;
+
+    if (rc == 0) {
+        reply->later = later;
+        return true;
+    }
+    if (later) {
+        later_finish(later, NULL);
+        later_leave(later);
+    }
+    if (rc == -ENOENT && is_there)
+        return false;
+    if (rc != -ENOENT)
+        reply_problem(reply, 503, "the disk has no time for this now; ask again later");
+    else
+        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
+                      request->id);
+    return true;
+}
+
+/* Neither the memory nor the disk has a word of it. */
+static void refuse_unknown(const struct http_request *request, struct http_reply *reply)
+{
+    if (request->later && !history_of(request))
+        reply_problem(reply, 503, "the disk cannot be read now; ask again later");
+    else
+        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
+                      request->id);
+}
+
 void handle_series(struct http_context *context, const struct http_request *request,
                    struct http_reply *reply)
 {
+    const struct http_history *old = history_of(request);
     const struct process *process;
     struct series_request ask;
     struct point *points;
 
     if (!read_request(context, request, reply, &ask))
         return;
-    process = handlers_find_process(context, request, reply);
-    if (!process)
+    process = query_process(context->source.store, request->id);
+    if (!request->later && needs_disk(context, process, &ask) &&
+        ask_disk(context, request, reply, &ask, process != NULL))
         return;
-    points = calloc(POINTS_GIVEN_MAX, sizeof(*points));
+    if (!process && (!old || !old->is_known)) {
+        refuse_unknown(request, reply);
+        return;
+    }
+    points = calloc(POINTS_GIVEN_MAX + (old ? old->count : 0), sizeof(*points));
     if (!points) {
         reply_problem(reply, 503, "no memory for %d points; ask again later", POINTS_GIVEN_MAX);
         return;

@@ -19,6 +19,15 @@
     X(pprof_heap)                                                                                  \
     X(incidents)                                                                                   \
     X(incident)                                                                                    \
+    X(acknowledge)                                                                                 \
+    X(silence)                                                                                     \
+    X(resolve)                                                                                     \
+    X(marks)                                                                                       \
+    X(put_mark)                                                                                    \
+    X(receivers)                                                                                   \
+    X(receiver)                                                                                    \
+    X(receiver_test)                                                                               \
+    X(receiver_redeliver)                                                                          \
     X(events)                                                                                      \
     X(openapi)                                                                                     \
     X(livez)                                                                                       \

@@ -188,7 +188,7 @@ static bool span_unit_ms(const char *unit, uint64_t *out)
     static const struct {
         const char *name;
         uint64_t ms;
-    } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(units[i].name, unit) == 0) {
@@ -199,20 +199,28 @@ static bool span_unit_ms(const char *unit, uint64_t *out)
     return false;
 }
 
+bool param_read_span(const char *text, uint64_t *out)
+{
+    uint64_t value, unit_ms;
+    char *end;
+
+    if (!read_u64(text, &end, &value) || !span_unit_ms(end, &unit_ms) || value == 0 ||
+        value > SPAN_MS_MAX / unit_ms)
+        return false;
+    *out = value * unit_ms;
+    return true;
+}
+
 bool param_span_ms(const struct http_request *request, struct http_reply *reply, const char *name,
                    uint64_t otherwise, uint64_t *out)
 {
     const char *text = target_param(request->target, name);
-    uint64_t value = otherwise, unit_ms = 1;
-    char *end = NULL;
 
-    if (text && (!read_u64(text, &end, &value) || !span_unit_ms(end, &unit_ms) || value == 0 ||
-                 value > SPAN_MS_MAX / unit_ms)) {
-        reply_bad_param(reply, name, "must be milliseconds or a span like 10s, 5m, 1h");
-        return false;
-    }
-    *out = value * unit_ms;
-    return true;
+    *out = otherwise;
+    if (!text || param_read_span(text, out))
+        return true;
+    reply_bad_param(reply, name, "must be milliseconds or a span like 10s, 5m, 1h");
+    return false;
 }
 
 bool param_cursor(const struct http_request *request, struct http_reply *reply, struct cursor *out)

@@ -22,7 +22,8 @@ bool param_choice(const struct http_request *request, struct http_reply *reply, 
 bool param_time_ms(const struct http_request *request, struct http_reply *reply, const char *name,
                    uint64_t otherwise, uint64_t *out);
 
-/* A span: milliseconds, or with a unit "10s", "5m", "1h". */
+/* A span: milliseconds, or with a unit "10s", "5m", "1h", "2d". */
+bool param_read_span(const char *text, uint64_t *out);
 bool param_span_ms(const struct http_request *request, struct http_reply *reply, const char *name,
                    uint64_t otherwise, uint64_t *out);
 

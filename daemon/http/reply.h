@@ -14,6 +14,7 @@
 #include "daemon/http/target.h"
 
 struct json_tree;
+struct later;
 
 #define REPLY_BYTES_MAX (16u << 20)
 
@@ -27,13 +28,14 @@ struct http_request {
     const char *last_event_id;
     const char *content_type;
     const char *origin;
-    const char *fetch_site; /* Sec-Fetch-Site */
-    bool has_foreign_origin; /* the page that asks is not leakd's own */
+    const char *fetch_site;    /* Sec-Fetch-Site */
+    bool has_foreign_origin;   /* the page that asks is not leakd's own */
+    const struct later *later; /* finished: the handler is called again; NULL: for the first time */
     const char *body;
     size_t body_len;
     const struct json_tree *json; /* the body of a POST, an object; NULL when it was empty */
-    char id[64];  /* what {id} of the route's pattern stands for */
-    char sub[64]; /* and {sub} behind it */
+    char id[64];                  /* what {id} of the route's pattern stands for */
+    char sub[64];                 /* and {sub} behind it */
 };
 
 enum reply_cache {
@@ -50,10 +52,12 @@ struct http_reply {
     const void *fixed; /* instead of body: bytes that outlive the reply */
     size_t fixed_len;
     bool is_gzip;
-    bool varies;       /* by Accept-Encoding */
-    bool is_stream;    /* no body: the client joins the events */
-    char etag[64];     /* with its quotes; "" for none */
-    char link[256];    /* RFC 8288; "" for none */
+    bool varies; /* by Accept-Encoding */
+    struct later
+        *later;     /* not NULL: no answer yet, the handler is called again when it is finished */
+    bool is_stream; /* no body: the client joins the events */
+    char etag[64];  /* with its quotes; "" for none */
+    char link[256]; /* RFC 8288; "" for none */
     const char *allow; /* NULL for none */
 };
 

@@ -23,6 +23,14 @@
     X("/debug/pprof/heap", handle_pprof_heap, NULL)                                                \
     X("/api/v1/incidents", handle_incidents, NULL)                                                 \
     X("/api/v1/incidents/{id}", handle_incident, NULL)                                             \
+    X("/api/v1/incidents/{id}/acknowledge", NULL, handle_acknowledge)                              \
+    X("/api/v1/incidents/{id}/silence", NULL, handle_silence)                                      \
+    X("/api/v1/incidents/{id}/resolve", NULL, handle_resolve)                                      \
+    X("/api/v1/marks", handle_marks, handle_put_mark)                                              \
+    X("/api/v1/receivers", handle_receivers, NULL)                                                 \
+    X("/api/v1/receivers/{id}", handle_receiver, NULL)                                             \
+    X("/api/v1/receivers/{id}/test", NULL, handle_receiver_test)                                   \
+    X("/api/v1/receivers/{id}/redeliver", NULL, handle_receiver_redeliver)                         \
     X("/api/v1/events", handle_events, NULL)                                                       \
     X("/api/v1/openapi.json", handle_openapi, NULL)                                                \
     X("/livez", handle_livez, NULL)                                                                \

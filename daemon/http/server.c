@@ -16,71 +16,34 @@
 
 #include "daemon/base/log.h"
 #include "daemon/http/admit.h"
-#include "daemon/http/context.h"
 #include "daemon/http/headers.h"
 #include "daemon/http/listen.h"
 #include "daemon/http/publish.h"
 #include "daemon/http/routes.h"
+#include "daemon/http/server_private.h"
 
-#define IDLE_S            10     /* without a byte, except event streams */
-#define READ_MS_MAX       30000  /* a request has to be whole by then, however it drips */
-#define SEND_MS_MAX       120000 /* and its answer has to be gone */
-#define LAST_WORDS_MS     10000  /* for a client that was let go to read that */
+#define IDLE_S      10     /* without a byte, except event streams */
+#define READ_MS_MAX 30000  /* a request has to be whole by then, however it drips */
+#define SEND_MS_MAX 120000 /* and its answer has to be gone */
 /* After it was out of descriptors libmicrohttpd takes its listening socket back in only in the run
  * that follows the one in which a connection ended, and nothing else may ever call for that run. */
-#define IDLE_RUN_MS 1000
+#define IDLE_RUN_MS       1000
 #define REST_MS           100
 #define WARN_AGAIN_MS     60000
 #define CONNECTION_MEMORY (32u << 10)
 #define REQUEST_BODY_MAX  (16u << 10)
 #define BODY_READ_MAX     (1u << 20) /* read away, to be able to say that it is too much */
-#define STREAM_BLOCK      4096
-#define STREAM_SNDBUF     (64 << 10) /* else the kernel keeps megabytes for a reader that sleeps */
 
-struct exchange;
-
-struct connection {
-    struct server *server;
-    struct connection *next;
-    struct connection *prev;
-    int fd;
-    uint64_t deadline_ms; /* 0 = none */
-    struct exchange *stream;
-};
-
-/* A request and its answer. */
-struct exchange {
-    struct connection *connection;
-    struct MHD_Connection *mhd;
-    struct target target;
-    int target_rc;
-    const char *target_error;
-    bool begun;
-    struct buf body;
-    size_t body_bytes;
-    uint64_t started_ns;
-    struct event_client *client;
-    bool suspended;
-    bool gone; /* the client of a stream hung up */
-};
-
-struct server {
-    struct server_options options;
-    struct http_context *context;
-    struct MHD_Daemon *daemon;
-    uv_poll_t poll;
-    uv_timer_t timer;
-    struct connection *connections;
-    void (*on_closed)(void *arg);
-    void *on_closed_arg;
-    unsigned handles; /* not closed yet */
-    uint64_t warned_ms;
-    bool is_resting; /* no descriptors: the loop does not watch, the timer wakes it */
-};
-
-static uint64_t now_ms(const struct server *server)
+uint64_t server_now_ms(const struct server *server)
 {
     return server->context->source.now_mono_ms();
+}
+
+const char *server_header(struct MHD_Connection *mhd, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
+
+    return value ? value : "";
 }
 
 /* ---- the loop -----------------------------------------------------------------------------------
@@ -116,9 +79,9 @@ static void on_timer(uv_timer_t *timer)
 /* A connection that waits and cannot be accepted would wake the loop for ever. */
 static void rest(struct server *server)
 {
-    if (server->warned_ms == 0 || now_ms(server) - server->warned_ms >= WARN_AGAIN_MS) {
+    if (server->warned_ms == 0 || server_now_ms(server) - server->warned_ms >= WARN_AGAIN_MS) {
         log_warning("http.descriptors", "none are left, new connections wait; raise LimitNOFILE");
-        server->warned_ms = now_ms(server);
+        server->warned_ms = server_now_ms(server);
     }
     server->is_resting = true;
     uv_poll_stop(&server->poll);
@@ -136,93 +99,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         rest(server);
 }
 
-/* ---- event streams ------------------------------------------------------------------------------
- */
-
-static void on_stream_ready(void *arg)
-{
-    struct exchange *exchange = arg;
-
-    if (exchange->suspended) {
-        exchange->suspended = false;
-        MHD_resume_connection(exchange->mhd);
-    }
-}
-
-static ssize_t on_stream_read(void *arg, uint64_t position, char *out, size_t max)
-{
-    struct exchange *exchange = arg;
-    size_t len;
-
-    (void)position;
-    if (exchange->gone)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    len = events_read(exchange->client, out, max, now_ms(exchange->connection->server));
-    if (len > 0)
-        return (ssize_t)len;
-    if (events_has_ended(exchange->client))
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    exchange->suspended = true;
-    MHD_suspend_connection(exchange->mhd);
-    return 0;
-}
-
-static const char *header(struct MHD_Connection *mhd, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
-
-    return value ? value : "";
-}
-
-static struct MHD_Response *open_stream(struct exchange *exchange)
-{
-    struct connection *connection = exchange->connection;
-    struct server *server = connection->server;
-    struct events *events = server->context->events;
-    int size = STREAM_SNDBUF;
-    struct MHD_Response *response;
-
-    if (events_client_count(events) >= server->context->streams_max ||
-        events_join(events, header(exchange->mhd, "Last-Event-ID"), now_ms(server), on_stream_ready,
-                    exchange, &exchange->client) < 0)
-        return NULL;
-    publisher_greet(server->context, exchange->client);
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream_read,
-                                                 exchange, NULL);
-    if (!response)
-        return NULL; /* the client leaves when the exchange ends */
-    connection->stream = exchange;
-    connection->deadline_ms = 0;
-    MHD_set_connection_option(exchange->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-    setsockopt(connection->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    return response;
-}
-
-/* A suspended connection is not watched by MHD: whether its client is there is asked for here. */
-static void check_stream(struct connection *connection, uint64_t now)
-{
-    struct exchange *exchange = connection->stream;
-    char byte;
-    ssize_t len;
-
-    if (exchange->suspended) {
-        len = recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        exchange->gone = len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR);
-        if (exchange->gone)
-            on_stream_ready(exchange);
-    } else if (events_is_ending(exchange->client) && connection->deadline_ms == 0) {
-        connection->deadline_ms = now + LAST_WORDS_MS;
-    }
-}
-
 /* MHD looks at idle time alone; a byte now and then must not hold a connection for ever. */
 static void sweep(struct server *server)
 {
-    uint64_t now = now_ms(server);
+    uint64_t now = server_now_ms(server);
 
     for (struct connection *c = server->connections; c; c = c->next) {
         if (c->stream)
-            check_stream(c, now);
+            wait_check_stream(c, now);
         if (c->deadline_ms && now >= c->deadline_ms)
             shutdown(c->fd, SHUT_RDWR);
     }
@@ -261,7 +145,7 @@ static struct MHD_Response *make_any_response(struct exchange *exchange, struct 
 
     if (!reply->is_stream || is_head)
         return make_response(reply);
-    response = open_stream(exchange);
+    response = wait_open_stream(exchange);
     if (response)
         return response;
     reply->is_stream = false;
@@ -278,7 +162,8 @@ static enum MHD_Result send_reply(struct exchange *exchange, struct http_reply *
     if (response) {
         headers_each(reply, add_header, response);
         if (!exchange->connection->stream)
-            exchange->connection->deadline_ms = now_ms(exchange->connection->server) + SEND_MS_MAX;
+            exchange->connection->deadline_ms =
+                server_now_ms(exchange->connection->server) + SEND_MS_MAX;
         result = MHD_queue_response(exchange->mhd, reply->status, response);
         MHD_destroy_response(response);
     }
@@ -325,21 +210,22 @@ static size_t fill_reply(const struct server *server, const struct exchange *exc
     struct MHD_Connection *mhd = exchange->mhd;
     struct http_request request = {.method = method,
                                    .target = &exchange->target,
-                                   .accept = header(mhd, "Accept"),
-                                   .accept_encoding = header(mhd, "Accept-Encoding"),
-                                   .if_none_match = header(mhd, "If-None-Match"),
-                                   .last_event_id = header(mhd, "Last-Event-ID"),
-                                   .content_type = header(mhd, "Content-Type"),
-                                   .origin = header(mhd, "Origin"),
-                                   .fetch_site = header(mhd, "Sec-Fetch-Site"),
+                                   .accept = server_header(mhd, "Accept"),
+                                   .accept_encoding = server_header(mhd, "Accept-Encoding"),
+                                   .if_none_match = server_header(mhd, "If-None-Match"),
+                                   .last_event_id = server_header(mhd, "Last-Event-ID"),
+                                   .content_type = server_header(mhd, "Content-Type"),
+                                   .origin = server_header(mhd, "Origin"),
+                                   .fetch_site = server_header(mhd, "Sec-Fetch-Site"),
+                                   .later = exchange->later,
                                    .body = exchange->body.data,
                                    .body_len = exchange->body.len};
 
     if (!check_host(server, mhd, reply))
         return routes_none();
     request.has_foreign_origin =
-        request.origin[0] && !listen_origin_is_ours(request.origin, server->options.port,
-                                                    server->options.external_url);
+        request.origin[0] &&
+        !listen_origin_is_ours(request.origin, server->options.port, server->options.external_url);
     if (exchange->target_rc < 0) {
         reply_problem(reply, exchange->target_rc == -E2BIG ? 414 : 400, "%s",
                       exchange->target_error);
@@ -366,7 +252,18 @@ static enum MHD_Result answer(struct server *server, struct exchange *exchange, 
     size_t route;
 
     reply_init(&reply);
+    if (server->is_closing) {
+        reply_problem(&reply, 503, "leakd is stopping; ask again in a moment");
+        return send_counted(server, exchange, &reply, routes_none(), false);
+    }
     route = fill_reply(server, exchange, method, &reply);
+    if (reply.later) {
+        wait_for(exchange, reply.later);
+        reply_done(&reply);
+        if (exchange->suspended)
+            return MHD_YES; /* called again when there is more to say */
+        return answer(server, exchange, method);
+    }
     return send_counted(server, exchange, &reply, route, strcmp(method, "HEAD") == 0);
 }
 
@@ -381,7 +278,7 @@ static enum MHD_Result refuse_body(struct server *server, struct exchange *excha
 
 static bool says_too_much(struct MHD_Connection *mhd)
 {
-    const char *length = header(mhd, "Content-Length");
+    const char *length = server_header(mhd, "Content-Length");
 
     return *length && strtoull(length, NULL, 10) > REQUEST_BODY_MAX;
 }
@@ -442,9 +339,10 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **state,
         return;
     connection = exchange->connection;
     connection->stream = NULL;
-    connection->deadline_ms = now_ms(connection->server) + READ_MS_MAX;
+    wait_end(exchange);
+    connection->deadline_ms = server_now_ms(connection->server) + READ_MS_MAX;
     if (exchange->client)
-        events_leave(exchange->client, now_ms(connection->server));
+        events_leave(exchange->client, server_now_ms(connection->server));
     buf_done(&exchange->body);
     free(exchange);
     *state = NULL;
@@ -459,7 +357,7 @@ static void add_connection(struct server *server, struct MHD_Connection *mhd, vo
         return;
     connection->server = server;
     connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    connection->deadline_ms = now_ms(server) + READ_MS_MAX;
+    connection->deadline_ms = server_now_ms(server) + READ_MS_MAX;
     connection->next = server->connections;
     if (connection->next)
         connection->next->prev = connection;
@@ -580,6 +478,8 @@ void server_close(struct server *server, void (*on_closed)(void *arg), void *arg
 {
     server->on_closed = on_closed;
     server->on_closed_arg = arg;
+    server->is_closing = true;
+    wait_stop(server);
     /* MHD must not be stopped while a connection is suspended: those that were resumed end now. */
     MHD_run(server->daemon);
     uv_close((uv_handle_t *)&server->poll, on_handle_closed);

@@ -35,6 +35,13 @@ void view_frozen_site(struct json *json, const char *key, const struct frozen_si
 void view_frozen_type(struct json *json, const char *key, const struct frozen_type *type);
 void view_incident(struct json *json, const char *key, const struct http_source *source,
                    const struct incident *incident);
+/* Within an object that is open. */
+void view_incident_fields(struct json *json, const struct http_source *source,
+                          const struct incident *incident);
+/* Earlier and later incidents of the same fingerprint, newest first, in short. */
+void view_history(struct json *json, const char *key, const struct store *store,
+                  const struct incident *incident);
+void view_mark(struct json *json, const char *key, const struct operator_mark *mark);
 void view_status(struct json *json, const char *key, const struct http_source *source,
                  uint64_t started_wall_ms, size_t event_clients);
 

@@ -2,6 +2,7 @@
 /* The shapes Incident and Status. */
 #include "daemon/http/view.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/base/procfs.h"
@@ -30,6 +31,18 @@ static void put_deliveries(struct json *json, const struct incident *incident)
     json_array_end(json);
 }
 
+/* The process's state by the incident's word alone. */
+static const char *state_of_gone(const struct incident *incident)
+{
+    static const enum process_state states[] = {PROCESS_EXITED, PROCESS_KILLED, PROCESS_OOM_KILLED};
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (strcmp(incident->end_state, process_state_name(states[i])) == 0)
+            return process_state_name(states[i]);
+    }
+    return process_state_name(incident->end[0] ? PROCESS_EXITED : PROCESS_LOST);
+}
+
 /* The process is forgotten already: what the incident froze, in the same shape. */
 static void put_gone_process(struct json *json, const struct incident *incident)
 {
@@ -40,7 +53,7 @@ static void put_gone_process(struct json *json, const struct incident *incident)
     json_str(json, "unit", incident->unit);
     json_str(json, "exe", incident->exe);
     json_str(json, "runtime", "");
-    json_str(json, "state", process_state_name(PROCESS_EXITED));
+    json_str(json, "state", state_of_gone(incident));
     json_str(json, "verdict", verdict_name(incident->verdict));
     json_null(json, "since_ms");
     json_str(json, "summary", incident->summary);
@@ -85,10 +98,103 @@ static void put_evidence(struct json *json, const struct incident *incident)
     json_array_end(json);
 }
 
-void view_incident(struct json *json, const char *key, const struct http_source *source,
-                   const struct incident *incident)
+static void put_end(struct json *json, const struct incident *incident)
+{
+    json_str(json, "end", incident->end[0] ? incident->end : NULL);
+    json_str(json, "end_state", incident->end_state[0] ? incident->end_state : NULL);
+    view_time(json, "ended_ms", incident->end_wall_ms);
+}
+
+static void put_blame(struct json *json, const struct incident_blame *blame)
+{
+    if (!blame->place[0]) {
+        json_null(json, "blame");
+        return;
+    }
+    json_object(json, "blame");
+    json_double(json, "share", blame->share);
+    json_str(json, "place", blame->place);
+    json_str(json, "type", blame->type[0] ? blame->type : NULL);
+    json_object_end(json);
+}
+
+static void put_past(struct json *json, const struct incident_past *past)
+{
+    if (past->count == 0) {
+        json_null(json, "seen_before");
+        return;
+    }
+    json_object(json, "seen_before");
+    json_u64(json, "count", past->count);
+    json_u64(json, "first_ms", past->first_wall_ms);
+    json_str(json, "first_release", past->first_release);
+    json_str(json, "last_id", past->last_id);
+    json_str(json, "last_release", past->last_release);
+    json_str(json, "again_since", past->again_release[0] ? past->again_release : NULL);
+    json_object_end(json);
+}
+
+static void put_notes(struct json *json, const struct incident *incident)
+{
+    json_array(json, "log");
+    for (size_t i = 0; i < incident->note_count; i++) {
+        const struct incident_note *note = &incident->notes[i];
+
+        json_object(json, NULL);
+        json_u64(json, "at_ms", note->at_wall_ms);
+        json_str(json, "what", note->what);
+        json_str(json, "by", note->by);
+        json_str(json, "text", note->text);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+#define HISTORY_GIVEN_MAX 50
+
+void view_history(struct json *json, const char *key, const struct store *store,
+                  const struct incident *incident)
+{
+    size_t given = 0;
+
+    json_array(json, key);
+    for (size_t i = 0; i < query_incident_count(store) && given < HISTORY_GIVEN_MAX; i++) {
+        const struct incident *other = query_incident_at(store, i);
+
+        if (other == incident || strcmp(other->fingerprint, incident->fingerprint) != 0)
+            continue;
+        json_object(json, NULL);
+        json_str(json, "id", other->id);
+        json_str(json, "state", incident_state_name(other->state));
+        json_u64(json, "opened_ms", other->opened_wall_ms);
+        view_time(json, "resolved_ms", other->resolved_wall_ms);
+        json_str(json, "release", other->release);
+        json_str(json, "host", other->host);
+        json_str(json, "unit", other->unit);
+        json_str(json, "end", other->end[0] ? other->end : NULL);
+        json_object_end(json);
+        given++;
+    }
+    json_array_end(json);
+}
+
+void view_mark(struct json *json, const char *key, const struct operator_mark *mark)
 {
     json_object(json, key);
+    json_str(json, "id", mark->id);
+    json_u64(json, "at_ms", mark->at_wall_ms);
+    json_str(json, "kind", mark->is_release ? "release" : "event");
+    json_str(json, "text", mark->text);
+    json_str(json, "unit", mark->unit[0] ? mark->unit : NULL);
+    json_str(json, "process_id", mark->process_id[0] ? mark->process_id : NULL);
+    json_str(json, "by", mark->by);
+    json_bool(json, "stored", mark->is_stored);
+    json_object_end(json);
+}
+
+void view_incident_fields(struct json *json, const struct http_source *source,
+                          const struct incident *incident)
+{
     json_str(json, "id", incident->id);
     json_str(json, "fingerprint", incident->fingerprint);
     json_str(json, "state", incident_state_name(incident->state));
@@ -98,7 +204,14 @@ void view_incident(struct json *json, const char *key, const struct http_source 
     view_time(json, "resolved_ms", incident->resolved_wall_ms);
     put_process(json, source, incident);
     json_str(json, "summary", incident->summary);
-    json_str(json, "end", incident->end[0] ? incident->end : NULL);
+    put_end(json, incident);
+    view_time(json, "since_ms", incident->since_wall_ms);
+    view_time(json, "until_ms", incident->until_wall_ms);
+    json_str(json, "release", incident->release);
+    json_str(json, "host", incident->host);
+    put_blame(json, &incident->blame);
+    put_past(json, &incident->past);
+    put_notes(json, incident);
     view_growth(json, "growth_bytes_per_s", &incident->growth);
     view_forecast(json, "time_to_limit_s", &incident->time_to_limit);
     json_u64(json, "live_bytes", incident->live_bytes);
@@ -106,6 +219,13 @@ void view_incident(struct json *json, const char *key, const struct http_source 
     json_bool(json, "stored", incident->stored_revision > 0);
     put_evidence(json, incident);
     put_deliveries(json, incident);
+}
+
+void view_incident(struct json *json, const char *key, const struct http_source *source,
+                   const struct incident *incident)
+{
+    json_object(json, key);
+    view_incident_fields(json, source, incident);
     json_object_end(json);
 }
 

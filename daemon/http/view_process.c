@@ -98,7 +98,10 @@ static void put_gc(struct json *json, const struct process *process)
         return;
     }
     json_object(json, "gc");
-    json_double(json, "pause_s_total", (double)process->gc.pause_ns_total / 1e9);
+    if (process->gc.pause_ns_total > 0)
+        json_double(json, "pause_s_total", (double)process->gc.pause_ns_total / 1e9);
+    else
+        json_null(json, "pause_s_total");
     json_array(json, "generations");
     for (size_t i = 0; i < WIRE_GC_GENERATIONS; i++) {
         json_object(json, NULL);
@@ -109,6 +112,54 @@ static void put_gc(struct json *json, const struct process *process)
     }
     json_array_end(json);
     json_object_end(json);
+}
+
+static void put_labels(struct json *json, const struct process *process)
+{
+    const struct process_marks *marks = process->marks;
+
+    json_object(json, "labels");
+    for (size_t i = 0; marks && i < marks->label_count; i++) {
+        const struct process_label *label = &marks->labels[i];
+
+        json_str(json, label->text, label->text + label->key_len + 1);
+    }
+    json_object_end(json);
+}
+
+static void put_group(struct json *json, const struct process *process)
+{
+    const struct process_group *group = &process->group;
+
+    if (!group->id[0]) {
+        json_null(json, "group");
+        return;
+    }
+    json_object(json, "group");
+    json_str(json, "id", group->id);
+    if (group->members > 0) {
+        json_u64(json, "members", group->members);
+        json_u64(json, "ended", group->ended);
+        json_u64(json, "live_bytes", group->live_bytes);
+        json_double(json, "gained_bytes", group->gained_bytes);
+    }
+    json_object_end(json);
+}
+
+static void put_marks(struct json *json, const struct process *process)
+{
+    const struct process_marks *marks = process->marks;
+
+    json_str(json, "release", marks && marks->release[0] ? marks->release : NULL);
+    json_array(json, "marks");
+    for (size_t i = 0; marks && i < marks->count; i++) {
+        json_object(json, NULL);
+        json_str(json, "kind", mark_kind_name(marks->list[i].kind));
+        json_str(json, "text", marks->list[i].text);
+        json_u64(json, "at_ms", marks->list[i].at_wall_ms);
+        json_object_end(json);
+    }
+    json_array_end(json);
 }
 
 static void put_agent(struct json *json, const struct process *process)
@@ -210,15 +261,16 @@ static void put_fields(struct json *json, const struct http_source *source,
     put_memory(json, process);
     put_domains(json, process);
     put_gc(json, process);
+    put_group(json, process);
     json_u64(json, "started_ms", process->started_wall_ms);
     view_time(json, "ended_ms", process->ended_wall_ms);
     json_str(json, "reason", process->reason);
     json_str(json, "profile", process->profile ? detect_profile_name(process->profile) : NULL);
     view_culprit(json, "culprit", source, process);
+    put_marks(json, process);
     put_agent(json, process);
     put_spark(json, source, process);
-    json_object(json, "labels");
-    json_object_end(json);
+    put_labels(json, process);
 }
 
 void view_process(struct json *json, const char *key, const struct http_source *source,

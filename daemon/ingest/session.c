@@ -186,6 +186,16 @@ static int read_smaps(struct session *session, struct process *process,
     return 0;
 }
 
+static int read_mark(struct session *session, struct process *process,
+                     const struct wire_frame *frame)
+{
+    struct wire_mark mark;
+
+    if (wire_get_mark(frame, &mark) < 0)
+        return -EBADMSG;
+    return store_put_mark(session->store, process, &mark, session->now_wall_ms);
+}
+
 static int read_health(struct session *session, struct process *process,
                        const struct wire_frame *frame)
 {
@@ -217,7 +227,7 @@ static const struct {
     {WIRE_SITES, read_sites}, {WIRE_TOTALS, read_totals}, {WIRE_SITE, read_site},
     {WIRE_NAME, read_name},   {WIRE_MODULE, read_module}, {WIRE_TYPES, read_types},
     {WIRE_GC, read_gc},       {WIRE_SMAPS, read_smaps},   {WIRE_HEALTH, read_health},
-    {WIRE_BYE, read_bye},
+    {WIRE_BYE, read_bye},     {WIRE_MARK, read_mark},
 };
 
 static int read_record(struct session *session, struct process *process,

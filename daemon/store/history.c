@@ -395,7 +395,8 @@ static int add_chunk(struct history_question *question, const struct chunk *chun
     int rc = 0;
 
     for (size_t i = 0; i < chunk_count(chunk) && rc == 0; i++) {
-        if (chunk->points[i].wall_ms + chunk->step_ms > question->from_wall_ms)
+        if (chunk->points[i].wall_ms + chunk->step_ms > question->from_wall_ms &&
+            chunk->points[i].wall_ms < question->to_wall_ms)
             rc = add_point(question, &chunk->points[i], cap);
     }
     return rc;
@@ -404,7 +405,7 @@ static int add_chunk(struct history_question *question, const struct chunk *chun
 static int answer_chunks(struct db *db, int64_t key, struct history_question *question, size_t *cap)
 {
     static const char sql[] = "SELECT at, step, data FROM chunk WHERE process=? AND at>?"
-                              " ORDER BY at";
+                              " AND at<? ORDER BY at";
     struct db_query *query;
     int rc = db_query(db, sql, &query);
 
@@ -412,6 +413,8 @@ static int answer_chunks(struct db *db, int64_t key, struct history_question *qu
         return rc;
     db_bind_int(query, 1, key);
     db_bind_int(query, 2, (int64_t)before(question->from_wall_ms, CHUNK_SPAN_MS));
+    db_bind_int(query, 3,
+                question->to_wall_ms < INT64_MAX ? (int64_t)question->to_wall_ms : INT64_MAX);
     while (rc == 0 && (rc = db_step(query)) == 1) {
         struct chunk chunk;
         size_t len;

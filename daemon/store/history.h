@@ -31,10 +31,12 @@ struct history_point {
     double rss_mean;
 };
 
-/* What a process held from `from` on, oldest first; steps before the day are longer. */
+/* What a process held from `from` until before `to`, oldest first; steps before the day are longer.
+ */
 struct history_question {
     char process[HISTORY_NAME_SIZE];
     uint64_t from_wall_ms;
+    uint64_t to_wall_ms;
     struct history_point *points; /* the answer; free() */
     size_t count;
 };

@@ -15,6 +15,7 @@
 
 #define JOURNAL_INCIDENT "incident"
 #define JOURNAL_NOTICE   "notice"
+#define JOURNAL_MARK     "mark"
 
 struct journal_row {
     const char *kind;

@@ -454,7 +454,7 @@ static int read_kind(struct db *db, const char *kind, size_t max, struct journal
 
 int ledger_read(struct ledger *ledger, size_t max, struct journal_batch *out)
 {
-    static const char *const kinds[] = {JOURNAL_INCIDENT, JOURNAL_NOTICE};
+    static const char *const kinds[] = {JOURNAL_MARK, JOURNAL_INCIDENT, JOURNAL_NOTICE};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && rc == 0; i++)

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FINE_STEP_MS     1000u
 #define FINE_STEPS_MAX   900u /* 15 min */
@@ -55,6 +56,13 @@ void series_free(struct series *series)
     free(series->seconds);
     free(series->tens);
     free(series);
+}
+
+void series_forget(struct series *series)
+{
+    free(series->seconds);
+    free(series->tens);
+    memset(series, 0, sizeof(*series));
 }
 
 size_t series_bytes(const struct series *series)
@@ -347,4 +355,24 @@ size_t series_spark(const struct series *series, uint64_t to_wall_ms, uint64_t s
         }
     }
     return count;
+}
+
+size_t series_coarsen(struct point *points, size_t count, uint64_t step_ms)
+{
+    size_t kept = 0, merged = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = points[i].wall_ms / step_ms * step_ms;
+        struct point *into = kept > 0 ? &points[kept - 1] : NULL;
+
+        if (into && into->wall_ms == at) {
+            into->min = fmin(into->min, points[i].min);
+            into->mean += (points[i].mean - into->mean) / (double)++merged;
+            continue;
+        }
+        points[kept] = points[i];
+        points[kept++].wall_ms = at;
+        merged = 1;
+    }
+    return kept;
 }

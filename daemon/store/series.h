@@ -19,6 +19,8 @@ struct point {
 
 struct series *series_new(void); /* NULL: no memory */
 void series_free(struct series *series);
+/* Empties it and gives its memory back. */
+void series_forget(struct series *series);
 /* Values at wall times that do not go backwards are kept; others are dropped. */
 void series_put(struct series *series, uint64_t wall_ms, double value);
 /* Steps of 10 s from before everything the series has, oldest first; NAN is a hole. What does not
@@ -28,6 +30,9 @@ void series_put_before(struct series *series, const struct point *tens, size_t c
  * choice is written to *used_step_ms). Returns how many, at most max. */
 size_t series_get(const struct series *series, uint64_t from_wall_ms, uint64_t to_wall_ms,
                   uint64_t step_ms, struct point *out, size_t max, uint64_t *used_step_ms);
+/* Merges points, oldest first, to one a step: the lowest minimum, the mean of means. Returns how
+ * many are left at the front. */
+size_t series_coarsen(struct point *points, size_t count, uint64_t step_ms);
 /* The latest n points of equal spacing for a sparkline, oldest first. */
 size_t series_spark(const struct series *series, uint64_t to_wall_ms, uint64_t span_ms, double *out,
                     size_t n);

@@ -29,7 +29,8 @@ static double used_of(const struct process *process)
 {
     if (process->limit_used_bytes > 0)
         return (double)process->limit_used_bytes;
-    return (double)(process->has_rss ? process->rss_bytes : process->live_bytes);
+    return (double)(process->has_rss ? process->rss_bytes : process->live_bytes) +
+           process->group.own_bytes;
 }
 
 /* The limit as a series of bytes meets it: a limit binds all that it counts, not this series. */
@@ -73,7 +74,8 @@ static void feed(struct process *process, uint64_t now_mono_ms)
     double load_per_s;
 
     if (has_live(process) && take_load(process, now_mono_ms, &load_per_s)) {
-        sample.bytes = (double)process->live_bytes;
+        /* The first of a prefork server is judged by what its workers gain, too. */
+        sample.bytes = fmax(0, (double)process->live_bytes + process->group.gained_bytes);
         sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = add_noise(process);
         load_push(&process->live_detector, &sample, load_per_s);
@@ -126,7 +128,9 @@ static struct forecast time_to_limit(const struct process *process)
 {
     struct forecast unknown = {.known = false};
 
-    if (!verdict_is_growing(process->verdict) || process->limit_bytes == 0)
+    /* Who recycles its workers gives their growth back before it reaches anything. */
+    if (!verdict_is_growing(process->verdict) || process->limit_bytes == 0 ||
+        process->group.ended > 0)
         return unknown;
     return judge_forecast(process, &process->growth);
 }

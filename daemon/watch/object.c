@@ -53,7 +53,7 @@ static bool is_uncollected(struct process *process, const struct detect_result *
     bool collected = process->collected_mono_ms > live->since_ms &&
                      now_mono_ms - process->collected_mono_ms >= COLLECTION_SEEN_MS;
 
-    if (process->full_collections == 0 ||
+    if (process->full_collections == 0 || process->group.gained_bytes > 0 || /* not its garbage */
         gained > COLLECTION_DUE_SHARE * ((double)process->live_bytes - gained))
         return false;
     add(process, (struct detect_check){.test = DETECT_TEST_COLLECTED,

@@ -19,7 +19,9 @@ void release_of(const struct store *store, const struct process *process, char *
 
     query_build_id(process, build_id, sizeof(build_id));
     words_time(process->started_wall_ms, started, sizeof(started));
-    if (mark)
+    if (process->marks && process->marks->release[0])
+        snprintf(out, size, "release %s", process->marks->release);
+    else if (mark)
         snprintf(out, size, "release %s", mark->text);
     else if (build_id[0] && !is_interpreted(process))
         snprintf(out, size, "build %.*s", BUILD_ID_DIGITS, build_id);

@@ -26,6 +26,9 @@ int watch_request(struct watch *watch, const char *id, const struct watch_reques
         incident_resolve(watch, incident, request->by, request->reason);
     else
         incident_move(watch, incident, request->to, request->by, request->reason, until_ms);
+    /* The others who were paged need not look, too. */
+    if (request->to == INCIDENT_ACKNOWLEDGED && incident->is_told)
+        incident_notify(watch, incident, NOTICE_ACKNOWLEDGED);
     return 0;
 }
 

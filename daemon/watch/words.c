@@ -124,6 +124,17 @@ static void say_rate(struct sentence *sentence, const struct growth *growth)
         hourly ? 'h' : 's', growth->lower * factor, growth->upper * factor);
 }
 
+static void say_workers(struct sentence *sentence, const struct process_group *group)
+{
+    if (group->gained_bytes <= 0)
+        return;
+    if (group->members > 1)
+        say(sentence, " in its %u worker%s together", group->members - 1,
+            group->members == 2 ? "" : "s");
+    if (group->ended > 0)
+        say(sentence, ", with %u that ended,", group->ended);
+}
+
 static void say_growth(struct sentence *sentence, const struct process *process,
                        uint64_t now_wall_ms)
 {
@@ -132,6 +143,7 @@ static void say_growth(struct sentence *sentence, const struct process *process,
 
     if (process->growth.known)
         say_rate(sentence, &process->growth);
+    say_workers(sentence, &process->group);
     words_span(now_wall_ms > since ? (double)(now_wall_ms - since) / 1000 : 0, span, sizeof(span));
     say(sentence, " for %s", span);
 }

@@ -9,6 +9,7 @@ import { createServer } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { changeIncident, flameOf, makeMemory, mapsOf, snapshotOf } from './mock-more.mjs';
 import { incidentsAt, processesAt, seriesOf, sitesOf, typesOf } from './world.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -47,18 +48,20 @@ function sendFile(response, page, path) {
   return response.end(readFileSync(file));
 }
 
-const isView = (path) => path === '/' || path === '/incidents' || /^\/(p|i)\/[^/]+$/.test(path);
+const isView = (path) => ['/', '/incidents', '/compare', '/health'].includes(path) || /^\/(p|i)\/[^/]+$/.test(path);
 
 export async function startMock({ page = findPage(), port = 0 } = {}) {
   const startMs = Date.now();
   const streams = new Set();
+  const memory = makeMemory();
   const mock = {
     url: '',
     down: false,
     /** Virtual seconds a second that orders-api grows by. */
     speed: 1,
     processes: () => processesAt(startMs, startMs + (Date.now() - startMs) * mock.speed),
-    incidents: () => incidentsAt(startMs, Date.now()),
+    incidents: () => incidentsAt(startMs, Date.now()).map((one) => ({ ...one, ...memory.changes.get(one.id) })),
+    flame: (query) => flameOf(query, Date.now()),
     requests: [],
     send(event, data) {
       for (const stream of streams) stream.write(`id: ${Date.now()}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
@@ -78,7 +81,51 @@ export async function startMock({ page = findPage(), port = 0 } = {}) {
     },
   };
 
-  const status = () => ({ version: '0.1.0', host: 'web-01', agents_connected: 7, rss_bytes: 21_400_000, uptime_s: 86_400 });
+  const status = () => ({
+    version: '0.1.0',
+    host: 'web-01',
+    now_ms: Date.now(),
+    started_ms: startMs - 86_400_000,
+    agents_connected: 7,
+    frames_total: 1_204_118,
+    bad_frames_total: 0,
+    refused_connections_total: 0,
+    event_clients: streams.size,
+    store_bytes: 2_400_000,
+    rss_bytes: 21_400_000,
+    cpu_seconds_total: 312.5,
+    notices: { queued: 0, delivered_total: 12, failed_total: 1, given_up_total: 0 },
+    storage: { state: 'ok', problem: null, bytes: 401_408, history_bytes: 9_437_184, incidents_unstored: 0 },
+  });
+
+  function sendSnapshot(response, number, method) {
+    if (method === 'POST') {
+      memory.snapshots.push(Date.now());
+      return sendJson(response, snapshotOf(memory.snapshots.length, 'requested'), 202);
+    }
+    const at = (index) => (Date.now() - memory.snapshots[index] < 700 ? 'running' : 'done');
+    if (number === undefined) return sendJson(response, { snapshots: memory.snapshots.map((_, index) => ({ ...snapshotOf(index + 1, at(index)), types: [], retainers: [] })) });
+    return memory.snapshots[number - 1] ? sendJson(response, snapshotOf(Number(number), at(number - 1))) : problem(response, 404, 'No such snapshot');
+  }
+
+  function sendReceiver(response, name, action) {
+    if (name === undefined) return sendJson(response, { receivers: [memory.receiver] });
+    if (action !== 'test') return sendJson(response, memory.receiver);
+    memory.receiver = { ...memory.receiver, last_attempt_ms: Date.now() };
+    return sendJson(response, { receiver: name, queued: 1 }, 202);
+  }
+
+  function change(response, id, action, body) {
+    const changed = changeIncident(memory, mock.incidents().find((one) => one.id === id), action, body);
+    mock.send('incident', changed);
+    return sendJson(response, changed);
+  }
+
+  function sendMark(response, method, body) {
+    if (method !== 'POST') return sendJson(response, { marks: memory.marks });
+    memory.marks.push({ id: 'm', at_ms: Date.now(), kind: 'event', text: body.text, unit: null, process_id: body.process, by: body.by ?? null });
+    return sendJson(response, memory.marks.at(-1), 201);
+  }
 
   function openStream(response) {
     response.writeHead(200, { ...HEADERS, 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
@@ -87,35 +134,47 @@ export async function startMock({ page = findPage(), port = 0 } = {}) {
     response.on('close', () => streams.delete(response));
   }
 
-  function sendProcess(response, id, view, query) {
+  function sendProcess(response, id, view, query, rest, method) {
     const process = mock.processes().find((one) => one.id === id);
     if (!process) return problem(response, 404, 'No such process');
     if (view === undefined) return sendJson(response, process);
     if (view === 'sites') return sendJson(response, { sites: process.name === 'orders-api' ? sitesOf() : [] });
     if (view === 'types') return sendJson(response, { types: process.name === 'orders-api' ? typesOf() : [] });
+    if (view === 'flamegraph') return sendJson(response, mock.flame(query));
+    if (view === 'maps') return sendJson(response, mapsOf());
+    if (view === 'snapshots') return sendSnapshot(response, rest, method);
     const rssGrows = process.verdict === 'fragmentation';
     const step = query.has('step') ? parseInt(query.get('step'), 10) : undefined;
     const [from, to] = [Number(query.get('from')), Number(query.get('to'))];
     return sendJson(response, seriesOf(startMs, query.get('name'), from, to, rssGrows, step));
   }
 
-  function sendApi(response, path, query) {
-    const [list, id, view] = path.split('/').slice(3).map(decodeURIComponent);
+  function sendApi(response, path, query, method, body) {
+    const [list, id, view, rest] = path.split('/').slice(3).map(decodeURIComponent);
     if (list === 'events') return openStream(response);
     if (list === 'status') return sendJson(response, status());
     if (list === 'processes' && id === undefined) return sendJson(response, { processes: mock.processes() });
-    if (list === 'processes') return sendProcess(response, id, view, query);
+    if (list === 'processes') return sendProcess(response, id, view, query, rest, method);
+    if (list === 'receivers') return sendReceiver(response, id, view);
+    if (list === 'marks') return sendMark(response, method, body);
+    if (list === 'incidents' && method === 'POST') return change(response, id, view, body);
     if (list !== 'incidents') return problem(response, 404, 'No such resource');
     if (id === undefined) return sendJson(response, { incidents: mock.incidents() });
     const incident = mock.incidents().find((one) => one.id === id);
     return incident ? sendJson(response, incident) : problem(response, 404, 'No such incident');
   }
 
-  const server = createServer((request, response) => {
+  const bodyOf = async (request) => {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    return text === '' ? {} : JSON.parse(text);
+  };
+
+  const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url, 'http://mock');
     mock.requests.push(pathname);
     if (mock.down) return request.socket.destroy();
-    if (pathname.startsWith('/api/v1/')) return sendApi(response, pathname, searchParams);
+    if (pathname.startsWith('/api/v1/')) return sendApi(response, pathname, searchParams, request.method, await bodyOf(request));
     if (isView(pathname)) return sendFile(response, page, '/index.html');
     return sendFile(response, page, pathname);
   });

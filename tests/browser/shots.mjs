@@ -17,6 +17,13 @@ const SHOTS = [
   ['process-light', '/p/2210-15470', { width: 1440, height: 1000 }, 'light'],
   ['process-dark', '/p/2210-15470?ahead=limit', { width: 1440, height: 1000 }, 'dark'],
   ['process-phone', '/p/2210-15470', { width: 390, height: 844 }, 'dark'],
+  ['flame-light', '/p/2210-15470?tab=flame&metric=diff', { width: 1440, height: 1000 }, 'light'],
+  ['flame-dark', '/p/2210-15470?tab=flame', { width: 1440, height: 1000 }, 'dark'],
+  ['maps-light', '/p/2210-15470?tab=maps&ahead=zero', { width: 1440, height: 1000 }, 'light'],
+  ['gc-dark', '/p/2210-15470?tab=gc&range=24h', { width: 1440, height: 1000 }, 'dark'],
+  ['compare-light', '/compare?a=2210-15470&at=1&b=2210-15470', { width: 1440, height: 900 }, 'light'],
+  ['health-light', '/health', { width: 1440, height: 900 }, 'light'],
+  ['health-phone', '/health', { width: 390, height: 844 }, 'light'],
   ['incidents-light', '/incidents', { width: 1440, height: 700 }, 'light'],
   ['incident-light', '/i/7F3K', { width: 1440, height: 1000 }, 'light'],
 ];
@@ -28,7 +35,7 @@ async function shoot(browser, mock, [name, path, viewport, colorScheme]) {
   await page.locator('h1').waitFor();
   if (path.startsWith('/p/')) {
     await page.locator('.uplot').waitFor();
-    await page.locator('.disclose').first().click();
+    if (!path.includes('tab=')) await page.locator('.disclose').first().click();
   }
   await page.waitForTimeout(400);
   await page.screenshot({ path: join(OUT, `${name}.png`), fullPage: true });

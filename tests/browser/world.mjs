@@ -57,6 +57,9 @@ function base(startMs, pid, name, more) {
     profile: 'default',
     domains: { native: { method: 'usable', live_bytes: 4 * MIB, live_count: 12_004 }, mmap: { method: 'exact', live_bytes: 12 * MIB, live_count: 3 } },
     gc: null,
+    release: null,
+    marks: [],
+    tests: [],
     agent: {
       version: '0.1.0',
       attributing: false,
@@ -94,6 +97,15 @@ function orders(startMs, nowMs) {
     culprit: { function: 'store', file: '/srv/orders/app/orders/cache.py', line: 88, module: null },
     limit_source: 'memory.max',
     labels: { release: '2024.11.2' },
+    release: '2024.11.2',
+    marks: [{ at_ms: startMs - 9 * 60_000, kind: 'release', text: '2024.11.2 <b>' }],
+    gc: { pause_s_total: 1.25, generations: [{ collections: 9120, collected: 88_001, uncollectable: 0 }, { collections: 829, collected: 10_233, uncollectable: 0 }, { collections: 31, collected: 4011, uncollectable: 0 }] },
+    tests: [
+      { name: 'straight', text: 'rises straight: 14.2, at least 4', value: 14.2, needed: 4, at_most: false, passed: true },
+      { name: 'lasting', text: 'for long enough: 5 h 20 min, at least 20 min', value: 19200, needed: 1200, at_most: false, passed: true },
+      { name: 'day', text: 'not the course of a day: 5 h, at least 24 h', value: 5, needed: 24, at_most: false, passed: false },
+    ],
+    domains: { native: { method: 'usable', live_bytes: 98 * MIB, live_count: 12_004 }, python: { method: 'exact', live_bytes: 318 * MIB, live_count: 802_004 }, mmap: { method: 'exact', live_bytes: 12 * MIB, live_count: 3 } },
   });
 }
 
@@ -232,6 +244,11 @@ export function incidentsAt(startMs, nowMs) {
     summary: processes.get(name).summary,
     growth_bytes_per_s: processes.get(name).growth_bytes_per_s,
     end: null,
+    until_ms: null,
+    log: [],
+    tests: processes.get(name).tests,
+    live_bytes: processes.get(name).live_bytes,
+    rss_bytes: processes.get(name).rss_bytes,
     sites: sitesOf().slice(0, 2),
     types: typesOf().slice(0, 2),
     retainers: [
@@ -254,7 +271,7 @@ export function incidentsAt(startMs, nowMs) {
 export function seriesOf(startMs, name, fromMs, toMs, rssGrows, askedMs) {
   const spanMs = toMs - fromMs;
   const stepMs = askedMs ?? (spanMs <= 16 * 60_000 ? 1000 : 10_000);
-  const lift = name === 'rss_bytes' ? 1.1 : 1;
+  const lift = name === 'rss_bytes' ? 1.1 : name === 'python_bytes' ? 0.76 : 1;
   const at = (ms) => {
     const before = Math.min(ms, startMs);
     const level = 412 * MIB + (ORDERS_RATE * (before - startMs)) / 1000 + Math.max(0, ms - startMs) * 60;
@@ -267,7 +284,7 @@ export function seriesOf(startMs, name, fromMs, toMs, rssGrows, askedMs) {
     points.push([ms, Math.round(at(ms) + noise * 0.4), Math.round(at(ms) + noise)]);
   }
   const fitFromMs = startMs - 10 * 60_000;
-  const fit = (name === 'rss_bytes') === rssGrows
+  const fit = name === (rssGrows ? 'rss_bytes' : 'live_bytes')
     ? { from_ms: fitFromMs, to_ms: startMs, bytes_at_from: at(fitFromMs), growth_bytes_per_s: grown(ORDERS_RATE) }
     : null;
   return { name, step_ms: stepMs, points, fit, limit_bytes: 768 * MIB };

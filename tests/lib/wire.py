@@ -28,6 +28,7 @@ METHODS = ["none", "exact", "usable", "sampled"]
 DOMAINS = ["native", "python", "mmap"]
 CAP_ZOOM, CAP_SNAPSHOT, CAP_PYTHON, CAP_PYTHON_LATER, CAP_FORKED = 1, 2, 4, 8, 16
 SITE_TRUNCATED = 1
+MARK_KINDS = ["mark", "release", "phase", "label", "snapshot"]
 BYE_EXIT, BYE_EXEC, BYE_SECCOMP = 0, 1, 2
 
 
@@ -164,7 +165,7 @@ RECORDS = {
     "GC": Group(time_ms=U64, generations=Fixed(Group(
         collections=U64, collected=U64, uncollectable=U64), 3), pause_ns_total=U64),
     "SMAPS": Group(time_ms=U64, rss_bytes=U64, pss_bytes=U64, private_bytes=U64, swap_bytes=U64),
-    "MARK": Group(time_ms=U64, text=TEXT),
+    "MARK": Group(time_ms=U64, text=TEXT, kind=U8, age_ms=U32),
     "HEALTH": Group(
         samples=U64, dropped_samples=U64, dropped_sites=U64, dropped_names=U64,
         skipped_flushes=U64, reentrant=U64, flush_ns_total=U64, sample_ns_total=U64,

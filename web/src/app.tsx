@@ -6,8 +6,12 @@ import { ProcessPage } from './process/process-page';
 import { useRoute } from './router';
 import type { Route } from './router';
 import { Shell } from './shell/shell';
+import { lazy } from './ui/lazy';
 import { Link } from './ui/link';
 import { Notice } from './ui/notice';
+
+const ComparePage = lazy((later) => later.ComparePage);
+const HealthPage = lazy((later) => later.HealthPage);
 
 function Page(props: { route: Route }) {
   const { route } = props;
@@ -20,6 +24,10 @@ function Page(props: { route: Route }) {
       return <IncidentsPage />;
     case 'incident':
       return <IncidentPage key={route.id} id={route.id} />;
+    case 'compare':
+      return <ComparePage />;
+    case 'health':
+      return <HealthPage />;
     case 'unknown':
       return (
         <Notice title="No such page">

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What this browser remembers: theme and keys. A browser that forbids storage just forgets.
+// What this browser remembers: theme, keys, and who acts. A browser that forbids storage just forgets.
 
-type Setting = 'theme' | 'keys';
+type Setting = 'theme' | 'keys' | 'by';
 
 export function readSetting(name: Setting): string | null {
   try {

@@ -230,6 +230,27 @@ START_TEST(totals_and_health_come_back_as_they_were_put)
 }
 END_TEST
 
+START_TEST(mark_comes_back_and_one_of_a_later_kind_is_an_event)
+{
+    struct wire_mark out, in = {
+        .time_ms = 5, .text = text("2.1"), .kind = WIRE_MARK_RELEASE, .age_ms = 6};
+    struct wire_wr wr = writer(sizeof(buffer));
+    struct wire_frame frame;
+
+    ck_assert(wire_put_mark(&wr, &in));
+    frame = only_frame(&wr, WIRE_MARK);
+    ck_assert_int_eq(wire_get_mark(&frame, &out), 0);
+    assert_text(out.text, "2.1");
+    ck_assert_uint_eq(out.kind, WIRE_MARK_RELEASE);
+    ck_assert_uint_eq(out.age_ms, 6);
+    buffer[WIRE_HEADER_BYTES + 8 + 2 + 3] = 99;
+    ck_assert_int_eq(wire_get_mark(&frame, &out), 0);
+    ck_assert_uint_eq(out.kind, WIRE_MARK_EVENT);
+    frame.body_len--;
+    ck_assert_int_eq(wire_get_mark(&frame, &out), -EBADMSG);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wire");
@@ -247,6 +268,7 @@ int main(void)
     tcase_add_test(tcase, senseless_records_are_refused);
     tcase_add_test(tcase, list_holds_what_fits_and_says_how_many);
     tcase_add_test(tcase, totals_and_health_come_back_as_they_were_put);
+    tcase_add_test(tcase, mark_comes_back_and_one_of_a_later_kind_is_an_event);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

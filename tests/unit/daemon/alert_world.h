@@ -54,7 +54,7 @@ static inline struct conf_receiver *add_receiver(const char *name, int port)
 {
     struct conf_receiver *receiver = &world.conf.receivers[world.conf.receiver_count++];
 
-    *receiver = (struct conf_receiver){.min_severity = SEVERITY_WARNING, .send_resolved = true};
+    *receiver = (struct conf_receiver){.min_severity = SEVERITY_WARNING, .send_resolved = true, .timeout_ms = 15000};
     snprintf(receiver->name, sizeof(receiver->name), "%s", name);
     snprintf(receiver->type, sizeof(receiver->type), "webhook");
     snprintf(receiver->url, sizeof(receiver->url), "http://127.0.0.1:%d/hook", port);

@@ -203,8 +203,11 @@ START_TEST(bad_values_are_errors_with_the_way_out)
     refused("[agents]\nsocket = \"/a/b\"\n", 2, "without quotes");
     refused("[receiver \"a\"]\nurl = ftp://x\n", 2, "http:// or https://");
     refused("[receiver \"a\"]\nurl = http://\n", 2, "http:// or https://");
-    refused("[receiver \"a\"]\nurl = http://x/ ; why\n", 2, "no blanks");
-    refused("[receiver \"a\"]\ntype = slack\n", 2, "take one of: webhook");
+    refused("[receiver \"a\"]\nurl = http://x/ ; why\n", 2, "no address");
+    refused("[receiver \"a\"]\ntype = pager\n", 2, "take one of: webhook alertmanager slack");
+    refused("[receiver \"a\"]\ntype = command\ncommand = sh -c x\n", 3, "no absolute path");
+    refused("[receiver \"a\"]\ntype = command\ncommand = /bin/sh -c 'x'\n", 3, "no quotes");
+    refused("[receiver \"a\"]\ntimeout = 2m\n", 2, "1s to 1m");
     refused("[receiver \"a\"]\nsecret = whsec_AAAA\n", 2, "secret itself");
     refused("[receiver \"a\"]\nmin_severity = bad\n", 2, "info warning critical");
 }
@@ -408,6 +411,8 @@ static void give_secret(const char *secret, mode_t mode, const char *content)
     ck_assert_int_eq(chmod(path, mode), 0);
     conf.receiver_count = 1;
     snprintf(conf.receivers[0].name, sizeof(conf.receivers[0].name), "a");
+    if (!conf.receivers[0].type[0])
+        snprintf(conf.receivers[0].type, sizeof(conf.receivers[0].type), "webhook");
     snprintf(conf.receivers[0].secret, sizeof(conf.receivers[0].secret), "%s",
              secret ? secret : path);
 }

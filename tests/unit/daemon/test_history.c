@@ -66,7 +66,7 @@ static int put(const char *process, uint64_t at, double live, double rss)
 /* The answer; its points are the caller's. */
 static struct history_question ask(const char *process, uint64_t from, uint64_t now)
 {
-    struct history_question question = {.from_wall_ms = from};
+    struct history_question question = {.from_wall_ms = from, .to_wall_ms = UINT64_MAX};
     struct history_work work = {.now_wall_ms = now, .questions = &question, .question_count = 1};
 
     snprintf(question.process, sizeof(question.process), "%s", process);
@@ -148,6 +148,21 @@ START_TEST(only_what_is_asked_for_is_given)
     answer = ask("a", T0 + 15 * MINUTE, T0 + 30 * MINUTE);
     ck_assert_uint_eq(answer.count, 90);
     ck_assert_uint_eq(answer.points[0].wall_ms, T0 + 15 * MINUTE);
+    free(answer.points);
+}
+END_TEST
+
+START_TEST(what_came_after_is_not_given)
+{
+    struct history_question answer = {.from_wall_ms = T0, .to_wall_ms = T0 + 5 * MINUTE};
+    struct history_work work = {
+        .now_wall_ms = T0 + 30 * MINUTE, .questions = &answer, .question_count = 1};
+
+    put_rise("a", T0, T0 + 30 * MINUTE);
+    strcpy(answer.process, "a");
+    ck_assert_int_eq(history_run(history, &work), 0);
+    ck_assert_uint_eq(answer.count, 30);
+    ck_assert_uint_lt(answer.points[29].wall_ms, T0 + 5 * MINUTE);
     free(answer.points);
 }
 END_TEST
@@ -243,7 +258,7 @@ START_TEST(damage_costs_at_most_one_run)
     unsigned failed = 0;
 
     for (unsigned round = 0; round < 20; round++) {
-        struct history_question answer = {.from_wall_ms = 0};
+        struct history_question answer = {.from_wall_ms = 0, .to_wall_ms = UINT64_MAX};
         struct history_work work = {
             .now_wall_ms = T0 + 2 * HOUR, .questions = &answer, .question_count = 1};
 
@@ -330,6 +345,7 @@ int main(void)
         processes_are_kept_apart_and_unknown_ones_have_no_past,
         what_was_put_before_a_crash_is_there,
         only_what_is_asked_for_is_given,
+        what_came_after_is_not_given,
         steps_grow_with_age_and_keep_the_lowest_value,
         a_hole_stays_a_hole,
         the_file_does_not_outgrow_its_size,

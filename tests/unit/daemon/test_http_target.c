@@ -168,7 +168,7 @@ START_TEST(spans_have_units)
     ck_assert(read_span("/?s=10s", &ms) && ms == 10000);
     ck_assert(read_span("/?s=5m", &ms) && ms == 300000);
     ck_assert(read_span("/?s=2h", &ms) && ms == 7200000);
-    ck_assert(!read_span("/?s=2d", &ms));
+    ck_assert(!read_span("/?s=2w", &ms));
     ck_assert(!read_span("/?s=0", &ms));
     ck_assert(!read_span("/?s=9999999h", &ms));
     ck_assert(!read_span("/?s=18446744073709551615h", &ms));

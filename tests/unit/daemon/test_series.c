@@ -240,6 +240,22 @@ START_TEST(points_repeat_the_last_value_over_silence)
 }
 END_TEST
 
+START_TEST(coarser_steps_keep_the_lowest_and_the_mean)
+{
+    struct point points[] = {
+        {10000, 5, 10}, {20000, 3, 20}, {50000, 9, 9}, {60000, 7, 30}, {110000, 8, 40}};
+
+    ck_assert_uint_eq(series_coarsen(points, 5, 60000), 2);
+    ck_assert_uint_eq(points[0].wall_ms, 0);
+    ck_assert_double_eq(points[0].min, 3);
+    ck_assert_double_eq_tol(points[0].mean, 13, 1e-9);
+    ck_assert_uint_eq(points[1].wall_ms, 60000);
+    ck_assert_double_eq(points[1].min, 7);
+    ck_assert_double_eq_tol(points[1].mean, 35, 1e-9);
+    ck_assert_uint_eq(series_coarsen(points, 0, 60000), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("series");
@@ -258,6 +274,7 @@ int main(void)
     tcase_add_test(tcase, a_sparkline_is_equally_spaced_and_fills_holes);
     tcase_add_test(tcase, steps_from_before_stand_in_front_of_what_came_since);
     tcase_add_test(tcase, more_from_before_than_fits_leaves_the_newest);
+    tcase_add_test(tcase, coarser_steps_keep_the_lowest_and_the_mean);
     tcase_add_test(tcase, points_span_their_whole_life);
     tcase_add_test(tcase, points_repeat_the_last_value_over_silence);
     suite_add_tcase(suite, tcase);

@@ -42,7 +42,8 @@ START_TEST(an_acknowledged_incident_says_who_and_why_and_goes_on)
     ck_assert_str_eq(incident->notes[1].what, "acknowledged");
     ck_assert_str_eq(incident->notes[1].by, "ada");
     ck_assert_str_eq(incident->notes[1].text, "known");
-    ck_assert_uint_eq(notice_count, 1);
+    ck_assert_uint_eq(notice_count, 2); /* the others hear that somebody knows, and no more */
+    ck_assert_int_eq(notice_events[1], NOTICE_ACKNOWLEDGED);
 }
 END_TEST
 

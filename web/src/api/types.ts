@@ -13,7 +13,7 @@ export interface Interval {
 }
 
 export interface Frame {
-  language: 'python' | 'native';
+  language: 'python' | 'native' | 'kernel';
   function: string | null;
   file: string | null;
   line: number | null;
@@ -61,9 +61,47 @@ export interface Process {
   profile?: string | null;
   domains?: Readonly<Record<string, Domain>>;
   reason?: string | null;
+  parent_pid?: number;
+  gc?: Gc | null;
+  marks?: readonly Mark[];
+  release?: string | null;
+  tests?: readonly Test[];
+  group?: string | Readonly<Record<string, unknown>> | null;
   agent?: Readonly<Record<string, unknown>> | null;
   /** In an incident: the process itself is known no more. */
   forgotten?: boolean;
+}
+
+/** A moment that somebody or something marked: a deploy, a restart. */
+export interface Mark {
+  at_ms: number;
+  kind: string;
+  text: string;
+  by?: string | null;
+  unit?: string | null;
+  process_id?: string | null;
+}
+
+/** A test behind a verdict: what was measured, what it takes, and both as a sentence. */
+export interface Test {
+  name: string;
+  passed: boolean;
+  value?: number | null;
+  needed?: number | null;
+  text?: string;
+}
+
+export interface GcGeneration {
+  collections: number;
+  collected: number;
+  uncollectable: number;
+}
+
+/** Of the interpreter's collector; a newer daemon tells more than these. */
+export interface Gc {
+  pause_s_total?: number | null;
+  generations?: readonly GcGeneration[];
+  [more: string]: unknown;
 }
 
 /** What one allocator holds, and how that is counted. */
@@ -99,6 +137,87 @@ export interface Retainer {
   share: number;
   path: readonly string[];
 }
+
+export type SnapshotState = 'requested' | 'running' | 'done' | 'refused' | 'failed';
+
+export interface Snapshot {
+  number: number;
+  state: SnapshotState;
+  reason?: string | null;
+  ended_ms?: number | null;
+  requested_ms?: number | null;
+  pause_us?: number | null;
+  objects?: number | null;
+  bytes?: number | null;
+  /** Not the whole heap: a limit of time or size was met. */
+  partial?: boolean;
+  types?: readonly TypeRow[];
+  retainers?: readonly Retainer[];
+}
+
+export interface FlameNode {
+  name: string;
+  file?: string | null;
+  line?: number | null;
+  module?: string | null;
+  language?: string | null;
+  value: number;
+  self?: number;
+  before?: number;
+  delta?: number;
+  self_delta?: number;
+  children?: readonly FlameNode[];
+}
+
+export interface Flame {
+  metric: 'live' | 'alloc' | 'diff';
+  from_ms?: number | null;
+  to_ms?: number | null;
+  /** The moments that were found for what was asked; the second one of a mean. */
+  range_ms?: readonly [number, number] | null;
+  before_range_ms?: readonly [number, number] | null;
+  oldest_ms?: number | null;
+  /** Deeper or narrower frames were left out. */
+  is_cut?: boolean;
+  root: FlameNode;
+}
+
+/** Mappings of one file, or of one kind without a file. */
+export interface MapRow {
+  kind: string;
+  name: string | null;
+  count: number;
+  size_bytes: number;
+  rss_bytes: number;
+  pss_bytes: number;
+  private_bytes: number;
+  swap_bytes: number;
+}
+
+export interface Maps {
+  state: 'read' | 'reading';
+  taken_ms: number | null;
+  truncated: boolean;
+  maps: readonly MapRow[];
+}
+
+export interface Receiver {
+  name: string;
+  type?: string;
+  /** Where it is, without what is secret in it. */
+  place?: string | null;
+  state?: string;
+  min_severity?: string | null;
+  send_resolved?: boolean;
+  queued?: number;
+  dead_letters?: number;
+  delivered_total?: number;
+  last_attempt_ms?: number | null;
+  last_delivery_ms?: number | null;
+  last_status?: number | null;
+  last_error?: string | null;
+}
+
 
 export interface Fit {
   from_ms: number;
@@ -140,13 +259,44 @@ export interface Incident {
   growth_bytes_per_s: Interval | null;
   verdict?: Verdict;
   end?: string | null;
+  tests?: readonly Test[];
+  live_bytes?: number;
+  rss_bytes?: number;
+  limit_bytes?: number | null;
+  time_to_limit_s?: Interval | null;
+  stored?: boolean;
+  log?: readonly LogEntry[];
+  /** When an acknowledgement or a silence ends by itself. */
+  until_ms?: number | null;
+  since_ms?: number | null;
+  seen_before?: SeenBefore | null;
+  release?: string | null;
   sites?: readonly Site[];
   types?: readonly TypeRow[];
   retainers?: readonly Retainer[];
   deliveries?: readonly Delivery[];
 }
 
+/** What people did with an incident. */
+export interface LogEntry {
+  at_ms: number;
+  what: string;
+  by?: string | null;
+  text?: string | null;
+}
+
+/** Earlier incidents of the same leak. */
+export interface SeenBefore {
+  count: number;
+  first_ms: number;
+  last_id: string;
+  first_release?: string | null;
+  again_since?: string | null;
+}
+
+/** Shown as far as it is there: daemons of other versions tell more or less. */
 export interface Status {
+  [more: string]: unknown;
   version?: string;
   host?: string;
   agents_connected?: number;

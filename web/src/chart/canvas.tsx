@@ -13,42 +13,63 @@ export interface View {
   x: [number, number];
   /** Must be in sight besides the data. */
   yMost: number;
+  fromZero: boolean;
 }
 
-const dataOf = ({ columns }: View): uPlot.AlignedData => [columns.x, columns.live, columns.liveMin, columns.rss];
+interface CanvasProps {
+  view: View;
+  summary: string;
+  onCursor: (index: number | null) => void;
+  onSelect: (fromMs: number, toMs: number) => void;
+}
+
+const dataOf = ({ columns }: View): uPlot.AlignedData => [columns.x, columns.python, columns.live, columns.rss];
+
+/** Python's share lies under the live bytes and would always draw the scale down to itself: unless
+ * the scale begins at zero it is cut off below. */
+function lowest(view: View): number {
+  let low = Number.POSITIVE_INFINITY;
+  for (const column of [view.columns.live, view.columns.rss]) {
+    for (const bytes of column) if (bytes != null && bytes < low) low = bytes;
+  }
+  return low === Number.POSITIVE_INFINITY ? 0 : low;
+}
 
 /** Air above and below; never below nothing, and never so near that noise looks like growth. */
-function yRange(low: number, high: number, most: number): [number, number] {
-  const top = Math.max(high, most);
-  const span = Math.max(top - low, top * 0.05, 4096);
+function yRange(high: number, view: View): [number, number] {
+  const top = Math.max(high, view.yMost);
+  if (view.fromZero) return [0, Math.max(top, 4096) * 1.06];
+  const span = Math.max(top - lowest(view), top * 0.05, 4096);
   return [Math.max(0, top - span * 1.08), top + span * 0.08];
 }
 
-function build(host: HTMLElement, view: { current: View }, onCursor: (index: number | null) => void): uPlot {
+function build(host: HTMLElement, props: { current: CanvasProps }): uPlot {
   const colors = readColors(host);
+  const view = (): View => props.current.view;
   const options = makeOptions({
     size: { width: host.clientWidth, height: CHART_HEIGHT },
     colors,
-    range: { x: () => view.current.x, y: (low, high) => yRange(low, high, view.current.yMost) },
-    onCursor,
-    behind: (plot) => drawBehind(plot, view.current.overlay, colors),
-    inFront: (plot) => drawInFront(plot, view.current.overlay, colors),
+    range: { x: () => view().x, y: (_, high) => yRange(high, view()) },
+    onCursor: (index) => props.current.onCursor(index),
+    onSelect: (fromMs, toMs) => props.current.onSelect(fromMs, toMs),
+    behind: (plot) => drawBehind(plot, view().overlay, colors),
+    inFront: (plot) => drawInFront(plot, view().overlay, colors),
   });
-  return new uPlot(options, dataOf(view.current), host);
+  return new uPlot(options, dataOf(view()), host);
 }
 
-export function Canvas(props: { view: View; summary: string; onCursor: (index: number | null) => void }) {
+export function Canvas(props: CanvasProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const view = useRef(props.view);
-  view.current = props.view;
+  const latest = useRef(props);
+  latest.current = props;
 
   useEffect(() => {
     const element = host.current;
     if (!element) return undefined;
     const rebuild = (): void => {
       plot.current?.destroy();
-      plot.current = build(element, view, props.onCursor);
+      plot.current = build(element, latest);
     };
     rebuild();
     const sizes = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: CHART_HEIGHT }));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A canvas knows no CSS variables: colours are read off invisible elements that wear them.
 
-const NAMES = ['live', 'rss', 'fit', 'limit', 'grid', 'ink'] as const;
+const NAMES = ['live', 'rss', 'fit', 'limit', 'grid', 'ink', 'sheet', 'grown', 'native', 'text'] as const;
 export type ColorName = (typeof NAMES)[number];
 export type Colors = Readonly<Record<ColorName, string>>;
 

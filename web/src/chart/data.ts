@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
-// From two series of the API to the columns that uPlot draws. Pure.
+// From the series of the API to the columns that uPlot draws. Pure.
 
 import type { Fit, Point, Series } from '../api/types';
 
 /** null breaks the line; undefined is a moment at which only another line has a point. */
 export type Column = (number | null | undefined)[];
 
-/** x in seconds; means, and the smallest of each step for the live bytes. */
+/** x in seconds; means, and the smallest of each step for the live bytes. Python's share is zero
+ * where a program has none, so that what lies above it is still a band. */
 export interface Columns {
   x: number[];
+  python: Column;
   live: Column;
-  liveMin: Column;
   rss: Column;
+  liveMin: Column;
+  hasPython: boolean;
 }
 
 /** Steps without a point before the line is broken. */
@@ -20,6 +23,7 @@ const GAP_STEPS = 3.5;
 export interface ChartData {
   live: Series | null;
   rss: Series | null;
+  python: Series | null;
 }
 
 /** Points of an older answer, continued by a newer one. */
@@ -51,12 +55,16 @@ function columnOf(times: readonly number[], points: ReadonlyMap<number, Point | 
 export function toColumns(data: ChartData): Columns {
   const live = byTime(data.live);
   const rss = byTime(data.rss);
+  const python = byTime(data.python);
   const times = [...new Set([...live.keys(), ...rss.keys()])].sort((a, b) => a - b);
+  const liveMean = columnOf(times, live, 2);
   return {
     x: times.map((at) => at / 1000),
-    live: columnOf(times, live, 2),
+    live: liveMean,
     liveMin: columnOf(times, live, 1),
     rss: columnOf(times, rss, 2),
+    python: python.size > 0 ? columnOf(times, python, 2) : liveMean.map((bytes) => bytes && 0),
+    hasPython: python.size > 0,
   };
 }
 
@@ -76,13 +84,14 @@ export function fitAt(fit: Fit, atMs: number): { line: number; low: number; high
 export function without(columns: Columns, line: 'live' | 'rss' | null): Columns {
   if (line === null) return columns;
   const empty = columns.x.map(() => null);
-  return line === 'rss' ? { ...columns, rss: empty } : { ...columns, live: empty, liveMin: empty };
+  return line === 'rss' ? { ...columns, rss: empty } : { ...columns, live: empty, liveMin: empty, python: empty };
 }
 
 export interface TableRow {
   atMs: number;
   live: number | null;
   liveMin: number | null;
+  python: number | null;
   rss: number | null;
 }
 
@@ -96,6 +105,7 @@ export function toRows(columns: Columns, max: number): readonly TableRow[] {
       atMs: (x[index] ?? 0) * 1000,
       live: columns.live[index] ?? null,
       liveMin: columns.liveMin[index] ?? null,
+      python: columns.hasPython ? (columns.python[index] ?? null) : null,
       rss: columns.rss[index] ?? null,
     });
   }

@@ -34,6 +34,11 @@ function LineButton({ line, label, value }: LineButtonProps) {
   );
 }
 
+/** What is resident and no block of the program's: the allocator's slack, code, stacks. */
+function slackOf(rss: number | null, live: number | null): number | null {
+  return rss === null || live === null || rss < live ? null : rss - live;
+}
+
 interface LegendProps {
   columns: Columns;
   index: number | null;
@@ -44,10 +49,15 @@ interface LegendProps {
 /** Names of the lines, with what they are under the cursor, else now. */
 export function Legend({ columns, index, hasFit, limitBytes }: LegendProps) {
   const at = index === null ? null : columns.x[index];
+  const slack = slackOf(valueAt(columns.rss, index), valueAt(columns.live, index));
   return (
     <ul class="legend">
       <li><LineButton line="live" label="Live" value={valueAt(columns.live, index)} /></li>
+      {columns.hasPython && (
+        <li><i class="swatch swatch-area ink-python" />of it Python <b>{formatBytes(valueAt(columns.python, index))}</b></li>
+      )}
       <li><LineButton line="rss" label="Resident" value={valueAt(columns.rss, index)} /></li>
+      {slack !== null && <li><i class="swatch swatch-area ink-slack" />slack, code and other <b>{formatBytes(slack)}</b></li>}
       {hasFit && <li><i class="swatch ink-fit" />Fitted line with 95 % band</li>}
       {limitBytes !== null && <li><i class="swatch swatch-dotted ink-limit" />Limit <b>{formatBytes(limitBytes)}</b></li>}
       <li class="legend-time">{at == null ? 'now' : formatSecond(at * 1000)}</li>

@@ -2,7 +2,8 @@
 // What uPlot does not draw: the fitted window, its line and band, the dashed way on, the limit.
 
 import type uPlot from 'uplot';
-import type { Fit } from '../api/types';
+import type { Fit, Mark } from '../api/types';
+import type { Span } from '../api/client';
 import { faded } from './colors';
 import type { Colors } from './colors';
 import { fitAt } from './data';
@@ -23,6 +24,9 @@ export interface Overlay {
   way: Way | null;
   limitBytes: number | null;
   limitText: string;
+  a: Span | null;
+  b: Span | null;
+  marks: readonly Mark[];
 }
 
 type At = (ms: number, bytes: number) => [number, number];
@@ -92,6 +96,41 @@ function drawLimit(plot: uPlot, overlay: Overlay, at: At, colors: Colors, ratio:
   ctx.fillText(overlay.limitText, bbox.left + 6 * ratio, y - 3 * ratio);
 }
 
+/** A flag on a stick; its words stand in the list under the chart as well. */
+function drawMark(plot: uPlot, mark: Mark, at: At, colors: Colors, ratio: number): void {
+  const { ctx, bbox } = plot;
+  const [x] = at(mark.at_ms, 0);
+  ctx.strokeStyle = ctx.fillStyle = colors.ink;
+  ctx.lineWidth = ratio;
+  path(ctx, [[x, bbox.top], [x, bbox.top + bbox.height]]);
+  ctx.stroke();
+  path(ctx, [[x, bbox.top], [x + 8 * ratio, bbox.top + 4 * ratio], [x, bbox.top + 8 * ratio]]);
+  ctx.fill();
+  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'top';
+  ctx.fillText(mark.text.slice(0, 24) || mark.kind, x + 11 * ratio, bbox.top);
+}
+
+/** A chosen range: a tint between two lines and its letter on a tab at the foot. */
+function drawSpan(plot: uPlot, letter: string, span: Span, at: At, colors: Colors, ratio: number): void {
+  const { ctx, bbox } = plot;
+  const ink = letter === 'A' ? colors.ink : colors.live;
+  const [left] = at(span.fromMs, 0);
+  const right = Math.max(at(span.toMs, 0)[0], left + 2 * ratio);
+  const foot = bbox.top + bbox.height;
+  ctx.fillStyle = faded(ink, 0.14);
+  ctx.fillRect(left, bbox.top, right - left, bbox.height);
+  ctx.fillStyle = ink;
+  ctx.fillRect(left, foot - 3 * ratio, right - left, 3 * ratio);
+  ctx.fillRect(left, foot - 20 * ratio, 18 * ratio, 20 * ratio);
+  ctx.fillStyle = colors.sheet;
+  ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'middle';
+  ctx.fillText(letter, left + 9 * ratio, foot - 10 * ratio);
+}
+
 function clipped(plot: uPlot, draw: (at: At, ratio: number) => void): void {
   const { ctx, bbox } = plot;
   const at: At = (ms, bytes) => [plot.valToPos(ms / 1000, 'x', true), plot.valToPos(bytes, 'y', true)];
@@ -117,5 +156,8 @@ export function drawInFront(plot: uPlot, overlay: Overlay, colors: Colors): void
       drawLine(plot, fit, at, colors, ratio);
     }
     drawLimit(plot, overlay, at, colors, ratio);
+    for (const mark of overlay.marks) drawMark(plot, mark, at, colors, ratio);
+    if (overlay.a) drawSpan(plot, 'A', overlay.a, at, colors, ratio);
+    if (overlay.b) drawSpan(plot, 'B', overlay.b, at, colors, ratio);
   });
 }

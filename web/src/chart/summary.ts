@@ -3,7 +3,7 @@
 
 import type { Process } from '../api/types';
 import { formatBytes, formatGrowth } from '../format/bytes';
-import { formatClock, formatForecast, formatSpan } from '../format/time';
+import { formatClock, formatForecast, formatMoment, formatSpan } from '../format/time';
 import { hasEnded } from '../format/words';
 import type { ChartData, Column, Columns } from './data';
 
@@ -22,10 +22,11 @@ function course(name: string, column: Column): string | null {
   return from === to ? `${name} stayed at ${to}` : `${name} ${last > first ? 'rose' : 'fell'} from ${from} to ${to}`;
 }
 
-export function chartSummary(process: Process, data: ChartData, columns: Columns, rangeMs: number): string {
+export function chartSummary(process: Process, data: ChartData, columns: Columns, rangeMs: number, fixed: { fromMs: number; toMs: number } | null): string {
+  const when = fixed ? `From ${formatMoment(fixed.fromMs)} to ${formatMoment(fixed.toMs)}` : `In the last ${formatSpan(rangeMs / 1000)}`;
   const parts = [course('live bytes', columns.live), course('resident memory', columns.rss)].filter((part) => part !== null);
-  if (parts.length === 0) return `No measurement in the last ${formatSpan(rangeMs / 1000)}.`;
-  const sentences = [`In the last ${formatSpan(rangeMs / 1000)} ${parts.join(' and ')}.`];
+  if (parts.length === 0) return `${when} nothing was measured.`;
+  const sentences = [`${when} ${parts.join(' and ')}.`];
   const fit = data.live?.fit ?? data.rss?.fit ?? null;
   const growth = fit && formatGrowth(fit.growth_bytes_per_s);
   if (fit && growth) {

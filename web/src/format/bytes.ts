@@ -31,6 +31,9 @@ export function formatBytes(bytes: number | null | undefined): string {
   return `${places > 0 ? text.replace(/\.?0+$/, '') : text} ${UNITS[unit]}`;
 }
 
+/** With its sign, for differences. */
+export const formatSigned = (bytes: number): string => (bytes > 0 ? `+${formatBytes(bytes)}` : formatBytes(bytes));
+
 export interface FormattedInterval {
   estimate: string;
   /** "12.9 to 15.6", in the unit of the estimate where that reads well; null when not known. */

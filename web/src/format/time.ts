@@ -65,6 +65,7 @@ const absolute = new Intl.DateTimeFormat(undefined, {
   hourCycle: 'h23',
   timeZoneName: 'short',
 });
+const day = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const clockWithSeconds = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
@@ -74,6 +75,7 @@ const clockWithSeconds = new Intl.DateTimeFormat(undefined, {
 });
 
 export const formatMoment = (ms: number): string => absolute.format(ms);
+export const formatDay = (ms: number): string => day.format(ms);
 export const formatClock = (ms: number): string => clock.format(ms);
 export const formatSecond = (ms: number): string => clockWithSeconds.format(ms);
 
@@ -85,4 +87,18 @@ export function formatAgo(ms: number, nowMs: number): string {
   if (seconds < -1) return `in ${formatSpan(-seconds)}`;
   if (seconds < 2) return 'now';
   return `${formatSpan(coarse(seconds))} ago`;
+}
+
+const pad = (value: number): string => String(value).padStart(2, '0');
+
+/** For an input of type datetime-local, which knows no time zone but the viewer's. */
+export function toLocalInput(ms: number): string {
+  const at = new Date(ms);
+  const date = `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+  return `${date}T${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
+}
+
+export function fromLocalInput(text: string): number | null {
+  const ms = new Date(text).getTime();
+  return Number.isFinite(ms) ? ms : null;
 }

@@ -83,10 +83,8 @@ export function shortPlaceOf(where: Pick<Culprit, 'file' | 'line'>): string | nu
 }
 
 /** A program's own Python file, as far as a path can tell. */
-function isOwn(frame: Frame): boolean {
-  const file = frame.file ?? '';
-  return !/(^<|\/lib\/python\d|\/(site|dist)-packages\/)/.test(file);
-}
+export const isOwnFile = (file: string | null | undefined): boolean =>
+  !/(^<|\/lib\/python\d|\/(site|dist)-packages\/)/.test(file ?? '');
 
 /** The frame that people should look at; the daemon's word where it gives one. */
 export function culpritIndex(site: Site): number {
@@ -96,7 +94,7 @@ export function culpritIndex(site: Site): number {
     if (said >= 0) return said;
   }
   const tests: readonly ((frame: Frame) => boolean)[] = [
-    (frame) => frame.language === 'python' && isOwn(frame),
+    (frame) => frame.language === 'python' && isOwnFile(frame.file),
     (frame) => frame.language === 'python',
     (frame) => frame.file !== null,
     (frame) => frame.function !== null,

@@ -6,7 +6,24 @@ import { useEffect, useRef } from 'preact/hooks';
 import { readSetting, writeSetting } from '../settings';
 import { cell } from '../store/cell';
 
-export type KeyName = '/' | '?' | ' ' | 'j' | 'k' | 'g o' | 'g i';
+export type KeyName =
+  | '/'
+  | '?'
+  | ' '
+  | 'j'
+  | 'k'
+  | '['
+  | ']'
+  | '-'
+  | '+'
+  | '='
+  | '0'
+  | 'd'
+  | 'x'
+  | 'g o'
+  | 'g i'
+  | 'g c'
+  | 'g h';
 
 const SEQUENCE_MS = 1000;
 const handlers = new Map<KeyName, () => void>();

@@ -11,15 +11,18 @@ const earliest = (process: Process): number => last(process.time_to_limit_s?.low
 
 const byNumber = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1);
 
+/** Plain order: a locale's would take longer than all the rest of a tick. */
+const byText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+
 export function compare(a: Process, b: Process): number {
   const ended = Number(hasEnded(a)) - Number(hasEnded(b));
   if (ended !== 0) return ended;
-  if (hasEnded(a)) return byNumber(b.ended_ms ?? 0, a.ended_ms ?? 0) || a.name.localeCompare(b.name);
+  if (hasEnded(a)) return byNumber(b.ended_ms ?? 0, a.ended_ms ?? 0) || byText(a.name, b.name);
   return (
     byNumber(earliest(a), earliest(b)) ||
     verdictRank(a.verdict) - verdictRank(b.verdict) ||
     byNumber(-(a.growth_bytes_per_s?.lower ?? 0), -(b.growth_bytes_per_s?.lower ?? 0)) ||
-    a.name.localeCompare(b.name) ||
+    byText(a.name, b.name) ||
     a.pid - b.pid
   );
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { Component } from 'preact';
+import { Component, createRef } from 'preact';
 import type { Process } from '../api/types';
 import { formatBytes, formatGrowth } from '../format/bytes';
 import { formatForecast } from '../format/time';
@@ -12,6 +12,8 @@ import { Link } from '../ui/link';
 import { Place } from '../ui/place';
 import { Sparkline } from '../ui/sparkline';
 import { StateBadge } from '../ui/verdict';
+import { rowKey } from './row-key';
+import { watchSeen } from './seen';
 
 /** Cells with nothing in them keep their column, and take no room where rows are stacked. */
 const cell = (name: string, value: unknown): string => (value == null ? `cell-${name} cell-none` : `cell-${name}`);
@@ -55,18 +57,45 @@ function openRow(event: MouseEvent, id: string): void {
   navigate(processHref(id));
 }
 
-/** Drawn again only when its process changed. */
+/** A row out of sight is drawn so rarely, for those who read without looking. */
+const UNSEEN_MS = 10_000;
+
+/** Drawn again only when something that it shows changed, and while it is in sight. */
 export class Row extends Component<RowProps> {
+  private readonly element = createRef<HTMLTableRowElement>();
+  private unwatch: (() => void) | null = null;
+  private isSeen = true;
+  private drawnKey = '';
+  private drawnMs = 0;
+
+  override componentDidMount(): void {
+    if (this.element.current) this.unwatch = watchSeen(this.element.current, (seen) => this.onSeen(seen));
+  }
+
+  override componentWillUnmount(): void {
+    this.unwatch?.();
+  }
+
+  private onSeen(seen: boolean): void {
+    this.isSeen = seen;
+    if (seen && rowKey(this.props.process) !== this.drawnKey) this.forceUpdate();
+  }
+
   override shouldComponentUpdate(next: RowProps): boolean {
-    return next.process !== this.props.process;
+    if (next.process === this.props.process) return false;
+    // Spread by pid, so that they do not all come due in the same tick.
+    if (!this.isSeen && performance.now() - this.drawnMs < UNSEEN_MS + ((next.process.pid * 131) % UNSEEN_MS)) return false;
+    return rowKey(next.process) !== this.drawnKey;
   }
 
   override render({ process }: RowProps) {
+    this.drawnKey = rowKey(process);
+    this.drawnMs = performance.now();
     const ended = hasEnded(process);
     const growth = ended ? null : formatGrowth(process.growth_bytes_per_s);
     const forecast = ended ? null : formatForecast(process.time_to_limit_s);
     return (
-      <tr role="row" class={ended ? 'row row-ended' : 'row'} onClick={(event) => openRow(event, process.id)}>
+      <tr ref={this.element} role="row" class={ended ? 'row row-ended' : 'row'} onClick={(event) => openRow(event, process.id)}>
         <td role="cell" class="cell-verdict">
           <StateBadge process={process} />
           <Since process={process} />
@@ -79,6 +108,7 @@ export class Row extends Component<RowProps> {
             {process.unit && <span class="unit">{process.unit}</span>}
             <span>pid {process.pid}</span>
             <span>{process.runtime}</span>
+            {process.release && <span class="release">⚑ {process.release}</span>}
           </span>
         </th>
         <td role="cell" class="cell-memory" data-label="Memory">

@@ -5,6 +5,7 @@ import { formatSpan } from '../format/time';
 import { capital, liveOf, residentOf, stateWord } from '../format/words';
 import { Ago } from '../ui/ago';
 import { Fact, Facts } from '../ui/facts';
+import { Tests } from '../ui/tests';
 
 const AGENT_WORDS: Readonly<Record<string, string>> = {
   attributing: 'Looks for the line',
@@ -94,6 +95,12 @@ export function About(props: { process: Process }) {
           <Fact key={name} name={name}>{value}</Fact>
         ))}
       </Facts>
+      {(process.tests ?? []).length > 0 && (
+        <>
+          <h3>Tests behind the verdict</h3>
+          <Tests tests={process.tests ?? []} />
+        </>
+      )}
       {process.reason ? <p class="remark">The agent has switched something off: {process.reason}</p> : null}
       {process.domains && <DomainFacts domains={process.domains} />}
       {process.agent && <AgentFacts agent={process.agent} />}

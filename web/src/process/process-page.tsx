@@ -4,12 +4,14 @@ import { api } from '../api/client';
 import type { Process } from '../api/types';
 import { ChartPanel } from '../chart/chart-panel';
 import { hasEnded, placeOf, sentence, stateWord } from '../format/words';
-import { useParam } from '../router';
+import { useKey } from '../keys/keys';
+import { setParams, useParam } from '../router';
 import { useTitle } from '../shell/news';
 import { useCell } from '../store/cell';
 import { world } from '../store/store';
 import { Ago } from '../ui/ago';
 import { Copyable } from '../ui/copyable';
+import { lazy } from '../ui/lazy';
 import { Link } from '../ui/link';
 import { Notice } from '../ui/notice';
 import { Tabs } from '../ui/tabs';
@@ -22,9 +24,20 @@ import { Types } from './types-table';
 
 const REFRESH_MS = 4000;
 
+const FlameTab = lazy((later) => later.FlameTab);
+const RetainersTab = lazy((later) => later.RetainersTab);
+const GcTab = lazy((later) => later.GcTab);
+const MapsTab = lazy((later) => later.MapsTab);
+const RawTab = lazy((later) => later.RawTab);
+
 const TABS: readonly Choice[] = [
   { value: 'sites', label: 'Sites' },
   { value: 'types', label: 'Types' },
+  { value: 'flame', label: 'Flames' },
+  { value: 'retainers', label: 'Retainers' },
+  { value: 'gc', label: 'GC' },
+  { value: 'maps', label: 'Maps' },
+  { value: 'raw', label: 'Raw' },
   { value: 'about', label: 'About the process' },
 ];
 
@@ -81,13 +94,36 @@ function TypesTab(props: { id: string }) {
   return <Loaded data={asked.data} error={asked.error}>{(types) => <Types types={types} />}</Loaded>;
 }
 
+function TabBody({ tab, process }: { tab: string; process: Process }) {
+  switch (tab) {
+    case 'types':
+      return <TypesTab id={process.id} />;
+    case 'flame':
+      return <FlameTab process={process} />;
+    case 'retainers':
+      return <RetainersTab process={process} />;
+    case 'gc':
+      return <GcTab process={process} />;
+    case 'maps':
+      return <MapsTab process={process} />;
+    case 'raw':
+      return <RawTab process={process} />;
+    case 'about':
+      return <About process={process} />;
+    default:
+      return <SitesTab id={process.id} />;
+  }
+}
+
 function Evidence({ process }: { process: Process }) {
   const [tab] = useParam('tab', 'sites');
+  useKey('d', () => setParams({ tab: 'flame', metric: 'diff' }));
+  useKey('x', () => document.querySelector<HTMLElement>('.disclose')?.click());
   return (
     <section class="panel">
       <h2 class="unseen">Evidence</h2>
       <Tabs name="tab" label="Evidence" choices={TABS} />
-      {tab === 'about' ? <About process={process} /> : tab === 'types' ? <TypesTab id={process.id} /> : <SitesTab id={process.id} />}
+      <TabBody tab={tab} process={process} />
     </section>
   );
 }

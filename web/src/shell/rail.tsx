@@ -5,6 +5,7 @@ import type { Route } from '../router';
 import { useCell } from '../store/cell';
 import { world } from '../store/store';
 import { Link } from '../ui/link';
+import { isIll } from '../health/status';
 
 const THEMES = ['system', 'light', 'dark'] as const;
 
@@ -27,6 +28,7 @@ function ThemeButton() {
 export function Rail(props: { route: Route; onHelp: () => void }) {
   const { page } = props.route;
   const host = useCell(world, (now) => now.status.host ?? null);
+  const ill = useCell(world, (now) => isIll(now.status));
   const open = useCell(world, (now) => [...now.incidents.values()].filter((one) => one.state !== 'resolved').length);
   return (
     <header class="rail">
@@ -44,6 +46,12 @@ export function Rail(props: { route: Route; onHelp: () => void }) {
         </Link>
         <Link href="/incidents" current={page === 'incidents'}>
           Incidents{open > 0 && <span class="count">{open}<span class="unseen"> open</span></span>}
+        </Link>
+        <Link href="/compare" current={page === 'compare'}>
+          Compare
+        </Link>
+        <Link href="/health" current={page === 'health'}>
+          Health{ill && <span class="count">!<span class="unseen"> something is wrong</span></span>}
         </Link>
       </nav>
       <div class="rail-tools">

@@ -31,6 +31,8 @@ export function Shell(props: { route: Route; children: ComponentChildren }) {
   useNews();
   useKey('g o', () => navigate('/'));
   useKey('g i', () => navigate('/incidents'));
+  useKey('g c', () => navigate('/compare'));
+  useKey('g h', () => navigate('/health'));
   useKey(' ', () => setPaused(!world.get().paused));
   useKey('?', () => setHelping(true));
   return (

@@ -42,6 +42,7 @@ function same(a: Values, b: Values): boolean {
 
 interface SparklineProps {
   values: Values | null | undefined;
+  large?: boolean;
 }
 
 /** The shape of the last minutes; the figures beside it say what it shows. Its values change far
@@ -51,11 +52,11 @@ export class Sparkline extends Component<SparklineProps> {
     return !same(next.values ?? [], this.props.values ?? []);
   }
 
-  override render({ values }: SparklineProps) {
+  override render({ values, large }: SparklineProps) {
     const drawn = values ? pathOf(values) : null;
     if (drawn === null) return <span class="sparkline sparkline-none" aria-hidden="true" />;
     return (
-      <svg class="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true" focusable="false">
+      <svg class={large ? 'sparkline sparkline-large' : 'sparkline'} preserveAspectRatio={large ? 'none' : 'xMidYMid'} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true" focusable="false">
         <path d={drawn.path} />
         <circle cx={drawn.last[0]} cy={drawn.last[1]} r="2" />
       </svg>
