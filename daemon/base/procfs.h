@@ -36,16 +36,26 @@ int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size)
  * user's own manager. */
 int procfs_read_service(const struct procfs *fs, pid_t pid, char *out, size_t size);
 
-enum procfs_limit { LIMIT_NONE, LIMIT_CGROUP_MAX, LIMIT_CGROUP_HIGH, LIMIT_RLIMIT_AS, LIMIT_HOST };
+enum procfs_limit {
+    LIMIT_NONE,
+    LIMIT_CGROUP_MAX,
+    LIMIT_CGROUP_HIGH,
+    LIMIT_RLIMIT_AS,
+    LIMIT_RLIMIT_DATA,
+    LIMIT_HOST
+};
 const char *procfs_limit_name(enum procfs_limit source); /* "memory_max" ... */
 
 struct procfs_memory_limit {
     uint64_t bytes;
+    uint64_t used_bytes; /* of what this limit counts, by all whom it binds */
     enum procfs_limit source;
 };
 
-/* The nearest memory limit above the process: cgroup v1 and v2 along the hierarchy, RLIMIT_AS,
- * else the host's memory. */
+/* The nearest memory limit of the process, the one that leaves the least room: cgroup v1 and v2
+ * along the hierarchy, against what the group uses without files that can be dropped; RLIMIT_AS and
+ * RLIMIT_DATA against the process's mappings; the host's memory against what is not available.
+ * Where use cannot be read it is the process's resident memory. */
 int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *out);
 
 /* What may still be used before a limit of cgroup v1 or v2 above the process, or the host's available

@@ -174,7 +174,8 @@ int procfs_read_service(const struct procfs *fs, pid_t pid, char *out, size_t si
 
 const char *procfs_limit_name(enum procfs_limit source)
 {
-    static const char *const names[] = {"none", "memory_max", "memory_high", "rlimit_as", "host"};
+    static const char *const names[] = {"none", "memory_max", "memory_high",
+                                        "rlimit_as", "rlimit_data", "host"};
 
     return names[source];
 }
@@ -190,59 +191,6 @@ static bool read_number(const char *path, uint64_t *out)
     found = fscanf(file, "%" SCNu64, out) == 1;
     fclose(file);
     return found;
-}
-
-static void take_lower(struct procfs_memory_limit *limit, uint64_t bytes, enum procfs_limit source)
-{
-    if (limit->source == LIMIT_NONE || bytes < limit->bytes)
-        *limit = (struct procfs_memory_limit){.bytes = bytes, .source = source};
-}
-
-static void take_file(struct procfs_memory_limit *limit, const char *root, const char *group,
-                      const char *name, enum procfs_limit source)
-{
-    char path[2 * PATH_MAX];
-    uint64_t bytes;
-
-    snprintf(path, sizeof(path), "%s%s/%s", root, group, name);
-    if (read_number(path, &bytes))
-        take_lower(limit, bytes, source);
-}
-
-/* From the group up to the root: a limit anywhere above binds. Cuts group. */
-static void take_hierarchy(struct procfs_memory_limit *limit, const char *root, char *group,
-                           bool unified)
-{
-    char *slash = group + strlen(group);
-
-    do {
-        *slash = '\0';
-        if (unified) {
-            take_file(limit, root, group, "memory.max", LIMIT_CGROUP_MAX);
-            take_file(limit, root, group, "memory.high", LIMIT_CGROUP_HIGH);
-        } else {
-            take_file(limit, root, group, "memory.limit_in_bytes", LIMIT_CGROUP_MAX);
-        }
-        slash = strrchr(group, '/');
-    } while (slash);
-}
-
-static int take_cgroup(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *limit)
-{
-    char group[PATH_MAX], root[PATH_MAX];
-    FILE *file;
-    int rc = open_cgroup(fs, pid, &file);
-
-    if (rc < 0)
-        return rc;
-    if (find_path(file, "memory", group, sizeof(group))) {
-        snprintf(root, sizeof(root), "%s/memory", fs->cgroup);
-        take_hierarchy(limit, root, group, false);
-    }
-    if (find_path(file, "", group, sizeof(group)))
-        take_hierarchy(limit, fs->cgroup, group, true);
-    fclose(file);
-    return 0;
 }
 
 /* The number behind name in a file of lines; false when there is none (or "unlimited"). */
@@ -261,22 +209,153 @@ static bool read_field(const char *path, const char *name, uint64_t *out)
     return found;
 }
 
-int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *out)
+/* Limits as they are found; the one with the least room is kept. */
+struct search {
+    const struct procfs *fs;
+    pid_t pid;
+    uint64_t rss_bytes;
+    struct procfs_memory_limit nearest;
+};
+
+static uint64_t room_of(const struct procfs_memory_limit *limit)
 {
-    struct procfs_memory_limit limit = {0};
-    char path[PATH_MAX];
-    uint64_t value;
-    int rc = take_cgroup(fs, pid, &limit);
+    return limit->bytes > limit->used_bytes ? limit->bytes - limit->used_bytes : 0;
+}
+
+static void take(struct search *search, uint64_t bytes, uint64_t used_bytes,
+                 enum procfs_limit source)
+{
+    struct procfs_memory_limit limit = {bytes, used_bytes, source};
+
+    if (search->nearest.source == LIMIT_NONE || room_of(&limit) < room_of(&search->nearest))
+        search->nearest = limit;
+}
+
+/* How a hierarchy names its files; inactive files are the first that the kernel drops. */
+struct cgroup_files {
+    const char *root; /* below the mount point */
+    const char *current;
+    const char *inactive;
+    const char *max;
+    const char *high; /* NULL: there is none */
+};
+
+static const struct cgroup_files cgroup_v1 = {"/memory", "memory.usage_in_bytes",
+                                              "total_inactive_file ", "memory.limit_in_bytes",
+                                              NULL};
+static const struct cgroup_files cgroup_v2 = {"", "memory.current", "inactive_file ", "memory.max",
+                                              "memory.high"};
+
+static bool read_group_number(const char *group, const char *name, uint64_t *out)
+{
+    char path[3 * PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/%s", group, name);
+    return read_number(path, out);
+}
+
+static uint64_t read_group_use(const struct search *search, const struct cgroup_files *files,
+                               const char *group)
+{
+    char path[3 * PATH_MAX];
+    uint64_t used, inactive;
+
+    if (!read_group_number(group, files->current, &used))
+        return search->rss_bytes;
+    snprintf(path, sizeof(path), "%s/memory.stat", group);
+    if (read_field(path, files->inactive, &inactive) && inactive < used)
+        used -= inactive;
+    return used;
+}
+
+static void take_group(struct search *search, const struct cgroup_files *files, const char *group)
+{
+    uint64_t max, high;
+    bool has_max = read_group_number(group, files->max, &max);
+    bool has_high = files->high && read_group_number(group, files->high, &high);
+    uint64_t used = has_max || has_high ? read_group_use(search, files, group) : 0;
+
+    if (has_max)
+        take(search, max, used, LIMIT_CGROUP_MAX);
+    if (has_high)
+        take(search, high, used, LIMIT_CGROUP_HIGH);
+}
+
+/* From the group up to the root: a limit anywhere above binds. Cuts group. */
+static void take_hierarchy(struct search *search, const struct cgroup_files *files, char *group)
+{
+    char *slash = group + strlen(group);
+    char path[2 * PATH_MAX];
+
+    do {
+        *slash = '\0';
+        snprintf(path, sizeof(path), "%s%s%s", search->fs->cgroup, files->root, group);
+        take_group(search, files, path);
+        slash = strrchr(group, '/');
+    } while (slash);
+}
+
+static int take_cgroups(struct search *search)
+{
+    char group[PATH_MAX];
+    FILE *file;
+    int rc = open_cgroup(search->fs, search->pid, &file);
 
     if (rc < 0)
         return rc;
-    snprintf(path, sizeof(path), "%s/%d/limits", fs->proc, (int)pid);
-    if (read_field(path, "Max address space", &value))
-        take_lower(&limit, value, LIMIT_RLIMIT_AS);
-    snprintf(path, sizeof(path), "%s/meminfo", fs->proc);
-    if (read_field(path, "MemTotal:", &value))
-        take_lower(&limit, value * 1024, LIMIT_HOST);
-    *out = limit;
+    if (find_path(file, "memory", group, sizeof(group)))
+        take_hierarchy(search, &cgroup_v1, group);
+    if (find_path(file, "", group, sizeof(group)))
+        take_hierarchy(search, &cgroup_v2, group);
+    fclose(file);
+    return 0;
+}
+
+/* A limit of the process's own, and the field of its status that the limit counts, in KiB. */
+static void take_rlimit(struct search *search, const char *name, const char *counted,
+                        enum procfs_limit source)
+{
+    char path[PATH_MAX];
+    uint64_t bytes, used_kib;
+
+    snprintf(path, sizeof(path), "%s/%d/limits", search->fs->proc, (int)search->pid);
+    if (!read_field(path, name, &bytes))
+        return;
+    snprintf(path, sizeof(path), "%s/%d/status", search->fs->proc, (int)search->pid);
+    if (read_field(path, counted, &used_kib))
+        take(search, bytes, used_kib * 1024, source);
+    else
+        take(search, bytes, search->rss_bytes, source);
+}
+
+static void take_host(struct search *search)
+{
+    char path[PATH_MAX];
+    uint64_t total_kib, available_kib;
+
+    snprintf(path, sizeof(path), "%s/meminfo", search->fs->proc);
+    if (!read_field(path, "MemTotal:", &total_kib))
+        return;
+    if (read_field(path, "MemAvailable:", &available_kib) && available_kib <= total_kib)
+        take(search, total_kib * 1024, (total_kib - available_kib) * 1024, LIMIT_HOST);
+    else
+        take(search, total_kib * 1024, search->rss_bytes, LIMIT_HOST);
+}
+
+int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *out)
+{
+    struct search search = {.fs = fs, .pid = pid};
+    int rc;
+
+    if (procfs_read_rss_bytes(fs, pid, &search.rss_bytes) < 0)
+        search.rss_bytes = 0;
+    rc = take_cgroups(&search);
+    if (rc < 0)
+        return rc;
+    take_rlimit(&search, "Max address space", "VmSize:", LIMIT_RLIMIT_AS);
+    take_rlimit(&search, "Max data size", "VmData:", LIMIT_RLIMIT_DATA);
+    take_host(&search);
+    *out = search.nearest;
     return 0;
 }
 

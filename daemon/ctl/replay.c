@@ -15,6 +15,7 @@
 #include "daemon/ctl/csv.h"
 #include "daemon/ctl/ctl.h"
 #include "daemon/ctl/option.h"
+#include "daemon/ctl/stream.h"
 #include "daemon/detect/detect.h"
 #include "daemon/detect/load.h"
 
@@ -24,12 +25,15 @@
 
 /* How a series is judged. */
 enum replay_clock { CLOCK_TIME, CLOCK_WORK };
+enum replay_format { FORMAT_CSV, FORMAT_WIRE };
 
 struct replay {
     const char *name; /* shown: the base name */
     const struct detect_profile *profile;
     enum replay_clock clock;
+    enum replay_format format;
     struct csv csv;
+    struct stream stream;
     bool running; /* the interval is known */
     bool has_load;
     double t;    /* of the newest sample */
@@ -169,7 +173,7 @@ static void start(struct replay *replay)
     uint64_t step_ms = first_step_ms(replay);
 
     replay->running = true;
-    replay->has_load = replay->csv.has[CSV_LOAD];
+    replay->has_load = replay->format == FORMAT_WIRE || replay->csv.has[CSV_LOAD];
     replay->load = first_load(replay);
     detector_init(&replay->plain, replay->profile, step_ms, 1);
     load_init(&replay->with_load, replay->profile, step_ms);
@@ -198,7 +202,24 @@ static int say_errno(const char *path, int error)
     return -error;
 }
 
-static int read_all(int fd, const char *path, struct csv *csv, char *chunk)
+static bool feed(struct replay *replay, const char *data, size_t len)
+{
+    if (replay->format == FORMAT_WIRE)
+        return len > 0 ? stream_feed(&replay->stream, data, len) : stream_finish(&replay->stream);
+    return len > 0 ? csv_feed(&replay->csv, data, len) : csv_finish(&replay->csv);
+}
+
+static int say_wrong(const struct replay *replay, const char *path)
+{
+    bool is_wire = replay->format == FORMAT_WIRE;
+    uint64_t place = is_wire ? replay->stream.offset : replay->csv.line;
+
+    fprintf(stderr, "leakctl replay: %s:%s%llu: %s\n", path, is_wire ? "byte " : "",
+            (unsigned long long)place, is_wire ? replay->stream.error : replay->csv.error);
+    return -EINVAL;
+}
+
+static int read_all(int fd, const char *path, struct replay *replay, char *chunk)
 {
     for (;;) {
         ssize_t n = read(fd, chunk, CHUNK_BYTES);
@@ -207,14 +228,10 @@ static int read_all(int fd, const char *path, struct csv *csv, char *chunk)
             continue;
         if (n < 0)
             return say_errno(path, errno);
-        if (n == 0 ? csv_finish(csv) : csv_feed(csv, chunk, (size_t)n)) {
-            if (n > 0)
-                continue;
+        if (!feed(replay, chunk, (size_t)n))
+            return say_wrong(replay, path);
+        if (n == 0)
             return 0;
-        }
-        fprintf(stderr, "leakctl replay: %s:%llu: %s\n", path, (unsigned long long)csv->line,
-                csv->error);
-        return -EINVAL;
     }
 }
 
@@ -245,7 +262,8 @@ static int replay_file(struct replay *replay, const char *path, char *chunk)
     replay->name = base_name(path);
     buf_init(&replay->out, OUT_MAX);
     csv_init(&replay->csv, on_sample, replay);
-    rc = read_all(fd, path, &replay->csv, chunk);
+    stream_init(&replay->stream, on_sample, replay);
+    rc = read_all(fd, path, replay, chunk);
     if (!replay->running && replay->first_count > 0)
         start(replay);
     if (rc == 0 && replay->running)
@@ -260,19 +278,22 @@ static int replay_file(struct replay *replay, const char *path, char *chunk)
 
 static int replay_files(const struct replay *settings, char **paths, int count)
 {
+    struct replay *replay = malloc(sizeof(*replay));
     char *chunk = malloc(CHUNK_BYTES);
     int code = CTL_OK;
 
-    if (!chunk) {
+    if (!chunk || !replay) {
+        free(replay);
+        free(chunk);
         fputs("leakctl replay: out of memory\n", stderr);
         return CTL_USAGE;
     }
     for (int i = 0; i < count; i++) {
-        struct replay replay = *settings;
-
-        if (replay_file(&replay, paths[i], chunk) < 0)
+        *replay = *settings;
+        if (replay_file(replay, paths[i], chunk) < 0)
             code = CTL_USAGE;
     }
+    free(replay);
     free(chunk);
     if (fflush(stdout) != 0) {
         fprintf(stderr, "leakctl replay: standard output: %s\n", strerror(errno));
@@ -287,6 +308,12 @@ static bool read_clock(const char *name, enum replay_clock *clock)
     return *clock == CLOCK_WORK || strcmp(name, "time") == 0;
 }
 
+static bool read_format(const char *name, enum replay_format *format)
+{
+    *format = strcmp(name, "wire") == 0 ? FORMAT_WIRE : FORMAT_CSV;
+    return *format == FORMAT_WIRE || strcmp(name, "csv") == 0;
+}
+
 static int run_replay(const struct command *command, int argc, char **argv)
 {
     const char *format = "csv";
@@ -296,7 +323,7 @@ static int run_replay(const struct command *command, int argc, char **argv)
                                       {"profile", &profile, NULL},
                                       {"clock", &clock, NULL},
                                       {NULL, NULL, NULL}};
-    struct replay settings = {0};
+    static struct replay settings; /* two buffers are too much for a stack */
     int count;
 
     switch (option_read(command, rows, false, argc, argv, &count)) {
@@ -310,8 +337,8 @@ static int run_replay(const struct command *command, int argc, char **argv)
     settings.profile = detect_profile_find(profile);
     if (!settings.profile)
         fprintf(stderr, "leakctl replay: no profile \"%s\": fast, default or strict\n", profile);
-    else if (strcmp(format, "csv") != 0)
-        fprintf(stderr, "leakctl replay: no format \"%s\": csv\n", format);
+    else if (!read_format(format, &settings.format))
+        fprintf(stderr, "leakctl replay: no format \"%s\": csv or wire\n", format);
     else if (!read_clock(clock, &settings.clock))
         fprintf(stderr, "leakctl replay: no clock \"%s\": time or work\n", clock);
     else if (count == 0)
@@ -329,7 +356,7 @@ const struct command command_replay = {
         "  leakctl replay rss.csv\n"
         "  leakctl replay --profile fast recorded/*.csv | grep '\"leak\"'\n"
         "\n"
-        "usage: leakctl replay [--format csv] [--profile fast|default|strict]\n"
+        "usage: leakctl replay [--format csv|wire] [--profile fast|default|strict]\n"
         "                      [--clock time|work] FILE...\n"
         "\n"
         "A CSV file begins with the header t_seconds,bytes; two more columns are used where they\n"
@@ -338,6 +365,8 @@ const struct command command_replay = {
         "it\n"
         "            explains is no leak.\n"
         "  oldest_s  age of the oldest object in the series. If the oldest die, it is no leak.\n"
+        "--format wire reads what an agent sent, the recorded bytes of one stream: live bytes with\n"
+        "the allocations a second as load.\n"
         "--clock work lets time advance with the load instead of the clock; the rate then is that\n"
         "of the usual load.\n"
         "\n"

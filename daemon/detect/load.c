@@ -94,9 +94,9 @@ static void lag_step(struct load_detector *detector, unsigned i, float gain, flo
     uint32_t slot = detector->blocks % DETECT_BLOCKS;
     float weight = 1 / (1 + lag_blocks[i]);
 
-    if (detector->blocks == 0)
-        lag->smooth = load;
-    lag->smooth += (load - lag->smooth) * weight;
+    /* At first the mean of what was seen: a start that is no load like others would else be
+     * remembered for as long as the lag, and the way from it look like a rise. */
+    lag->smooth += (load - lag->smooth) * fmaxf(weight, 1 / (float)(detector->blocks + 1));
     if (detector->blocks >= DETECT_BLOCKS)
         sums_add(&lag->sums, DETECT_BLOCKS, gain, lag->smooth - lag->past[slot],
                  detector->error2 * weight / (2 - weight));
@@ -232,33 +232,45 @@ static void block_step(struct load_detector *detector, uint32_t missed)
     detector->count = 0;
 }
 
-/* By how much of the memory's growth the load grows in the window that shows the leak; 0 when it is
- * not certain that it does. */
-static double load_rise(const struct load_detector *detector)
+/* By how much of the memory's growth the load grows in the window that shows it, of the bytes or of
+ * the rest; 0 when it is not certain that it does. */
+static double load_rise(const struct load_detector *detector, const struct detector *growing)
 {
-    const struct detector *rest = &detector->rest;
-    const struct load_ring *ring = &detector->rings[rest->scale % DETECT_SCALES];
+    const struct load_ring *ring = &detector->rings[growing->scale % DETECT_SCALES];
     struct trend_shape line;
     double y[DETECT_BLOCKS];
     double mean = 0;
 
-    if (rest->scale >= DETECT_SCALES || !ladder_is_full(rest, rest->scale) || rest->rate <= 0)
+    if (growing->scale >= DETECT_SCALES || !ladder_is_full(growing, growing->scale) ||
+        growing->rate <= 0)
         return 0;
     for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        y[i] = ring->load[(rest->rings[rest->scale].blocks + i) % DETECT_BLOCKS];
+        y[i] = ring->load[(growing->rings[growing->scale].blocks + i) % DETECT_BLOCKS];
         mean += y[i] / DETECT_BLOCKS;
     }
     trend_measure_quick(y, DETECT_BLOCKS, 0, &line);
     if (line.z_plain < detect_rules.load_z || mean <= 0)
         return 0;
-    return line.line.slope_per_step / (double)(1u << rest->scale) / mean /
-           (rest->rate / rest->level);
+    return line.line.slope_per_step / (double)(1u << growing->scale) / mean /
+           (growing->rate / growing->level);
+}
+
+/* The bytes grow, and what the load does not explain of them does not. */
+static bool load_explains_all(const struct load_detector *detector)
+{
+    return detector->raw.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK;
+}
+
+/* Whose growth is judged. */
+static const struct detector *shown(const struct load_detector *detector)
+{
+    return load_explains_all(detector) ? &detector->raw : &detector->rest;
 }
 
 /* Which of the two the memory follows cannot be told. */
 static bool load_rises_too(const struct load_detector *detector)
 {
-    return load_rise(detector) >= detect_rules.load_share;
+    return load_rise(detector, shown(detector)) >= detect_rules.load_share;
 }
 
 /* Whatever it is that grows: in as long again as it has grown there is no room left. */
@@ -271,20 +283,22 @@ static bool limit_is_near(const struct load_detector *detector)
            raw->level + raw->rate * lasted > detect_rules.limit_share * raw->limit_bytes;
 }
 
-/* The bytes grow, and what the load does not explain of them does not. */
-static bool load_explains_all(const struct load_detector *detector)
+/* What grew while the load rose is not called a leak when the load has risen. */
+static bool is_explained(const struct load_detector *detector)
 {
-    return detector->raw.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK &&
-           detector->rest.verdict != VERDICT_RESOLVED;
+    const struct detector *growing = shown(detector);
+
+    if (growing->verdict != VERDICT_LEAK || detector->verdict == VERDICT_LEAK)
+        return false;
+    return load_rises_too(detector) ||
+           (detector->is_explained && load_explains_all(detector));
 }
 
 static enum verdict verdict_of(struct load_detector *detector)
 {
-    detector->is_explained = load_explains_all(detector) ||
-                             (detector->rest.verdict == VERDICT_LEAK &&
-                              detector->verdict != VERDICT_LEAK && load_rises_too(detector));
+    detector->is_explained = is_explained(detector);
     if (!detector->is_explained)
-        return (enum verdict)detector->rest.verdict;
+        return (enum verdict)shown(detector)->verdict;
     if (!limit_is_near(detector))
         return VERDICT_SUSPECT;
     detector->is_explained = false;
@@ -339,31 +353,23 @@ bool load_push(struct load_detector *detector, const struct detect_sample *sampl
 
 void load_read(const struct load_detector *detector, struct detect_result *out)
 {
-    detector_read(load_explains_all(detector) ? &detector->raw : &detector->rest, out);
+    detector_read(shown(detector), out);
     out->verdict = (enum verdict)detector->verdict;
     out->changed_ms = detector->changed_ms;
     out->explained_by_load = detector->is_explained;
 }
 
-/* The load's rise against the memory's; all of it where nothing is left to explain. */
-static double explained_share(const struct load_detector *detector)
-{
-    return load_explains_all(detector) ? 1 : load_rise(detector);
-}
-
 size_t load_explain_tests(const struct load_detector *detector,
                           struct detect_check out[DETECT_CHECKS_MAX])
 {
-    const struct detector *shown =
-        load_explains_all(detector) ? &detector->raw : &detector->rest;
-    size_t count = detect_explain_tests(shown, out);
-    double rise = explained_share(detector);
+    const struct detector *growing = shown(detector);
+    size_t count = detect_explain_tests(growing, out);
 
-    if (count > 0 && (shown->verdict == VERDICT_SUSPECT || shown->verdict == VERDICT_LEAK))
+    if (count > 0 && (growing->verdict == VERDICT_SUSPECT || growing->verdict == VERDICT_LEAK))
         out[count++] = (struct detect_check){.test = DETECT_TEST_NOT_LOAD,
-                                             .value = rise,
+                                             .value = load_rise(detector, growing),
                                              .needed = detect_rules.load_share,
-                                             .passed = rise < detect_rules.load_share};
+                                             .passed = !load_rises_too(detector)};
     return count;
 }
 

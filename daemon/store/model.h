@@ -177,6 +177,7 @@ struct process {
     uint64_t rss_bytes;
     uint64_t pss_bytes;   /* 0 while not known */
     uint64_t limit_bytes; /* nearest memory limit, 0 = none */
+    uint64_t limit_used_bytes; /* of it, by all whom it binds; 0 = not known: what is resident */
     const char *limit_source;
     struct wire_gc gc;
     bool has_gc;

@@ -24,14 +24,28 @@ static double add_noise(const struct process *process)
     return noise;
 }
 
-/* What is left for live bytes below the limit, which counts all resident pages. */
-static double limit_for_live(const struct process *process)
+/* What the nearest limit counts already. */
+static double used_of(const struct process *process)
 {
-    double limit = (double)process->limit_bytes;
+    if (process->limit_used_bytes > 0)
+        return (double)process->limit_used_bytes;
+    return (double)(process->has_rss ? process->rss_bytes : process->live_bytes) +
+           process->group.own_bytes;
+}
 
-    if (limit > 0 && process->rss_bytes > process->live_bytes)
-        limit -= (double)(process->rss_bytes - process->live_bytes);
-    return limit > 0 ? limit : (double)process->limit_bytes;
+/* The limit as a series of bytes meets it: a limit binds all that it counts, not this series. */
+static double limit_for(const struct process *process, double bytes)
+{
+    double room = (double)process->limit_bytes - used_of(process);
+
+    if (process->limit_bytes == 0)
+        return 0;
+    return bytes + fmax(room, 0);
+}
+
+struct forecast judge_forecast(const struct process *process, const struct growth *growth)
+{
+    return forecast_to_limit(growth, used_of(process), (double)process->limit_bytes);
 }
 
 static bool has_live(const struct process *process)
@@ -62,13 +76,13 @@ static void feed(struct process *process, uint64_t now_mono_ms)
     if (has_live(process) && take_load(process, now_mono_ms, &load_per_s)) {
         /* The first of a prefork server is judged by what its workers gain, too. */
         sample.bytes = fmax(0, (double)process->live_bytes + process->group.gained_bytes);
-        sample.limit_bytes = limit_for_live(process);
+        sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = add_noise(process);
         load_push(&process->live_detector, &sample, load_per_s);
     }
     if (process->has_rss) {
         sample.bytes = (double)process->rss_bytes;
-        sample.limit_bytes = (double)process->limit_bytes;
+        sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = 0;
         detector_push(&process->rss_detector, &sample);
     }
@@ -113,14 +127,12 @@ static struct detect_result decide(struct process *process, uint64_t now_mono_ms
 static struct forecast time_to_limit(const struct process *process)
 {
     struct forecast unknown = {.known = false};
-    double level = (double)(process->has_rss ? process->rss_bytes : process->live_bytes);
 
     /* Who recycles its workers gives their growth back before it reaches anything. */
     if (!verdict_is_growing(process->verdict) || process->limit_bytes == 0 ||
         process->group.ended > 0)
         return unknown;
-    return forecast_to_limit(&process->growth, level + process->group.own_bytes,
-                             (double)process->limit_bytes);
+    return judge_forecast(process, &process->growth);
 }
 
 /* Results carry monotonic times; people read wall time. */

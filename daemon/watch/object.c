@@ -53,7 +53,7 @@ static bool is_uncollected(struct process *process, const struct detect_result *
     bool collected = process->collected_mono_ms > live->since_ms &&
                      now_mono_ms - process->collected_mono_ms >= COLLECTION_SEEN_MS;
 
-    if (process->full_collections == 0 ||
+    if (process->full_collections == 0 || process->group.gained_bytes > 0 || /* not its garbage */
         gained > COLLECTION_DUE_SHARE * ((double)process->live_bytes - gained))
         return false;
     add(process, (struct detect_check){.test = DETECT_TEST_COLLECTED,
@@ -67,11 +67,9 @@ static bool is_uncollected(struct process *process, const struct detect_result *
 static bool is_urgent(const struct process *process, const struct detect_result *live,
                       uint64_t now_mono_ms)
 {
-    struct forecast forecast = forecast_to_limit(&live->growth, (double)process->rss_bytes,
-                                                 (double)process->limit_bytes);
+    struct forecast forecast = judge_forecast(process, &live->growth);
 
-    return process->has_rss && forecast.known &&
-           forecast.estimate_s * 1000 < (double)(now_mono_ms - live->since_ms);
+    return forecast.known && forecast.estimate_s * 1000 < (double)(now_mono_ms - live->since_ms);
 }
 
 void object_leak(struct process *process, struct detect_result *live, uint64_t now_mono_ms)

@@ -90,6 +90,8 @@ static inline bool verdict_is_alarm(enum verdict verdict)
 /* Feeds the newest figures to the detectors and sets the process's verdict, growth and forecast.
  * True when the verdict changed. */
 bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_wall_ms);
+/* Time until the process's limit is reached at that growth; not known without a limit. */
+struct forecast judge_forecast(const struct process *process, const struct growth *growth);
 
 /* ---- object.c: what speaks against a leak that one series cannot know ------------------------ */
 

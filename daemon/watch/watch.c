@@ -115,9 +115,11 @@ static void read_facts(struct watch *watch, struct watched *watched, struct proc
     if (watch->now_mono_ms < watched->limit_due_ms)
         return;
     watched->limit_due_ms = watch->now_mono_ms + LIMIT_STEP_MS;
-    if (procfs_read_limit(&watch->fs, pid, &limit) == 0)
-        store_put_limit(watch->store, process, limit.source == LIMIT_NONE ? 0 : limit.bytes,
-                        procfs_limit_name(limit.source));
+    if (procfs_read_limit(&watch->fs, pid, &limit) < 0)
+        return;
+    store_put_limit(watch->store, process, limit.source == LIMIT_NONE ? 0 : limit.bytes,
+                    procfs_limit_name(limit.source));
+    process->limit_used_bytes = limit.used_bytes;
 }
 
 /* The fast profile is for tests and demonstrations, which end before a second look would come: it

@@ -246,6 +246,49 @@ START_TEST(the_address_space_counts)
 }
 END_TEST
 
+static void used_is(uint64_t bytes)
+{
+    struct procfs_memory_limit limit;
+
+    ck_assert_int_eq(procfs_read_limit(&fs, 42, &limit), 0);
+    ck_assert_uint_eq(limit.used_bytes, bytes);
+}
+
+START_TEST(the_data_segment_counts)
+{
+    put("proc/42/cgroup", "0::/a\n");
+    put("proc/42/limits", "Max data size             2097152              unlimited   bytes\n"
+                          "Max address space         8388608              unlimited   bytes\n");
+    put("proc/42/status", "VmSize:\t    4096 kB\nVmData:\t    1024 kB\n");
+    limit_is(2097152, LIMIT_RLIMIT_DATA);
+    used_is(1048576);
+}
+END_TEST
+
+START_TEST(the_nearest_limit_is_the_one_with_the_least_room)
+{
+    put("proc/42/cgroup", "0::/a.slice/b.service\n");
+    put("cgroup/a.slice/b.service/memory.max", "2000000\n");
+    put("cgroup/a.slice/b.service/memory.current", "100000\n");
+    put("cgroup/a.slice/memory.max", "9000000\n");
+    put("cgroup/a.slice/memory.current", "8500000\n"); /* neighbours are many */
+    limit_is(9000000, LIMIT_CGROUP_MAX);
+    used_is(8500000);
+    put("cgroup/a.slice/memory.stat", "anon 5\ninactive_file 7000000\n");
+    limit_is(2000000, LIMIT_CGROUP_MAX); /* files can be dropped */
+    used_is(100000);
+}
+END_TEST
+
+START_TEST(what_is_not_available_on_the_host_is_used)
+{
+    put("proc/42/cgroup", "0::/\n");
+    put("proc/meminfo", "MemTotal:       16777216 kB\nMemAvailable:    1048576 kB\n");
+    limit_is(HOST_BYTES, LIMIT_HOST);
+    used_is(HOST_BYTES - UINT64_C(1048576) * 1024);
+}
+END_TEST
+
 START_TEST(the_real_host_can_be_read)
 {
     struct procfs_stat stat;
@@ -339,6 +382,9 @@ int main(void)
         a_container_sees_its_limit_at_the_root,
         cgroup_v1_limits_count,
         the_address_space_counts,
+        the_data_segment_counts,
+        the_nearest_limit_is_the_one_with_the_least_room,
+        what_is_not_available_on_the_host_is_used,
         the_real_host_can_be_read,
         mappings_are_summed_by_file_and_kind,
         more_files_than_rows_end_in_one_row,

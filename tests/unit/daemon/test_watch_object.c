@@ -137,6 +137,17 @@ START_TEST(a_leak_at_a_constant_load_is_found)
 }
 END_TEST
 
+START_TEST(time_to_the_limit_is_that_of_the_room_which_others_leave)
+{
+    write_file("meminfo", "MemTotal:       2097152 kB\nMemAvailable:    1048576 kB\n");
+    hello(1, "default");
+    leak_until(VERDICT_LEAK, LEVEL, RATE, 700);
+    ck_assert(process->time_to_limit.known);
+    ck_assert(fabs(process->time_to_limit.estimate_s - 1024 * MIB / RATE) < 100);
+    ck_assert_str_eq(process->limit_source, "host");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("watch_object");
@@ -153,6 +164,7 @@ int main(void)
     tcase_add_test(tcase, growth_beyond_the_quarter_that_makes_a_collection_due_waits_for_none);
     tcase_add_test(tcase, what_the_allocations_a_second_explain_is_only_suspect);
     tcase_add_test(tcase, a_leak_at_a_constant_load_is_found);
+    tcase_add_test(tcase, time_to_the_limit_is_that_of_the_room_which_others_leave);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
