@@ -137,8 +137,11 @@ class Git(Suite):
     def prepare(self):
         need(Missing, "git", "make", "cc", "perl")
         self.tree = self.archive.tree("git")
-        if not os.path.exists(os.path.join(self.tree, "t/helper/test-tool")):
-            done = subprocess.run(self.BUILD, cwd=self.tree, capture_output=True, text=True,
+        for made, command in (("t/helper/test-tool", self.BUILD),
+                              ("templates/blt", ["make", "-C", "templates"])):
+            if os.path.exists(os.path.join(self.tree, made)):
+                continue
+            done = subprocess.run(command, cwd=self.tree, capture_output=True, text=True,
                                   check=False)
             if done.returncode != 0:
                 raise Missing("git's helper for tests did not build: " + done.stderr[-200:])
