@@ -66,7 +66,8 @@ def cpu_seconds(argv, env, cwd=None):
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise SystemExit(f"bench: {argv[0]} ended with {process.returncode}")
+        raise SystemExit(f"bench: {argv[0]} ended with {process.returncode}, LD_PRELOAD="
+                         f"{env.get('LD_PRELOAD', '')}")
     return usage.ru_utime + usage.ru_stime
 
 

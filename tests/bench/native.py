@@ -9,7 +9,7 @@ import time
 from measure import (compiled, cpu_seconds, has, instructions, note, paired, ratios, row, spread,
                      table)
 
-PAIRS = 20000000
+PAIRS = 8000000
 SQL = """create table t(id integer primary key, k text, v real);
 with recursive n(i) as (select 1 union all select i+1 from n where i<150000)
 insert into t select i, 'key' || (i * 7919 % 100003), i * 0.5 from n;

@@ -24,6 +24,7 @@ class Redis(Suite):
     PROGRAMS = ("server", "cli", "benchmark", "check-aof", "check-rdb", "sentinel")
     LINE = re.compile(r"\[(ok|err|skip|ignore|exception|timeout)\]: (.*)")
     COLOR = re.compile(r"\x1b\[[0-9;]*m")
+    ports_taken = os.getpid() * 7  # never the same ports twice in a row: they linger
 
     def prepare(self):
         need(Missing, "redis-server", "redis-cli", "redis-benchmark", "tclsh")
@@ -39,8 +40,10 @@ class Redis(Suite):
     def run(self, group, env, seconds, scratch):
         here = os.path.join(scratch, "redis")
         shutil.copytree(self.tree, here, symlinks=True)
+        self.ports_taken += 1
+        first = 12000 + self.ports_taken * 150 % 9000  # with 10000 added still not an ephemeral one
         ended = run_command(["./runtest", "--single", group, "--clients", "1", "--timeout",
-                             str(int(seconds))], env, seconds, here)
+                             str(int(seconds)), "--baseport", str(first)], env, seconds, here)
         cases, seen = {}, {}
         for kind, text in self.LINE.findall(self.COLOR.sub("", ended.text)):
             name = re.sub(r" \(\d+ ms\)$| in tests/.*$|: .*expected.*$", "", text)
@@ -134,8 +137,11 @@ class Git(Suite):
     def prepare(self):
         need(Missing, "git", "make", "cc", "perl")
         self.tree = self.archive.tree("git")
-        if not os.path.exists(os.path.join(self.tree, "t/helper/test-tool")):
-            done = subprocess.run(self.BUILD, cwd=self.tree, capture_output=True, text=True,
+        for made, command in (("t/helper/test-tool", self.BUILD),
+                              ("templates/blt", ["make", "-C", "templates"])):
+            if os.path.exists(os.path.join(self.tree, made)):
+                continue
+            done = subprocess.run(command, cwd=self.tree, capture_output=True, text=True,
                                   check=False)
             if done.returncode != 0:
                 raise Missing("git's helper for tests did not build: " + done.stderr[-200:])

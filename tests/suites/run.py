@@ -94,8 +94,8 @@ class Runner:
         env = {k: v for k, v in os.environ.items()
                if not k.startswith("LEAKD_") and k != "LD_PRELOAD"}
         if mode == "loaded":
-            env.update(LD_PRELOAD=self.agent, LEAKD_SOCKET=self.daemon.socket_path, LEAKD_DELAY_MS="0",
-                       LEAKD_PROFILE="fast", **self.settings)
+            env.update({"LD_PRELOAD": self.agent, "LEAKD_SOCKET": self.daemon.socket_path,
+                        "LEAKD_DELAY_MS": "0", "LEAKD_PROFILE": "fast", **self.settings})
         return env
 
     def once(self, suite, group, mode, results):

@@ -49,7 +49,7 @@ class Comparing(unittest.TestCase):
 
 class Parsing(unittest.TestCase):
     def test_tap(self):
-        text = "ok 1 - x\nnot ok 2 - y\nok 3 # skip no z\nnot ok 4 # TODO later\nnoise\n"
+        text = "ok 1 - x\nnot ok 2 - y\nok 3 # skip no z\nnot ok 4 # todo later\nnoise\n"
         self.assertEqual(base.parse_tap(text),
                          {"#1": "pass", "#2": "fail", "#3": "skip", "#4": "todo fail"})
 
