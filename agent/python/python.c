@@ -176,10 +176,12 @@ void python_add_pause(uint64_t pause_ns)
 
 static void fill_gc(struct wire_gc *gc)
 {
-    uint64_t stats[WIRE_GC_GENERATIONS][3]; /* collections, collected, uncollectable */
+    static uint64_t stats[WIRE_GC_GENERATIONS][3]; /* collections, collected, uncollectable */
+    uint64_t now[WIRE_GC_GENERATIONS][3];
 
-    if (!interp_read_gc(&interp, stats, sizeof(stats)))
-        return;
+    /* The interpreter's own figures begin anew when it ends, before the process does. */
+    if (interp_read_gc(&interp, now, sizeof(now)) && now[0][0] >= stats[0][0])
+        memcpy(stats, now, sizeof(stats));
     for (size_t i = 0; i < WIRE_GC_GENERATIONS; i++) {
         gc->generations[i].collections = stats[i][0];
         gc->generations[i].collected = stats[i][1];

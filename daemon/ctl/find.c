@@ -10,9 +10,13 @@
 
 #define ROWS_MAX (CLIENT_ROWS + 8)
 
-static bool is_alive(const struct json_tree *process)
+/* Who is meant by a name that several have: the living, and of a prefork server its first process,
+ * which speaks for its workers. */
+static int standing(const struct json_tree *process)
 {
-    return strcmp(json_get_str(process, "state", ""), "watching") == 0;
+    if (strcmp(json_get_str(process, "state", ""), "watching") != 0)
+        return 0;
+    return json_get_double(json_get(process, "group"), "members", 0) > 0 ? 2 : 1;
 }
 
 static bool matches(const struct json_tree *process, const char *what)
@@ -36,9 +40,9 @@ static const struct json_tree *find(const struct list *processes, const char *wh
     for (size_t i = 0; i < list_len(processes); i++) {
         const struct json_tree *process = list_at(processes, i);
 
-        if (!matches(process, what) || (found && is_alive(found) && !is_alive(process)))
+        if (!matches(process, what) || (found && standing(found) > standing(process)))
             continue;
-        *others = found && is_alive(found) == is_alive(process) ? *others + 1 : 0;
+        *others = found && standing(found) == standing(process) ? *others + 1 : 0;
         found = process;
     }
     return found;

@@ -13,9 +13,10 @@
 #define ATTRIBUTE_STEP_MS 5000u  /* 4096 regressions are some milliseconds */
 #define ORDER_STEP_MS     10000u
 /* Under suspicion the sampler looks eight times as often: 25 samples of a leak are then 25 * 64 KiB
- * at the usual period. Below 16 KiB sampling would cost what it measures. */
+ * at the usual period. Looked at closer than that, what a large program imports would by itself fill
+ * the agent's table of sites, and a leak that comes later would find no room in it. */
 #define ZOOM_FACTOR        8u
-#define ZOOM_BYTES_MIN     16384u
+#define ZOOM_BYTES_MIN     65536u
 #define PERIOD_BYTES_USUAL 524288u
 
 int watch_new(struct store *store, const struct procfs *fs, const struct watch_hooks *hooks,

@@ -157,6 +157,7 @@ class Whole(unittest.TestCase):
                       for name in files if name == "libleakagent.so"]
             self.assertEqual(1, len(agents))
             self.assertTrue(agents[0].startswith(f"{root}{prefix}/lib"), agents[0])
+            self.assertTrue(os.path.exists(f"{root}{prefix}/lib/python3/dist-packages/leakd.py"))
             said = run(f"{root}{prefix}/sbin/leakd", "--version")
             self.assertRegex(said, r"^leakd \d+\.\d+\.\d+\n$")
 

@@ -126,11 +126,13 @@ class Leak(unittest.TestCase):
                 loads.append(Load(port))
 
             def told():
-                incidents = daemon.get("/api/v1/incidents")["incidents"]
-                return {row["process"]["name"] for row in incidents} == set(servers) and incidents
-            for row in wait_for(told, WITHIN_S, f"incidents of {sorted(servers)}", 1):
-                incident = daemon.get("/api/v1/incidents/" + row["id"])
-                first = first_of(daemon, row["process"]["name"])
+                """Incidents of all, each with a site: its frames are named a little later."""
+                rows = daemon.get("/api/v1/incidents")["incidents"]
+                incidents = [daemon.get("/api/v1/incidents/" + row["id"]) for row in rows]
+                return ({row["process"]["name"] for row in incidents} == set(servers) and
+                        all(row["sites"] for row in incidents) and incidents)
+            for incident in wait_for(told, WITHIN_S, f"incidents of {sorted(servers)}", 1):
+                first = first_of(daemon, incident["process"]["name"])
                 self.assertEqual(first["id"], incident["process"]["id"])
                 self.assertEqual("wsgi_leak.py",
                                  os.path.basename(incident["sites"][0]["culprit"]["file"]))
