@@ -84,7 +84,9 @@ class World:
 WORLD = World()
 
 
-class PostMortem(unittest.TestCase):
+class PostMortemFacts:
+    """A TestCase of the module that begins and ends the WORLD is made of it."""
+
     @classmethod
     def setUpClass(cls):
         if WORLD.reason:
