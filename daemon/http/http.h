@@ -138,6 +138,9 @@ struct http_source {
     const char *asset_root; /* a folder instead of them, for work on the page; NULL: none */
     void *arg;
     void (*figures)(void *arg, struct http_figures *out);
+    /* Orders a snapshot; 0 and its number, or a negative errno with the reason in words. */
+    int (*snapshot)(void *arg, const char *process_id, const char *const *types, size_t type_count,
+                    uint32_t *number, char *reason, size_t reason_size);
     uint64_t (*now_wall_ms)(void);
     uint64_t (*now_mono_ms)(void);
 };

@@ -45,6 +45,9 @@ struct watched {
     char incident_id[24]; /* of the open one, "" = none */
     uint64_t opened_ms;
     uint64_t evidence_due_ms;
+    uint64_t snapshot_due_ms;  /* not before: they cost the process a pause */
+    bool is_snapshot_asked;    /* for the open incident */
+    uint32_t snapshot_number;  /* its; 0 = there is none, or what it said is in the evidence */
     uint64_t action_due_ms;   /* a decided action is taken then at the latest; 0 = none is */
     uint64_t action_revision; /* of the incident, that says so */
     bool is_spent;            /* it is said that there was one action too many today */
@@ -226,6 +229,17 @@ void action_follow(struct watch *watch, struct watched *watched, const struct pr
 /* What the process runs: "release 1.4.2" by its own or an operator's mark, else "build 3f2a..." of
  * its executable, else, as for every interpreter, "start of 2026-11-22 14:02:10 UTC". */
 void release_of(const struct store *store, const struct process *process, char *out, size_t size);
+
+/* ---- keeper.c: who keeps the objects alive --------------------------------------------------- */
+
+/* Has a snapshot taken for a young incident, once, and takes what it found over into the evidence.
+ * True when the evidence changed. */
+bool keeper_follow(struct watch *watch, struct watched *watched, struct process *process,
+                   struct incident *incident);
+/* A snapshot that this incident waits for is on its way. */
+bool keeper_is_awaited(const struct watched *watched);
+/* "module shop .registry list[...]": how most objects of the type are held; false: not known. */
+bool keeper_words(const struct process *process, const char *type, char *out, size_t size);
 
 /* ---- adopt.c: incidents from before a restart ----------------------------------------------- */
 

@@ -148,6 +148,16 @@ class WholePath(unittest.TestCase):
     def test_the_python_leak_is_named_by_type(self):
         self.assertEqual("dict", self.incidents["shop"]["types"][0]["name"])
 
+    def test_who_keeps_the_objects_is_in_the_evidence(self):
+        kept = self.incidents["shop"]["retainers"]
+        held = [r for r in kept if r["type"] == "dict" and
+                r["path"][:3] == ["module __main__", ".TRAIL", "list[...]"]]
+        self.assertTrue(held, kept)
+        self.assertGreater(held[0]["share"], 0.5)
+        self.assertIn("held by module __main__ .TRAIL list[...]",
+                      self.incidents["shop"]["summary"])
+        self.assertEqual([], self.incidents["reporter"]["retainers"])
+
     def test_the_bounded_cache_beside_it_is_not_blamed(self):
         blamed = [site["culprit"]["function"] for site in self.incidents["shop"]["sites"]
                   if site["verdict"] == "leak"]
