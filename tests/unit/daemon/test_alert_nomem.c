@@ -88,9 +88,9 @@ static int tell(const char *incident, enum notice_event event)
 
 static void turn(void)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 8; i++) {
         uv_run(&world.loop, UV_RUN_NOWAIT);
-        usleep(500);
+        usleep(200);
     }
 }
 
