@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RETRY_MS = 8000;
+/** Long enough for a machine that does much else at the same time. */
+const RETRY_MS = 20000;
 
 export async function openPage(browser, url, options = {}) {
   const { before, ...rest } = options;
