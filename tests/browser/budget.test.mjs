@@ -142,16 +142,18 @@ test('20000_frames_are_zoomed_by_drawing_only_what_is_wide_enough', async (t) =>
   await open(`${ORDERS}?tab=flame&frames=all`);
   await page.locator('.flame canvas').waitFor();
   await page.locator('.flame').focus();
+  const session = await perf();
   const times = [];
   for (let turn = 0; turn < 6; turn++) {
     await page.keyboard.press('ArrowDown');
     await page.evaluate(() => performance.clearMeasures('flame'));
+    const before = await metrics(session);
     await page.keyboard.press('Enter');
     await retry(async () => assert.ok(await page.evaluate(() => performance.getEntriesByName('flame').length > 0)));
-    times.push(await page.evaluate(() => performance.getEntriesByName('flame').at(-1).duration));
+    times.push(1000 * ((await metrics(session)).ScriptDuration - before.ScriptDuration));
   }
   assert.match(await page.locator('.chart-summary').last().textContent(), /in 19,?\d\d\d frames|in 20,?000 frames|in 1\d{4} frames/);
-  t.diagnostic(`20,000 frames: a zoom draws in ${median(times).toFixed(1)} ms (median of 6; budget 50)`);
+  t.diagnostic(`20,000 frames: a zoom takes ${median(times).toFixed(1)} ms of script (median of 6; budget 50)`);
 });
 
 test(`the_pages_own_heap_is_flat_over_${UPDATES}_updates`, async (t) => {
