@@ -23,9 +23,11 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
+#include "daemon/leakd_action.h"
 #include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/leakd_options.h"
+#include "daemon/leakd_receivers.h"
 #include "daemon/store/store.h"
 #include "daemon/symbol/symbol.h"
 #include "daemon/watch/watch.h"
@@ -34,7 +36,9 @@
 
 #define TICK_MS           1000
 #define SHUTDOWN_LIMIT_MS 4000 /* SIGTERM ends within 5 s, whatever a receiver does */
-#define SYMBOL_BATCH_MAX  256
+/* Who looks at a process that has just ended gets its curve from memory, in steps of seconds. */
+#define SLIM_AFTER_MS    900000
+#define SYMBOL_BATCH_MAX 256
 
 struct daemon {
     uv_loop_t loop;
@@ -51,6 +55,7 @@ struct daemon {
     struct watch *watch;
     struct leakd_journal *journal;
     struct leakd_history *history;
+    struct leakd_action *action;
     struct symbolizer *symbolizer;
     struct ingest *ingest;
     struct http *http;
@@ -89,6 +94,14 @@ static void on_incident(void *arg, const struct incident *incident, enum watch_c
     if (daemon->http) /* while stopping, the answer to a notice may come later than its end */
         http_publish_incident(daemon->http, incident);
     leakd_journal_wake(daemon->journal);
+}
+
+static void on_action(void *arg, const struct incident *incident, const struct process *process)
+{
+    struct daemon *daemon = arg;
+
+    if (daemon->action)
+        leakd_action_start(daemon->action, incident, process);
 }
 
 static int on_notify(void *arg, const struct notice *notice)
@@ -130,6 +143,34 @@ static int change_incident(void *arg, const char *id, const struct http_incident
     return watch_request(daemon->watch, id, &ask, clock_mono_ms(), clock_wall_ms());
 }
 
+static bool receiver_at(void *arg, size_t index, struct http_receiver *out)
+{
+    struct daemon *daemon = arg;
+
+    return daemon->alert && leakd_receiver_at(daemon->alert, index, out);
+}
+
+static bool letter_at(void *arg, size_t index, bool dead, size_t letter, struct http_letter *out)
+{
+    struct daemon *daemon = arg;
+
+    return daemon->alert && leakd_letter_at(daemon->alert, index, dead, letter, out);
+}
+
+static int test_receiver(void *arg, const char *name)
+{
+    struct daemon *daemon = arg;
+
+    return leakd_test_receiver(daemon->alert, name);
+}
+
+static int redeliver(void *arg, const char *name, size_t *count)
+{
+    struct daemon *daemon = arg;
+
+    return alert_redeliver(daemon->alert, name, count);
+}
+
 static int put_mark(void *arg, const struct operator_mark *mark, const struct operator_mark **out)
 {
     struct daemon *daemon = arg;
@@ -164,6 +205,7 @@ static void read_figures(void *arg, struct http_figures *out)
         .notices_delivered_total = alert.delivered,
         .notices_failed_total = alert.failed_attempts,
         .notices_given_up_total = alert.given_up,
+        .notices_grouped_total = alert.grouped,
     };
     leakd_journal_figures(daemon->journal, out);
     leakd_history_figures(daemon->history, out);
@@ -214,6 +256,8 @@ static void on_tick(uv_timer_t *timer)
 
     watch_tick(daemon->watch, now_mono_ms, clock_wall_ms());
     store_expire(daemon->store, now_mono_ms);
+    if (leakd_history_works(daemon->history))
+        store_slim(daemon->store, now_mono_ms, SLIM_AFTER_MS);
     pump_symbols(daemon);
     leakd_journal_tick(daemon->journal);
     leakd_history_tick(daemon->history);
@@ -246,6 +290,7 @@ static void reload(struct daemon *daemon)
         if (conf_changed_fixed(&daemon->started, &fresh, fixed, sizeof(fixed)))
             log_warning("reload.partly", "keys=\"%s\"; they take effect at the next start", fixed);
         daemon->conf = fresh;
+        leakd_action_reload(daemon->action);
         log_set_level((enum log_level)fresh.log_level);
         log_info("reload.done", "receivers=%u", fresh.receiver_count);
     }
@@ -278,12 +323,24 @@ static void on_alert_closed(void *arg)
     fetcher_close(daemon->fetcher, on_fetcher_closed, daemon);
 }
 
+static void on_symbolizer_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->symbolizer = NULL;
+    alert_close(daemon->alert, on_alert_closed, daemon);
+}
+
+/* All is on the disk. The symboliser may be in the middle of a large file. */
 static void on_history_closed(void *arg)
 {
     struct daemon *daemon = arg;
 
     daemon->history = NULL;
-    alert_close(daemon->alert, on_alert_closed, daemon);
+    if (daemon->symbolizer)
+        symbolizer_close(daemon->symbolizer, on_symbolizer_closed, daemon);
+    else
+        on_symbolizer_closed(daemon);
 }
 
 static void on_journal_closed(void *arg)
@@ -294,23 +351,12 @@ static void on_journal_closed(void *arg)
     leakd_history_close(daemon->history, on_history_closed, daemon);
 }
 
-static void on_symbolizer_closed(void *arg)
-{
-    struct daemon *daemon = arg;
-
-    daemon->symbolizer = NULL;
-    leakd_journal_close(daemon->journal, on_journal_closed, daemon);
-}
-
 static void on_http_stopped(void *arg)
 {
     struct daemon *daemon = arg;
 
     daemon->http = NULL;
-    if (daemon->symbolizer)
-        symbolizer_close(daemon->symbolizer, on_symbolizer_closed, daemon);
-    else
-        on_symbolizer_closed(daemon);
+    leakd_journal_close(daemon->journal, on_journal_closed, daemon);
 }
 
 static void on_ingest_stopped(void *arg)
@@ -323,9 +369,16 @@ static void on_ingest_stopped(void *arg)
 
 static void on_shutdown_limit(uv_timer_t *timer)
 {
-    (void)timer;
-    log_error("stop.late", "limit_ms=%d; ending without waiting", SHUTDOWN_LIMIT_MS);
-    _exit(STATUS_FAILED);
+    const struct daemon *daemon = timer->data;
+    bool is_stored = !daemon->journal && !daemon->history;
+
+    if (is_stored)
+        log_warning("stop.late", "limit_ms=%d; everything is stored, ending without waiting",
+                    SHUTDOWN_LIMIT_MS);
+    else
+        log_error("stop.late", "limit_ms=%d; ending without waiting for the disk",
+                  SHUTDOWN_LIMIT_MS);
+    _exit(is_stored ? STATUS_OK : STATUS_FAILED);
 }
 
 /* Takes the rooms down against the data's way, one callback after the other. */
@@ -338,6 +391,8 @@ static void stop(struct daemon *daemon)
     uv_timer_start(&daemon->shutdown_limit, on_shutdown_limit, SHUTDOWN_LIMIT_MS, 0);
     uv_unref((uv_handle_t *)&daemon->shutdown_limit);
     uv_timer_stop(&daemon->tick);
+    leakd_action_free(daemon->action);
+    daemon->action = NULL;
     ingest_stop(daemon->ingest, on_ingest_stopped, daemon);
 }
 
@@ -366,6 +421,7 @@ static int start_timers(struct daemon *daemon)
     uv_timer_init(&daemon->loop, &daemon->watchdog);
     uv_timer_init(&daemon->loop, &daemon->shutdown_limit);
     daemon->tick.data = daemon;
+    daemon->shutdown_limit.data = daemon;
     for (size_t i = 0; i < 3; i++) {
         uv_signal_init(&daemon->loop, &daemon->signals[i]);
         daemon->signals[i].data = daemon;
@@ -387,6 +443,7 @@ static int start_store_and_alert(struct daemon *daemon)
         .on_zoom = on_zoom,
         .on_verdict = on_verdict,
         .on_incident = on_incident,
+        .on_action = on_action,
         .notify = on_notify,
     };
     int rc = store_new(&limits, &daemon->store);
@@ -398,6 +455,8 @@ static int start_store_and_alert(struct daemon *daemon)
                        &daemon->alert);
     if (rc == 0)
         rc = watch_new(daemon->store, &procfs_host, &hooks, &daemon->watch);
+    if (rc == 0)
+        rc = leakd_action_new(&daemon->loop, &daemon->conf, daemon->watch, &daemon->action);
     if (rc == 0 && daemon->conf.symbols.enabled)
         rc = symbolizer_new(&daemon->loop, daemon->conf.symbols.debug_path, on_symbol, daemon,
                             &daemon->symbolizer);
@@ -444,6 +503,10 @@ static int start_sockets(struct daemon *daemon)
         .store = daemon->store,
         .read_history = read_history,
         .changes = {.incident = change_incident, .mark = put_mark},
+        .receivers = {.at = receiver_at,
+                      .letter_at = letter_at,
+                      .test = test_receiver,
+                      .redeliver = redeliver},
         .assets = web_assets,
         .asset_count = web_asset_count,
         .asset_root = getenv("LEAKD_WEB_ROOT"),

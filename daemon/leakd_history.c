@@ -113,7 +113,7 @@ static int collect_questions(struct leakd_history *history)
     for (size_t i = 0; (process = store_process_at(history->store, i)) != NULL; i++) {
         struct history_question *question = &work->questions[work->question_count];
 
-        if (process->has_history)
+        if (process->has_history || process->is_slim)
             continue;
         write_name(history, process, question->process);
         question->from_wall_ms = work->now_wall_ms > MEMORY_MS ? work->now_wall_ms - MEMORY_MS : 0;
@@ -357,6 +357,11 @@ int leakd_history_read(struct leakd_history *history, const struct http_history_
     if (!history->is_running)
         start_run(history, false);
     return 0;
+}
+
+bool leakd_history_works(const struct leakd_history *history)
+{
+    return history->status.error == 0 && history->status.bytes > 0;
 }
 
 void leakd_history_figures(const struct leakd_history *history, struct http_figures *out)

@@ -7,6 +7,8 @@
 #ifndef LEAKD_LEAKD_HISTORY_H
 #define LEAKD_LEAKD_HISTORY_H
 
+#include <stdbool.h>
+
 #include <uv.h>
 
 struct conf;
@@ -23,6 +25,8 @@ void leakd_history_tick(struct leakd_history *history);
 /* struct http_source's read_history. */
 int leakd_history_read(struct leakd_history *history, const struct http_history_question *question,
                        struct later *later);
+/* True while what processes hold reaches the disk. */
+bool leakd_history_works(const struct leakd_history *history);
 /* The members about the history. */
 void leakd_history_figures(const struct leakd_history *history, struct http_figures *out);
 /* Puts the last seconds. The store must live until on_closed. */

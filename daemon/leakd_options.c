@@ -30,10 +30,14 @@ static const char usage[] =
 int options_read(int argc, char **argv, struct options *out)
 {
     static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'},      {"user", no_argument, NULL, 'u'},
-        {"runtime-dir", required_argument, NULL, 'r'}, {"state-dir", required_argument, NULL, 's'},
-        {"check-config", no_argument, NULL, 'k'},      {"print-config", no_argument, NULL, 'p'},
-        {"version", no_argument, NULL, 'v'},           {"help", no_argument, NULL, 'h'},
+        {"config", required_argument, NULL, 'c'},
+        {"user", no_argument, NULL, 'u'},
+        {"runtime-dir", required_argument, NULL, 'r'},
+        {"state-dir", required_argument, NULL, 's'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"print-config", no_argument, NULL, 'p'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;

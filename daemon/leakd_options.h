@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon's command line, and from it the configuration. Part of main: known by leakd.c alone. */
+/* The daemon's command line, and from it the configuration. Part of main: known by leakd.c alone.
+ */
 #ifndef LEAKD_LEAKD_OPTIONS_H
 #define LEAKD_LEAKD_OPTIONS_H
 

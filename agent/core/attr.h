@@ -4,6 +4,7 @@
 #define LEAKD_AGENT_CORE_ATTR_H
 
 #define ATTR_EXPORT   __attribute__((visibility("default")))
+#define ATTR_HIDDEN   __attribute__((visibility("hidden"))) /* reached without the GOT */
 #define ATTR_NOINLINE __attribute__((noinline))
 #define ATTR_COLD     __attribute__((cold, noinline))
 #define ATTR_TLS      _Thread_local __attribute__((tls_model("initial-exec")))

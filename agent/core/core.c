@@ -17,7 +17,8 @@
 #define NAMES_MAX         8192 /* functions, files and types of sampled stacks: thousands at most */
 #define NAME_ARENA_BYTES  (320u * 1024)
 #define PERIOD_BYTES_MAX  (UINT64_C(1) << 30)
-#define POLL_COUNT_MIN    256 /* operations between two readings of the clock */
+#define POLL_COUNT_MIN    256 /* operations between two readings of the clock, */
+#define POLL_COUNT_WANTED 512 /* and between two visits of the slow path */
 #define TIMED_SAMPLES     16  /* one sample of so many is timed */
 #define DROPS_BEFORE_RISE 256 /* samples lost before the period is doubled */
 #define DESCRIPTION_BYTES 256
@@ -180,19 +181,39 @@ static void draw_next(struct thread *self, uint64_t from, uint64_t period_bytes)
     self->sample_at_bytes = from + sampler_interval(period_bytes, &self->random);
 }
 
-static bool poll_is_due(struct thread *self, const struct thread_slot *slot, bool sampled)
+static bool poll_is_due(struct thread *self, uint64_t operations, bool sampled)
 {
-    uint64_t count = slot->alloc_count + slot->free_count;
-
-    if (!sampled && count - self->polled_count < POLL_COUNT_MIN)
+    if (!sampled && operations - self->polled_count < POLL_COUNT_MIN)
         return false;
-    self->polled_count = count;
+    self->polled_count = operations;
     return true;
+}
+
+static uint64_t operations_of(const struct thread_slot *slot)
+{
+    return slot->alloc_count + thread_free_count(slot);
+}
+
+/* Bytes until the slow path looks again: by how many operations it were this time. */
+static uint64_t next_poll_bytes(struct thread *self, uint64_t operations)
+{
+    uint64_t bytes = self->poll_bytes;
+
+    if (operations < POLL_COUNT_WANTED)
+        bytes *= 2;
+    else if (operations > 2 * POLL_COUNT_WANTED)
+        bytes /= 2;
+    if (bytes < HOT_POLL_BYTES_MIN)
+        bytes = HOT_POLL_BYTES_MIN;
+    if (bytes > HOT_POLL_BYTES_MAX)
+        bytes = HOT_POLL_BYTES_MAX;
+    self->poll_bytes = bytes;
+    return bytes;
 }
 
 static struct thread_slot *events_of(struct thread *self)
 {
-    return self->slot ? self->slot : &self->own;
+    return thread_has_slot() ? self->slot : &self->own;
 }
 
 bool core_alloc_event(void *addr, size_t size_bytes)
@@ -200,39 +221,37 @@ bool core_alloc_event(void *addr, size_t size_bytes)
     struct thread *self = &thread_self;
     struct thread_slot *slot = events_of(self);
     uint64_t period_bytes = core_sample_period_bytes();
-    uint64_t poll_at = slot->alloc_bytes + HOT_POLL_BYTES;
+    uint64_t now = thread_alloc_bytes(slot);
+    uint64_t operations = operations_of(slot);
+    uint64_t due_in = next_poll_bytes(self, operations - self->polled_count);
     bool hit = false;
 
     if (atomic_load_explicit(&is_sampling, memory_order_relaxed)) {
         if (self->period_bytes != period_bytes) /* drawing anew is no bias: no memory */
-            draw_next(self, slot->alloc_bytes - size_bytes, period_bytes);
-        hit = slot->alloc_bytes >= self->sample_at_bytes;
+            draw_next(self, now - size_bytes, period_bytes);
+        hit = now >= self->sample_at_bytes;
         if (hit) {
             sample_native(addr, size_bytes, period_bytes);
-            draw_next(self, slot->alloc_bytes, period_bytes);
+            draw_next(self, now, period_bytes);
         }
-        if (self->sample_at_bytes < poll_at)
-            poll_at = self->sample_at_bytes;
+        if (self->sample_at_bytes - now < due_in)
+            due_in = self->sample_at_bytes - now;
     }
-    slot->alloc_event = poll_at;
-    return poll_is_due(self, slot, hit);
+    thread_alloc_due_in(slot, due_in);
+    return poll_is_due(self, operations, hit);
 }
 
 bool core_free_event(void)
 {
     struct thread_slot *slot = events_of(&thread_self);
 
-    slot->free_event = slot->free_bytes + HOT_POLL_BYTES;
-    return poll_is_due(&thread_self, slot, false);
+    thread_free_due_in(slot, HOT_POLL_FREES);
+    return poll_is_due(&thread_self, operations_of(slot), false);
 }
 
 void core_put_off_events(void)
 {
-    struct thread_slot *slot = events_of(&thread_self);
-
-    counter_add_shared(&health.reentrant, 1);
-    slot->alloc_event = slot->alloc_bytes + 1; /* looked at again at the next chance */
-    slot->free_event = slot->free_bytes + 1;
+    counter_add_shared(&health.reentrant, 1); /* nothing is left: the next operation comes here too */
 }
 
 void core_account_free(const struct live_sample *sample)
@@ -242,11 +261,16 @@ void core_account_free(const struct live_sample *sample)
         type_remove(sample->type_id, sample);
 }
 
+bool core_take(uintptr_t addr, struct live_sample *out)
+{
+    return live_maybe(addr) && live_take(addr, out);
+}
+
 void core_forget(uintptr_t addr)
 {
     struct live_sample sample;
 
-    if (live_maybe(addr) && live_take(addr, &sample))
+    if (core_take(addr, &sample))
         core_account_free(&sample);
 }
 

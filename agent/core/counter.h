@@ -7,6 +7,7 @@
 #ifndef LEAKD_AGENT_CORE_COUNTER_H
 #define LEAKD_AGENT_CORE_COUNTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 static inline void counter_add(uint64_t *counter, uint64_t n)
@@ -15,6 +16,19 @@ static inline void counter_add(uint64_t *counter, uint64_t n)
     __asm__ volatile("addq %1, %0" : "+m"(*counter) : "er"(n) : "cc");
 #else
     __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+#endif
+}
+
+/* Takes n from what is left; true when that is less than nothing now. One instruction and its sign. */
+static inline bool counter_take(int64_t *left, uint64_t n)
+{
+#if defined(__x86_64__)
+    bool below;
+
+    __asm__ volatile("subq %2, %0" : "+m"(*left), "=@ccs"(below) : "er"(n));
+    return below;
+#else
+    return __atomic_sub_fetch(left, (int64_t)n, __ATOMIC_RELAXED) < 0;
 #endif
 }
 

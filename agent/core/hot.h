@@ -15,23 +15,60 @@
 #include "agent/core/thread.h"
 #include "agent/wire/record.h"
 
-/* 1024 of glibc's smallest blocks: between two visits of the slow path lie no more operations. */
-#define HOT_POLL_BYTES 32768
+/*
+ * Which blocks take the shortest way. Closed at first: every operation goes the long way, whatever
+ * state the thread and the process are in, so that the shortest way asks for none of that.
+ */
+struct hot_gate {
+    uintptr_t counted_from; /* blocks from this address on: none, or all but NULL */
+    uintptr_t filter_mask;
+    const uint8_t *filter; /* live_filter; while the gate is closed one counter that is never 0 */
+};
+extern ATTR_HIDDEN struct hot_gate hot_gate;
+
+/* Once it is known that a block's size can be read in front of it. */
+void hot_open(void);
+
+static inline bool hot_is_counted(const void *block)
+{
+    return likely((uintptr_t)block >= hot_gate.counted_from);
+}
+
+/* Whether a block that goes may be a sample, or NULL, or must go the long way. */
+static inline bool hot_must_look(const void *block)
+{
+    uintptr_t place = (uintptr_t)block >> LIVE_FILTER_SHIFT & hot_gate.filter_mask;
+    bool found;
+
+#if defined(__x86_64__)
+    __asm__ volatile("cmpb $0, %1" : "=@ccnz"(found) : "m"(hot_gate.filter[place]));
+#else
+    found = __atomic_load_n(&hot_gate.filter[place], __ATOMIC_RELAXED) != 0;
+#endif
+    return unlikely(found);
+}
+
+/*
+ * Between two visits of the slow path lie at most so many frees, or so many bytes of allocations: 32 KiB
+ * (1024 of glibc's smallest blocks), and more while the blocks are larger, so that it is some hundred
+ * blocks. A thread whose blocks become small later is 8192 of them behind, once.
+ */
+#define HOT_POLL_FREES     1024
+#define HOT_POLL_BYTES_MIN 32768
+#define HOT_POLL_BYTES_MAX (8 * HOT_POLL_BYTES_MIN)
 
 /* Counts a block; true when the slow path is due (core_alloc_event). */
 static inline bool hot_alloc(struct thread_slot *slot, size_t size_bytes)
 {
-    counter_add(&slot->alloc_bytes, size_bytes);
     counter_add(&slot->alloc_count, 1);
-    return unlikely(counter_read(&slot->alloc_bytes) >= slot->alloc_event);
+    return unlikely(counter_take(&slot->alloc_left, size_bytes));
 }
 
 /* The same for a block that goes (core_free_event). */
 static inline bool hot_free(struct thread_slot *slot, size_t size_bytes)
 {
     counter_add(&slot->free_bytes, size_bytes);
-    counter_add(&slot->free_count, 1);
-    return unlikely(counter_read(&slot->free_bytes) >= slot->free_event);
+    return unlikely(counter_take(&slot->free_left, 1));
 }
 
 /* Maps and lays out all tables; false when there is no memory. Once, inside the first malloc. */
@@ -56,8 +93,10 @@ bool core_free_event(void);
 /* Instead of these two when core_enter has refused. */
 void core_put_off_events(void);
 
-/* Before the real free of an address that live_maybe has not ruled out. */
+/* Before the real free of an address, if it is a sample's. */
 void core_forget(uintptr_t addr);
+/* The same, not yet accounted; false when it was none. */
+bool core_take(uintptr_t addr, struct live_sample *out);
 
 /* Accounts a sample that live_take has taken out of the table for good. */
 void core_account_free(const struct live_sample *sample);

@@ -39,6 +39,7 @@ void live_init(void *memory)
     live_keys = memory;
     live_entries = (void *)((uint8_t *)memory + LIVE_SAMPLES_MAX * sizeof(uintptr_t));
     atomic_store(&live_used, 0);
+    live_mark_range(0, 1); /* free(NULL) is asked for there */
 }
 
 static void filter_add(uintptr_t addr)
@@ -64,7 +65,9 @@ static void filter_remove(uintptr_t addr)
 
 void live_mark_range(uintptr_t start, size_t len)
 {
-    for (uintptr_t addr = start & ~(uintptr_t)15; addr < start + len; addr += 16)
+    const uintptr_t step = (uintptr_t)1 << LIVE_FILTER_SHIFT;
+
+    for (uintptr_t addr = start & ~(step - 1); addr < start + len; addr += step)
         __atomic_store_n(&live_filter[live_filter_place(addr)], FILTER_STUCK, __ATOMIC_RELEASE);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of live samples: by address, fixed size, lock-free. In front of it stands a filter of
- * one counter a hashed address, so that nearly every free() is one load and one test.
+ * one counter for each KiB of addresses (and those 64 MiB apart), so that nearly every free() is one load
+ * and one test.
  * An address is put before the program sees it and taken before the real free: operations on one
  * address never meet.
  */
@@ -12,8 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/core/attr.h"
+
 #define LIVE_SAMPLES_MAX 16384
 #define LIVE_FILTER_SIZE 65536
+#define LIVE_FILTER_SHIFT 10 /* neighbours share a counter: few cache lines for a heap in use */
 
 struct live_sample {
     uint64_t size_bytes;
@@ -24,14 +28,14 @@ struct live_sample {
     uint8_t domain;
 };
 
-extern uint8_t live_filter[LIVE_FILTER_SIZE];
+extern ATTR_HIDDEN uint8_t live_filter[LIVE_FILTER_SIZE];
 
 static inline size_t live_filter_place(uintptr_t addr)
 {
-    return (size_t)((uint64_t)addr * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+    return addr >> LIVE_FILTER_SHIFT & (LIVE_FILTER_SIZE - 1);
 }
 
-/* False: the address is certainly not in the table. */
+/* False: the address is certainly not in the table, and not NULL. */
 static inline bool live_maybe(uintptr_t addr)
 {
     return __atomic_load_n(&live_filter[live_filter_place(addr)], __ATOMIC_RELAXED) != 0;

@@ -13,13 +13,16 @@
 #define ADDRESS_MAX    (UINT64_C(1) << 48)
 
 #define REFUSALS_MAX 64 /* in a row, until a mark is taken for stale */
+#define READ_TRIES   64
 
-ATTR_TLS _Alignas(64) struct thread thread_self;
+ATTR_TLS _Alignas(64) struct thread thread_self = {.slot = &thread_nobody};
+
+struct thread_slot thread_nobody = {.alloc_left = -1, .free_left = -1};
 
 static struct thread_slot *slots;
 static _Atomic uint64_t *slot_index;
 static _Atomic uint32_t slots_used;
-static struct thread_slot shared_slot;
+static struct thread_totals shared; /* of threads without a slot */
 
 size_t thread_memory_bytes(void)
 {
@@ -69,35 +72,58 @@ static uint32_t slot_for(uintptr_t address)
 
 /* Of what the dead threads of this address have done, too: else each of a row of short threads would
  * draw the same distance to its first sample, and perhaps none would ever come so far. */
-static uint64_t seed(const struct thread *self, const struct thread_slot *slot)
+static uint64_t seed(const struct thread *self, uint64_t done)
 {
-    uint64_t done = counter_read(&slot->alloc_bytes) + counter_read(&slot->alloc_count);
-
     return (uintptr_t)self ^ done * UINT64_C(0xff51afd7ed558ccd);
 }
 
-void thread_attach(bool may_be_fast)
+void thread_attach(void)
 {
     struct thread *self = &thread_self;
     uint32_t id = (uintptr_t)self < ADDRESS_MAX ? slot_for((uintptr_t)self) : 0;
 
     self->is_slotless = id == 0;
     self->period_bytes = 0;
-    self->random = seed(self, id == 0 ? &shared_slot : &slots[id - 1]);
-    if (id == 0)
+    if (id == 0) {
+        self->random = seed(self, counter_read(&shared.alloc_bytes));
         return;
-    slots[id - 1].alloc_event = 0; /* the slow path sets them by this thread's state */
-    slots[id - 1].free_event = 0;
+    }
     self->slot = &slots[id - 1];
-    self->fast = may_be_fast ? self->slot : NULL;
+    self->random = seed(self, thread_alloc_bytes(self->slot) + self->slot->alloc_count);
+    thread_alloc_due_in(self->slot, 0); /* the slow path goes on by this thread's state */
+    thread_free_due_in(self->slot, 0);
 }
 
 void thread_count_shared(const struct thread_totals *delta)
 {
-    counter_add_shared(&shared_slot.alloc_bytes, delta->alloc_bytes);
-    counter_add_shared(&shared_slot.alloc_count, delta->alloc_count);
-    counter_add_shared(&shared_slot.free_bytes, delta->free_bytes);
-    counter_add_shared(&shared_slot.free_count, delta->free_count);
+    counter_add_shared(&shared.alloc_bytes, delta->alloc_bytes);
+    counter_add_shared(&shared.alloc_count, delta->alloc_count);
+    counter_add_shared(&shared.free_bytes, delta->free_bytes);
+    counter_add_shared(&shared.free_count, delta->free_count);
+}
+
+/* Moves goal and what is left together. A signal handler that allocates in between loses nothing: each
+ * addition is one instruction. A reader in another thread looks at the version. */
+static void move_goal(struct thread_slot *slot, int64_t *left, uint64_t *goal, int64_t wanted)
+{
+    uint64_t delta = (uint64_t)wanted - counter_read((uint64_t *)left);
+
+    counter_add(&slot->version, 1);
+    atomic_thread_fence(memory_order_release);
+    counter_add(goal, delta);
+    counter_add((uint64_t *)left, delta);
+    atomic_thread_fence(memory_order_release);
+    counter_add(&slot->version, 1);
+}
+
+void thread_alloc_due_in(struct thread_slot *slot, uint64_t bytes)
+{
+    move_goal(slot, &slot->alloc_left, &slot->alloc_goal, (int64_t)bytes - 1);
+}
+
+void thread_free_due_in(struct thread_slot *slot, uint64_t frees)
+{
+    move_goal(slot, &slot->free_left, &slot->free_goal, (int64_t)frees - 1);
 }
 
 bool thread_enter(void)
@@ -120,25 +146,40 @@ void thread_leave(void)
     thread_self.refusals = 0;
 }
 
-/* Slot 0 is the shared one. */
-static const struct thread_slot *slot_at(uint32_t number)
+/* A goal and what is left to it, of one moment. A thread that is stopped while it moves them is not
+ * waited for: it moves by no more than HOT_POLL_BYTES_MAX or HOT_POLL_FREES. */
+static uint64_t done_so_far(const struct thread_slot *slot, const uint64_t *goal, const int64_t *left)
 {
-    return number == 0 ? &shared_slot : &slots[number - 1];
+    uint64_t done = 0;
+
+    for (int tries = 0; tries < READ_TRIES; tries++) {
+        uint64_t version = __atomic_load_n(&slot->version, __ATOMIC_ACQUIRE);
+
+        done = counter_read(goal) - counter_read((const uint64_t *)left);
+        atomic_thread_fence(memory_order_acquire);
+        if (version % 2 == 0 && counter_read(&slot->version) == version)
+            break;
+    }
+    return done;
 }
 
 void thread_sum(struct thread_totals *out)
 {
-    struct thread_totals sum = {0};
+    struct thread_totals sum;
     uint32_t used = atomic_load(&slots_used);
 
     /* All frees before all allocations: what goes on meanwhile never makes the frees win. */
-    for (uint32_t i = 0; i <= used; i++) {
-        sum.free_bytes += counter_read(&slot_at(i)->free_bytes);
-        sum.free_count += counter_read(&slot_at(i)->free_count);
+    sum.free_bytes = counter_read(&shared.free_bytes);
+    sum.free_count = counter_read(&shared.free_count);
+    for (uint32_t i = 0; i < used; i++) {
+        sum.free_bytes += counter_read(&slots[i].free_bytes);
+        sum.free_count += done_so_far(&slots[i], &slots[i].free_goal, &slots[i].free_left);
     }
-    for (uint32_t i = 0; i <= used; i++) {
-        sum.alloc_bytes += counter_read(&slot_at(i)->alloc_bytes);
-        sum.alloc_count += counter_read(&slot_at(i)->alloc_count);
+    sum.alloc_bytes = counter_read(&shared.alloc_bytes);
+    sum.alloc_count = counter_read(&shared.alloc_count);
+    for (uint32_t i = 0; i < used; i++) {
+        sum.alloc_bytes += done_so_far(&slots[i], &slots[i].alloc_goal, &slots[i].alloc_left);
+        sum.alloc_count += counter_read(&slots[i].alloc_count);
     }
     *out = sum;
 }

@@ -16,27 +16,30 @@
 
 #define THREAD_SLOTS_MAX 4096
 
-/* Written by its thread only (counter_add), read by the flush. One cache line. */
+/*
+ * Written by its thread only, read by the flush. One cache line. Two of the four totals are kept as the
+ * way that is left to the next visit of the slow path: one instruction counts and tells. What has been
+ * allocated is alloc_goal - alloc_left, what has been freed free_goal - free_left.
+ */
 struct thread_slot {
-    uint64_t alloc_bytes;
+    int64_t alloc_left; /* bytes; negative: the slow path is due */
     uint64_t alloc_count;
     uint64_t free_bytes;
-    uint64_t free_count;
-    uint64_t alloc_event; /* the slow path is due when alloc_bytes reaches this, */
-    uint64_t free_event;  /* or when free_bytes reaches that */
-    uint64_t unused[2];
+    int64_t free_left; /* frees; negative: the slow path is due */
+    uint64_t alloc_goal;
+    uint64_t free_goal;
+    uint64_t version; /* odd while goals are moved */
+    uint64_t unused;
 };
 
 struct thread {
-    /* The slot, if the hooks may take their shortest way: NULL as well when blocks cannot be
-     * measured inline. */
-    struct thread_slot *fast;
-    struct thread_slot *slot; /* NULL: not attached, inert, or all slots are taken */
+    struct thread_slot *slot; /* thread_nobody: not attached, or all slots are taken */
     uintptr_t inside;         /* stack pointer at thread_enter, 0 = outside */
-    uint64_t sample_at_bytes; /* alloc_bytes of the next sample */
+    uint64_t sample_at_bytes; /* what will have been allocated at the next sample */
     uint64_t period_bytes;    /* with which sample_at_bytes was drawn; 0 = not drawn yet */
     uint64_t random;
     uint64_t polled_count; /* operations at the last poll */
+    uint64_t poll_bytes;   /* of allocations between two visits of the slow path */
     uint32_t refusals;     /* of thread_enter, in a row */
     bool is_slotless;      /* counts into the shared slot, keeps its events here: */
     struct thread_slot own;
@@ -49,14 +52,38 @@ struct thread_totals {
     uint64_t free_count;
 };
 
-extern ATTR_TLS struct thread thread_self;
+extern ATTR_HIDDEN ATTR_TLS struct thread thread_self;
+
+/* The slot of threads that have none: what is left is always negative, what it counts means nothing. */
+extern ATTR_HIDDEN struct thread_slot thread_nobody;
+
+/* NULL: the loader has not filled this thread's storage yet. */
+static inline bool thread_has_slot(void)
+{
+    return thread_self.slot != &thread_nobody && thread_self.slot;
+}
 
 size_t thread_memory_bytes(void);
 void thread_init(void *memory); /* zeroed, aligned to 64 */
 
-/* Gives the calling thread its slot, if one is left; sets `fast` too when it may. Any thread, inside
- * malloc(). */
-void thread_attach(bool may_be_fast);
+/* Gives the calling thread its slot, if one is left. Any thread, inside malloc(). */
+void thread_attach(void);
+
+/* What the slot's own thread has allocated and how often it has freed so far. */
+static inline uint64_t thread_alloc_bytes(const struct thread_slot *slot)
+{
+    return slot->alloc_goal - (uint64_t)slot->alloc_left;
+}
+
+static inline uint64_t thread_free_count(const struct thread_slot *slot)
+{
+    return slot->free_goal - (uint64_t)slot->free_left;
+}
+
+/* The slow path is due again after so many bytes of allocations or so many frees (0: at the next one).
+ * By the slot's own thread. */
+void thread_alloc_due_in(struct thread_slot *slot, uint64_t bytes);
+void thread_free_due_in(struct thread_slot *slot, uint64_t frees);
 
 /* For threads without a slot and before there are any: adds to the shared slot. */
 void thread_count_shared(const struct thread_totals *delta);

@@ -26,7 +26,7 @@ void *bump_alloc(size_t alignment, size_t size)
             return NULL;
         }
     } while (!atomic_compare_exchange_weak(&used, &start, at + size + (size == 0)));
-    live_mark_range((uintptr_t)&arena[at], 1); /* so that free asks bump_owns */
+    live_mark_range((uintptr_t)&arena[at], 1); /* so that free comes here, when the gate is open too */
     return &arena[at];
 }
 

@@ -4,7 +4,11 @@
 #include <dlfcn.h>
 #include <string.h>
 
-struct next next;
+struct next next = {
+#define X(name, result, parameters) .name = early_##name,
+    NEXT_MALLOC_FAMILY(X)
+#undef X
+};
 
 /* glibc's second names of its functions: they tell whether the next allocator is glibc's own. */
 extern void *__libc_malloc(size_t size) __attribute__((weak));
@@ -23,13 +27,16 @@ static bool resolve(const char *name, void *function)
 
 bool next_resolve(void)
 {
-    bool found = true;
+    struct next found = {0}; /* as a whole: dlsym itself allocates and frees meanwhile */
+    bool all = true;
 
-#define X(name, result, parameters) found = resolve(#name, &next.name) && found;
+#define X(name, result, parameters) all = resolve(#name, &found.name) && all;
     NEXT_MALLOC_FAMILY(X)
     NEXT_EXITS(X)
 #undef X
-    return found;
+    if (all)
+        next = found;
+    return all;
 }
 
 static bool is_glibc(void)

@@ -38,9 +38,14 @@ struct next {
     bool is_exact; /* glibc, with the block's size in the word before it */
 };
 
-extern struct next next;
+/* At first all of the family are the functions of early.c. */
+extern ATTR_HIDDEN struct next next;
 
-/* Fills `next`; false when a function is missing. Calls dlsym, which may allocate. */
+#define X(name, result, parameters) result early_##name parameters;
+NEXT_MALLOC_FAMILY(X)
+#undef X
+
+/* Fills `next`; false when a function is missing, and all stays as it was. Calls dlsym, which may allocate. */
 bool next_resolve(void);
 
 /* Decides is_exact by trying: allocates and frees a few blocks. */

@@ -63,12 +63,12 @@ void slow_poll(void)
 /* Where this thread's events are kept; what it counts is everybody's when it has no slot. */
 static struct thread_slot *events(void)
 {
-    return thread_self.slot ? thread_self.slot : &thread_self.own;
+    return thread_has_slot() ? thread_self.slot : &thread_self.own;
 }
 
 void slow_count_alloc(void *block, size_t size_bytes)
 {
-    if (unlikely(!thread_self.slot))
+    if (unlikely(!thread_has_slot()))
         thread_count_shared(&(struct thread_totals){.alloc_bytes = size_bytes, .alloc_count = 1});
     if (hot_alloc(events(), size_bytes))
         slow_alloc(block, size_bytes);
@@ -76,7 +76,7 @@ void slow_count_alloc(void *block, size_t size_bytes)
 
 void slow_count_free(size_t size_bytes)
 {
-    if (unlikely(!thread_self.slot))
+    if (unlikely(!thread_has_slot()))
         thread_count_shared(&(struct thread_totals){.free_bytes = size_bytes, .free_count = 1});
     if (hot_free(events(), size_bytes))
         slow_free();

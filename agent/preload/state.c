@@ -42,6 +42,8 @@ static ATTR_COLD void begin(void)
     next_probe();
     core_set_native_method(next.is_exact ? WIRE_METHOD_EXACT : WIRE_METHOD_USABLE);
     atomic_store(&state, PRELOAD_COUNTING);
+    if (next.is_exact && thread_self.slot)
+        hot_open();
 }
 
 enum preload_state preload_begin(void)
@@ -62,7 +64,7 @@ bool preload_attach(void)
 {
     if (preload_begin() != PRELOAD_COUNTING)
         return false;
-    if (!thread_self.slot && !thread_self.is_slotless)
-        thread_attach(next.is_exact);
+    if (!thread_has_slot() && !thread_self.is_slotless)
+        thread_attach();
     return true;
 }

@@ -155,6 +155,13 @@ static void name_types(bool locked)
     }
 }
 
+static _Atomic uint64_t pause_ns_total;
+
+void python_add_pause(uint64_t pause_ns)
+{
+    atomic_fetch_add_explicit(&pause_ns_total, pause_ns, memory_order_relaxed);
+}
+
 static void fill_gc(struct wire_gc *gc)
 {
     uint64_t stats[WIRE_GC_GENERATIONS][3]; /* collections, collected, uncollectable */
@@ -166,6 +173,7 @@ static void fill_gc(struct wire_gc *gc)
         gc->generations[i].collected = stats[i][1];
         gc->generations[i].uncollectable = stats[i][2];
     }
+    gc->pause_ns_total = atomic_load_explicit(&pause_ns_total, memory_order_relaxed);
 }
 
 static void fill_totals(struct wire_domain_totals *totals)

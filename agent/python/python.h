@@ -8,6 +8,7 @@
 #define LEAKD_AGENT_PYTHON_PYTHON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* From the agent's constructor, and again from the slow path while it returns false and the
  * program may still load libpython (embedding). True once the question is settled. always: be in
@@ -22,5 +23,9 @@ bool python_init(bool always);
  * slow path calls. Before python_init.
  */
 void python_drive(void (*tick)(void));
+
+/* A collection took so long: the program measures it itself (leakd.py), the interpreter does not.
+ * Any thread. */
+void python_add_pause(uint64_t pause_ns);
 
 #endif

@@ -161,6 +161,8 @@ enum wire_mark_kind {
     WIRE_MARK_EVENT = 0,   /* something happened */
     WIRE_MARK_RELEASE = 1, /* what the process is a release of */
     WIRE_MARK_PHASE = 2,   /* something began that lasts until the next one */
+    WIRE_MARK_LABEL = 3,   /* "key=value": what the process is; an empty value takes it away */
+    WIRE_MARK_SNAPSHOT = 4, /* the program asks for a snapshot */
 };
 
 /* A word from the program. After a reconnect marks come again, with the same time. */

@@ -128,6 +128,7 @@ static char *make_body(const struct channel *channel, const struct notice *notic
 int alert_queue(struct channel *channel, const struct notice *notice)
 {
     struct notice complete = *notice;
+    struct outbox_item *item;
     size_t len;
     char *text;
     int rc;
@@ -138,9 +139,9 @@ int alert_queue(struct channel *channel, const struct notice *notice)
     text = make_body(channel, &complete, &len);
     if (!text)
         return -ENOMEM;
-    rc = outbox_put(&channel->outbox, &complete, text, len, clock_mono_ms());
+    rc = outbox_put(&channel->outbox, &complete, text, len, clock_mono_ms(), &item);
     if (rc == 0)
-        keep_change(channel, channel->outbox.queue.tail);
+        keep_change(channel, item);
     return rc;
 }
 
@@ -167,7 +168,8 @@ static int offer(struct channel *channel, const struct notice *notice)
     bool is_grouped = channel->kind->has_groups && channel->receiver.group;
     bool is_wanted = alert_wants(&channel->receiver, notice);
     struct notice told = *notice;
-    char leader[GROUP_MEMBER_SIZE];
+    char leader[GROUP_MEMBER_SIZE], summary[640];
+    int rc = 0;
 
     if (channel->stopped || (!is_wanted && !notice_is_end(notice->event)))
         return 0;
@@ -177,15 +179,20 @@ static int offer(struct channel *channel, const struct notice *notice)
         enum group_answer answer =
             groups_step(&channel->groups, notice, clock_mono_ms(), &told, leader);
 
-        keep_groups(channel);
         if (answer == GROUP_HOLD && is_wanted)
             report_held(channel, notice);
         is_wanted = is_wanted && answer == GROUP_TELL;
+        if (told.event == NOTICE_RESOLVED && told.group_count > 1) {
+            snprintf(summary, sizeof(summary), "the last of %zu is over: %s", told.group_count,
+                     notice->summary ? notice->summary : "");
+            told.summary = summary;
+        }
     }
     /* What stands must not be told again for ever. */
     if (is_wanted || (channel->outbox.rule.remind_ms > 0 && told_before(channel, notice)))
-        return alert_queue(channel, &told);
-    return 0;
+        rc = alert_queue(channel, &told);
+    keep_groups(channel); /* told borrows from them */
+    return rc;
 }
 
 int alert_notify(struct alert *alert, const struct notice *notice)
@@ -234,6 +241,32 @@ int alert_redeliver(struct alert *alert, const char *receiver, size_t *count)
     }
     send_soon(alert);
     return 0;
+}
+
+static const struct item_list *letters(const struct channel *channel, bool dead)
+{
+    return dead ? &channel->outbox.dead : &channel->outbox.queue;
+}
+
+bool alert_letter_at(const struct alert *alert, size_t receiver, bool dead, size_t index,
+                     struct alert_letter *out)
+{
+    const struct channel *channel = alert->channels;
+    const struct outbox_item *item;
+
+    while (channel && receiver-- > 0)
+        channel = channel->next;
+    item = channel ? letters(channel, dead)->head : NULL;
+    while (item && index-- > 0)
+        item = item->next;
+    if (!item)
+        return false;
+    *out = (struct alert_letter){.id = item->id,
+                                 .incident_id = item->incident_id,
+                                 .event = notice_event_name(item->event),
+                                 .event_wall_ms = item->event_wall_ms,
+                                 .attempts = item->attempts};
+    return true;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -127,8 +127,9 @@ void alert_close(struct alert *alert, void (*on_closed)(void *arg), void *arg);
 
 /* Queues the notice for every receiver that wants it. -ENOSPC when the outbox is full. */
 int alert_notify(struct alert *alert, const struct notice *notice);
-/* Queues it for one receiver whether it wants it or not: the test button. -ENOENT: no such one;
- * -EPIPE: it said 410 and is off until a reload. */
+/* Queues it for one receiver whether it wants it or not: the test button, for which NOTICE_TEST
+ * goes before all others and has one attempt. -ENOENT: no such one; -EPIPE: it said 410 and is off
+ * until a reload. */
 int alert_notify_one(struct alert *alert, const char *receiver, const struct notice *notice);
 
 struct alert_stats {
@@ -164,6 +165,17 @@ struct alert_receiver {
 };
 /* False: there are not so many. Valid until the next call that changes something. */
 bool alert_receiver_at(const struct alert *alert, size_t index, struct alert_receiver *out);
+/* A notice that waits, or was given up. */
+struct alert_letter {
+    const char *id;
+    const char *incident_id;
+    const char *event;
+    uint64_t event_wall_ms;
+    unsigned attempts;
+};
+/* As alert_receiver_at; receiver is the index there. */
+bool alert_letter_at(const struct alert *alert, size_t receiver, bool dead, size_t index,
+                     struct alert_letter *out);
 /* The dead letters of a receiver are queued again. -ENOENT, -EPIPE as above. */
 int alert_redeliver(struct alert *alert, const char *receiver, size_t *count);
 

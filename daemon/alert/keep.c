@@ -42,14 +42,18 @@ void keep_change(struct channel *channel, struct outbox_item *item)
 
 void keep_groups(struct channel *channel)
 {
+    bool has_changed = false;
     struct group *next;
 
     for (struct group *group = channel->groups.first; group; group = next) {
         next = group->next;
         if (group->is_over && !group->is_kept && !group->is_asked)
             groups_drop(&channel->groups, group);
+        else
+            has_changed |= group->is_changed;
     }
-    say_change(channel->alert);
+    if (has_changed)
+        say_change(channel->alert);
 }
 
 void keep_end(struct alert *alert, struct outbox_item *take)

@@ -27,6 +27,20 @@ void list_append(struct item_list *list, struct outbox_item *item)
     list->count++;
 }
 
+/* As the first, or right behind it. */
+static void list_insert(struct item_list *list, struct outbox_item *item, bool behind_head)
+{
+    struct outbox_item **link = &list->head;
+
+    if (behind_head && *link)
+        link = &(*link)->next;
+    item->next = *link;
+    *link = item;
+    if (!item->next)
+        list->tail = item;
+    list->count++;
+}
+
 struct outbox_item *list_take(struct item_list *list)
 {
     struct outbox_item *item = list->head;
@@ -72,16 +86,19 @@ static void list_free(struct item_list *list)
 
 /* ---- the queue ----------------------------------------------------------------------------- */
 
-/* Where what is open is told again and again, it does not grow old before it is over. */
+/* A test has one attempt. Where what is open is told again and again, it does not grow old before
+ * it is over. */
 static uint64_t expiry(const struct outbox *outbox, enum notice_event event, uint64_t now_ms)
 {
-    if (outbox->rule.remind_ms > 0 && !notice_is_end(event) && event != NOTICE_TEST)
+    if (event == NOTICE_TEST)
+        return now_ms;
+    if (outbox->rule.remind_ms > 0 && !notice_is_end(event))
         return UINT64_MAX;
     return now_ms + ALERT_AGE_MAX_MS;
 }
 
 int outbox_put(struct outbox *outbox, const struct notice *notice, char *body, size_t body_len,
-               uint64_t now_ms)
+               uint64_t now_ms, struct outbox_item **out)
 {
     struct outbox_item *item = calloc(1, sizeof(*item));
     int rc = item ? sign_random_id(item->id) : -ENOMEM;
@@ -101,6 +118,11 @@ int outbox_put(struct outbox *outbox, const struct notice *notice, char *body, s
     item->expires_ms = expiry(outbox, notice->event, now_ms);
     item->due_ms = now_ms;
     item->is_changed = true;
+    *out = item;
+    if (item->event == NOTICE_TEST) {
+        list_insert(&outbox->queue, item, outbox->in_flight);
+        return 0;
+    }
     list_append(&outbox->queue, item);
     if (outbox->queue.head != item)
         outbox->early = true;
@@ -179,6 +201,17 @@ static bool wait_again(struct outbox *outbox, uint64_t retry_after_ms, uint64_t 
     return true;
 }
 
+/* Whoever tests does not wait for what waits. */
+static void bring_test_forward(struct item_list *queue)
+{
+    struct outbox_item *second = queue->head->next;
+
+    if (!second || second->event != NOTICE_TEST)
+        return;
+    list_remove(queue, second);
+    list_insert(queue, second, false);
+}
+
 enum outbox_fate outbox_end(struct outbox *outbox, enum alert_outcome outcome,
                             uint64_t retry_after_ms, uint64_t now_ms, double random)
 {
@@ -186,8 +219,10 @@ enum outbox_fate outbox_end(struct outbox *outbox, enum alert_outcome outcome,
         retry_after_ms = ALERT_AGE_MAX_MS;
     outbox->in_flight = false;
     outbox->ended_ms = now_ms;
-    if (outcome == ALERT_RETRY && wait_again(outbox, retry_after_ms, now_ms, random))
+    if (outcome == ALERT_RETRY && wait_again(outbox, retry_after_ms, now_ms, random)) {
+        bring_test_forward(&outbox->queue);
         return OUTBOX_WAITS;
+    }
     if (outcome != ALERT_RETRY)
         outbox->hold_ms = now_ms + outbox->rule.gap_ms;
     return outcome == ALERT_DELIVERED ? OUTBOX_DONE : OUTBOX_GIVEN_UP;

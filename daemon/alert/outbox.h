@@ -75,9 +75,10 @@ void list_append(struct item_list *list, struct outbox_item *item);
 void list_remove(struct item_list *list, struct outbox_item *item);
 struct outbox_item *list_take(struct item_list *list); /* the head off the list; NULL: empty */
 
-/* Takes body (also on failure). -ENOMEM, -EIO. */
+/* Takes body (also on failure). A test goes before all others and has one attempt. -ENOMEM, -EIO.
+ */
 int outbox_put(struct outbox *outbox, const struct notice *notice, char *body, size_t body_len,
-               uint64_t now_ms);
+               uint64_t now_ms, struct outbox_item **out);
 /* When there is something to do; UINT64_MAX: nothing. */
 uint64_t outbox_due_ms(const struct outbox *outbox);
 /* The head when it is due, now in flight; NULL else. */

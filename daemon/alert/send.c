@@ -59,7 +59,7 @@ static void log_end(const struct channel *channel, const struct alert_delivery *
         log_warning("notice.failed", "receiver=%s event=%s id=%s attempts=%u error=\"%s\" %s",
                     delivery->receiver, delivery->event, delivery->notice_id, delivery->attempts,
                     delivery->error,
-                    delivery->given_up ? "giving up; leakctl receivers redeliver sends it again"
+                    delivery->given_up ? "giving up; leakctl receivers redeliver NAME sends it again"
                                        : "trying again later");
 }
 

@@ -285,7 +285,9 @@ static int read_whole(int fd, struct buf *out)
         buf_put(out, chunk, (size_t)got);
     if (got < 0)
         return -errno;
-    return out->failed ? -EFBIG : 0;
+    if (!out->failed)
+        return 0;
+    return out->len + (size_t)got > FILE_BYTES_MAX ? -EFBIG : -ENOMEM;
 }
 
 static int load_file(struct load *load, const char *path)
@@ -351,6 +353,13 @@ static int check_whole(const struct load *load, const char *path, char *error)
             continue;
         snprintf(error, CONF_ERROR_MAX, "%.160s:%u: receiver \"%s\" %s", load->places[i].path,
                  load->places[i].line, conf->receivers[i].name, why);
+        return -EINVAL;
+    }
+    if (conf->action.restart && (conf->action.command[0] || !conf->action.units[0])) {
+        snprintf(error, CONF_ERROR_MAX, "%.300s: [action] restart %s", path,
+                 conf->action.command[0]
+                     ? "and command exclude one another; keep one"
+                     : "needs units, the patterns of those that may be restarted");
         return -EINVAL;
     }
     if (!conf->http.listen[0] && !conf->http.socket[0]) {

@@ -27,15 +27,15 @@ struct conf_receiver {
     bool allow_link_local;      /* 169.254/16 and fe80::/10 are refused else */
     bool allow_http;            /* http to addresses of the internet; refused else */
     char ca_file[256];          /* who may vouch for the receiver; "": those of the system */
-    char secret[256]; /* name of a credential, or the path of a 0600 file; empty: none */
-    char secret_old[256]; /* the key before, while the receiver learns the new one */
+    char secret[256];           /* name of a credential, or the path of a 0600 file; empty: none */
+    char secret_old[256];       /* the key before, while the receiver learns the new one */
     char secret_value[CONF_SECRET_MAX]; /* what was read: "whsec_..."; never printed */
     char secret_old_value[CONF_SECRET_MAX];
     enum conf_severity min_severity;
     bool send_resolved;
-    char units[512]; /* shell patterns with commas between them; "": all */
-    char names[512]; /* the same for the names of processes */
-    bool group;      /* what is one trouble is told once */
+    char units[512];     /* shell patterns with commas between them; "": all */
+    char names[512];     /* the same for the names of processes */
+    bool group;          /* what is one trouble is told once */
     uint64_t timeout_ms; /* of an attempt */
 };
 
@@ -66,6 +66,15 @@ struct conf {
         bool enabled;          /* symbolise native frames */
         char debug_path[1024]; /* colon-separated, "/usr/lib/debug" */
     } symbols;
+    struct {
+        char command[1024]; /* words with blanks between them, the first an absolute path; "": none
+                             */
+        bool restart;       /* the unit by systemctl; not with a command */
+        char units[512];    /* shell patterns with commas between them; "": all, but for restart */
+        uint64_t before_ms; /* when the lower bound of the time to the limit is below this */
+        unsigned per_day_max;
+        uint64_t timeout_ms;
+    } action;
     struct conf_receiver receivers[CONF_RECEIVERS_MAX];
     unsigned receiver_count;
     char external_url[256]; /* how people reach the dashboard; in notices */

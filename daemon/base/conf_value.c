@@ -224,9 +224,10 @@ static int check_command(const char *value, char *why, size_t size)
         return -EINVAL;
     }
     if (strpbrk(value, "\"'\\|&;<>$`*?(){}")) {
-        snprintf(why, size,
-                 "words stand with blanks between them and go to the program as they are: no quotes "
-                 "and nothing for a shell; put what needs one into a script");
+        snprintf(
+            why, size,
+            "words stand with blanks between them and go to the program as they are: no quotes "
+            "and nothing for a shell; put what needs one into a script");
         return -EINVAL;
     }
     return 0;

@@ -95,6 +95,22 @@ int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out
     return 0;
 }
 
+int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t size)
+{
+    size_t len = size;
+    int rc;
+
+    memset(out, 0, size);
+    rc = read_pid_file(fs, pid, "cmdline", out, size);
+    while (len > 0 && out[len - 1] == '\0')
+        len--;
+    for (size_t i = 0; i < len; i++) {
+        if (out[i] == '\0')
+            out[i] = ' ';
+    }
+    return rc;
+}
+
 int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out)
 {
     char text[256];

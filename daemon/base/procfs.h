@@ -26,10 +26,15 @@ struct procfs_stat {
 };
 
 int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out); /* -ESRCH */
+/* The command line, arguments apart by blanks; what does not fit is cut. */
+int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t size);
 int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);
 
 /* The systemd unit from /proc/PID/cgroup ("myapp.service"), empty when there is none. */
 int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size);
+/* The service of the system's manager that the process belongs to. -ENOENT: to none, or to one of a
+ * user's own manager. */
+int procfs_read_service(const struct procfs *fs, pid_t pid, char *out, size_t size);
 
 enum procfs_limit { LIMIT_NONE, LIMIT_CGROUP_MAX, LIMIT_CGROUP_HIGH, LIMIT_RLIMIT_AS, LIMIT_HOST };
 const char *procfs_limit_name(enum procfs_limit source); /* "memory_max" ... */

@@ -145,6 +145,31 @@ int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size)
     return 0;
 }
 
+/* Whoever has a folder of cgroups delegated to him chooses the names in it: only the first unit of
+ * a path outside of the users' slice is the system manager's. */
+int procfs_read_service(const struct procfs *fs, pid_t pid, char *out, size_t size)
+{
+    char path[PATH_MAX] = "";
+    const char *at = path, *unit;
+    size_t len;
+    FILE *file;
+    int rc = open_cgroup(fs, pid, &file);
+
+    if (rc < 0)
+        return rc;
+    if (!find_path(file, "name=systemd", path, sizeof(path)))
+        find_path(file, "", path, sizeof(path));
+    fclose(file);
+    if (strncmp(path, "/user.slice/", 12) == 0)
+        return -ENOENT;
+    unit = take_unit(&at, &len);
+    if (!unit || len >= size || len < 9 || memcmp(unit + len - 8, ".service", 8) != 0)
+        return -ENOENT;
+    memcpy(out, unit, len);
+    out[len] = '\0';
+    return 0;
+}
+
 /* ---- limits -------------------------------------------------------------------------------- */
 
 const char *procfs_limit_name(enum procfs_limit source)

@@ -23,6 +23,8 @@ extern const struct command command_ack;
 extern const struct command command_silence;
 extern const struct command command_resolve;
 extern const struct command command_mark;
+extern const struct command command_receivers;
+extern const struct command command_webhook;
 extern const struct command command_replay;
 
 #endif

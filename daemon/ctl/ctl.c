@@ -9,9 +9,9 @@
 #include "leakd_version.h"
 
 static const struct command *const commands[] = {
-    &command_run,     &command_ps,     &command_show,      &command_sites, &command_types,
-    &command_diff,    &command_export, &command_incidents, &command_ack,   &command_silence,
-    &command_resolve, &command_mark,   &command_replay,
+    &command_run,     &command_ps,     &command_show,      &command_sites,   &command_types,
+    &command_diff,    &command_export, &command_incidents, &command_ack,     &command_silence,
+    &command_resolve, &command_mark,   &command_receivers, &command_webhook, &command_replay,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

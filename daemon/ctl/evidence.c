@@ -67,3 +67,19 @@ void evidence_put_types(const struct client *client, const struct json_tree *typ
     }
     put_table(client, &table, title, out);
 }
+
+void evidence_put_tests(const struct client *client, const struct json_tree *tests,
+                        const char *title, struct buf *out)
+{
+    static const char *const heads[] = {"PASSED", "TEST", NULL};
+    struct table table;
+
+    table_init(&table, heads);
+    for (size_t i = 0; i < json_len(tests); i++) {
+        const struct json_tree *test = json_at(tests, i);
+
+        table_put(&table, json_get_bool(test, "passed", false) ? "yes" : "no");
+        table_put(&table, json_get_str(test, "text", NULL));
+    }
+    put_table(client, &table, title, out);
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sites and types of the API as tables for people. */
+/* Sites, types and tests of the API as tables for people. */
 #ifndef LEAKD_CTL_EVIDENCE_H
 #define LEAKD_CTL_EVIDENCE_H
 
@@ -11,6 +11,9 @@ struct buf;
 void evidence_put_sites(const struct client *client, const struct json_tree *sites,
                         const char *title, struct buf *out);
 void evidence_put_types(const struct client *client, const struct json_tree *types,
+                        const char *title, struct buf *out);
+/* The tests behind a verdict. */
+void evidence_put_tests(const struct client *client, const struct json_tree *tests,
                         const char *title, struct buf *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* leakctl ps: what is watched. */
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/base/buf.h"
 #include "daemon/base/json.h"
@@ -12,14 +13,34 @@
 
 #define OUT_MAX (32u << 20)
 
-static void put_process(struct table *table, const struct json_tree *process, bool raw)
+/* "shop +8": the first of a prefork server and its living workers; "shop <4711": a worker of 4711. */
+static void put_name(struct table *table, const struct json_tree *process, bool plain)
 {
+    const struct json_tree *group = json_get(process, "group");
+    const char *name = json_get_str(process, "name", json_get_str(process, "exe", "-"));
+    const char *first = json_get_str(group, "id", NULL);
+    double members = json_get_double(group, "members", 0);
+    char text[256];
+
+    if (members > 0 && !plain)
+        snprintf(text, sizeof(text), "%.200s +%.0f", name, members - 1);
+    else if (first && !plain)
+        snprintf(text, sizeof(text), "%.200s <%.*s", name, (int)strcspn(first, "-"), first);
+    else
+        snprintf(text, sizeof(text), "%.200s", name);
+    table_put(table, text);
+}
+
+static void put_process(struct table *table, const struct json_tree *process,
+                        const struct client *client)
+{
+    bool raw = client->bytes;
     char text[FIGURE_MAX];
 
     table_put(table, json_get_str(process, "id", NULL));
     snprintf(text, sizeof(text), "%.0f", json_get_double(process, "pid", 0));
     table_put(table, text);
-    table_put(table, json_get_str(process, "name", json_get_str(process, "exe", NULL)));
+    put_name(table, process, client->plain);
     table_put(table, json_get_str(process, "runtime", NULL));
     table_put(table, json_get_str(process, "state", NULL));
     table_put(table, json_get_str(process, "verdict", NULL));
@@ -57,7 +78,7 @@ static int print_processes(const struct client *client, const struct list *proce
     table_init(&table, heads);
     buf_init(&out, OUT_MAX);
     for (size_t i = 0; i < list_len(processes); i++)
-        put_process(&table, list_at(processes, i), client->bytes);
+        put_process(&table, list_at(processes, i), client);
     if (!table_print(&table, client->plain, client_colour(client), &out))
         out.failed = true;
     code = client_print(client, &out);
@@ -104,6 +125,8 @@ const struct command command_ps = {
             "\n"
             "usage: leakctl ps [--json | --plain] [--bytes] [--no-color]\n"
             "                  [--socket PATH | --url http://127.0.0.1:7373]\n"
+            "\n"
+            "NAME +8: a prefork server with eight workers, judged together; NAME <4711: one of them.\n"
             "\n"
             "  --json   the API's answer, one document    --plain  tabs, no heading, no colour\n"
             "  --bytes  bytes and seconds, without units\n"

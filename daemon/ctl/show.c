@@ -19,6 +19,7 @@
 struct show {
     const struct client *client;
     struct list processes;
+    struct answer whole; /* the process as it is sent alone */
     struct answer sites;
     struct answer types;
     struct answer incidents;
@@ -81,6 +82,61 @@ static void put_limit(struct buf *out, const struct json_tree *process, bool raw
     put_line(out, "reached in", when);
 }
 
+/* What pymalloc's arenas hold beyond the objects in them is its fragmentation. */
+static void put_arenas(struct buf *out, const struct json_tree *domains, bool raw)
+{
+    const struct json_tree *python = json_get(domains, "python");
+    char live[FIGURE_MAX], mapped[FIGURE_MAX], text[3 * FIGURE_MAX];
+
+    if (!python)
+        return;
+    figure_bytes(python, "live_bytes", raw, live);
+    figure_bytes(python, "mapped_bytes", raw, mapped);
+    snprintf(text, sizeof(text), "%s of small objects in arenas of %s", live, mapped);
+    put_line(out, "python", text);
+}
+
+static void put_group(struct buf *out, const struct json_tree *group, bool raw)
+{
+    double members = json_get_double(group, "members", 0);
+    char live[FIGURE_MAX], gained[FIGURE_MAX], text[3 * FIGURE_MAX];
+
+    if (members == 0) {
+        if (json_get_str(group, "id", NULL))
+            put_line(out, "worker of", json_get_str(group, "id", NULL));
+        return;
+    }
+    figure_bytes(group, "live_bytes", raw, live);
+    figure_bytes(group, "gained_bytes", raw, gained);
+    snprintf(text, sizeof(text), "%.0f, %s together; %.0f ended; gained %s", members - 1, live,
+             json_get_double(group, "ended", 0), gained);
+    put_line(out, "workers", text);
+}
+
+/* What the garbage collector took, in how many collections. */
+static void put_gc(struct buf *out, const struct json_tree *gc)
+{
+    const struct json_tree *generations = json_get(gc, "generations");
+    double pause_s = json_get_double(gc, "pause_s_total", 0);
+    double uncollectable = 0;
+
+    if (json_len(generations) == 0)
+        return;
+    buf_printf(out, "  %-10s ", "collected");
+    for (size_t i = 0; i < json_len(generations); i++) {
+        const struct json_tree *generation = json_at(generations, i);
+
+        buf_printf(out, "%sgen %zu: %.0f in %.0f", i > 0 ? ", " : "", i,
+                   json_get_double(generation, "collected", 0),
+                   json_get_double(generation, "collections", 0));
+        uncollectable += json_get_double(generation, "uncollectable", 0);
+    }
+    buf_printf(out, "; %.0f uncollectable", uncollectable);
+    if (pause_s > 0)
+        buf_printf(out, "; paused for %.3f s", pause_s);
+    buf_putc(out, '\n');
+}
+
 static bool is_of(const struct json_tree *incident, const struct json_tree *process)
 {
     return strcmp(json_get_str(json_get(incident, "process"), "id", ""),
@@ -118,6 +174,10 @@ static int print_show(struct show *show)
     put_identity(&out, show->process);
     put_verdict(&out, show->process, client->bytes);
     put_limit(&out, show->process, client->bytes);
+    put_group(&out, json_get(show->process, "group"), client->bytes);
+    put_arenas(&out, json_get(show->process, "domains"), client->bytes);
+    put_gc(&out, json_get(show->process, "gc"));
+    evidence_put_tests(client, json_get(show->whole.tree, "tests"), "Why", &out);
     evidence_put_sites(client, json_get(show->sites.tree, "sites"), "Where it is allocated", &out);
     evidence_put_types(client, json_get(show->types.tree, "types"), "What it is", &out);
     put_incidents(show, &out);
@@ -135,7 +195,7 @@ static void put_raw(struct json *json, const char *key, const struct answer *ans
 }
 
 /* One document of the API's own answers: {"process":Process,"sites":{...},"types":{...},...}. */
-static int print_json(struct show *show, const struct answer *process)
+static int print_json(struct show *show)
 {
     struct buf out;
     struct json json;
@@ -144,7 +204,7 @@ static int print_json(struct show *show, const struct answer *process)
     buf_init(&out, OUT_MAX);
     json_init(&json, &out);
     json_object(&json, NULL);
-    put_raw(&json, "process", process);
+    put_raw(&json, "process", &show->whole);
     put_raw(&json, "sites", &show->sites);
     put_raw(&json, "types", &show->types);
     put_raw(&json, "incidents", &show->incidents);
@@ -168,22 +228,16 @@ static int get_part(const struct client *client, const char *id, const char *par
 
 static int show_process(struct show *show, const char *id)
 {
-    struct answer process = {0};
-    int code;
+    int code = get_part(show->client, id, "", &show->whole);
 
-    code = get_part(show->client, id, "/sites?sort=growth&limit=" TOP, &show->sites);
+    if (code == CTL_OK)
+        code = get_part(show->client, id, "/sites?sort=growth&limit=" TOP, &show->sites);
     if (code == CTL_OK)
         code = get_part(show->client, id, "/types?sort=growth&limit=" TOP, &show->types);
     if (code == CTL_OK)
         code = client_get(show->client, "/api/v1/incidents", &show->incidents);
-    if (code == CTL_OK && show->client->json) {
-        code = get_part(show->client, id, "", &process);
-        if (code == CTL_OK)
-            code = print_json(show, &process);
-        answer_done(&process);
-    } else if (code == CTL_OK) {
-        code = print_show(show);
-    }
+    if (code == CTL_OK)
+        code = show->client->json ? print_json(show) : print_show(show);
     return code;
 }
 
@@ -201,6 +255,7 @@ static int run_show(const struct command *command, int argc, char **argv)
     if (code == CTL_OK)
         code = show_process(&show, id);
     list_done(&show.processes);
+    answer_done(&show.whole);
     answer_done(&show.sites);
     answer_done(&show.types);
     answer_done(&show.incidents);

@@ -88,6 +88,7 @@ struct detect_result {
     /* A suspicion that would be a leak if ... */
     bool explained_by_load; /* ... the load did not rise too */
     bool oldest_die;        /* ... the oldest objects lived on */
+    bool uncollected;       /* ... a full garbage collection had been through it (the watch's) */
 };
 
 void detector_read(const struct detector *detector, struct detect_result *out);
@@ -96,7 +97,7 @@ void detector_read(const struct detector *detector, struct detect_result *out);
 void detect_explain(const struct detect_result *result, uint64_t now_ms, char *out, size_t size);
 
 /*
- * The tests behind a verdict, with their figures: those of the growth that would be called a leak
+ * The tests behind a verdict, with their figures (SITES_LIVE and COLLECTED are the watch's): those of the growth that would be called a leak
  * first, or of the usual window while nothing grows. A leak passes all of them when it is called.
  */
 #define DETECT_TESTS(X)                                                                            \
@@ -117,6 +118,8 @@ void detect_explain(const struct detect_result *result, uint64_t now_ms, char *o
     X(REPEATED)                                                                                    \
     X(STILL_GROWS)                                                                                 \
     X(OLDEST_LIVE)                                                                                 \
+    X(SITES_LIVE)                                                                                  \
+    X(COLLECTED)                                                                                   \
     X(NOT_LOAD)                                                                                    \
     X(DAY)
 

@@ -39,10 +39,21 @@ static double noise_variance(const struct detector *detector, double level)
     return quantum * quantum / 12; /* of a value rounded to a quantum */
 }
 
+/* The envelope of a window. A single block above both its neighbours held no trough: a batch or a
+ * sawtooth outlasted it, and what it shows is no memory that stayed. It reads as the higher
+ * neighbour. Blocks at the ends keep their value: their other neighbour is not known. */
 static void window_copy(const struct detect_ring *ring, double *y)
 {
+    double before, now;
+
     for (unsigned i = 0; i < DETECT_BLOCKS; i++)
         y[i] = ring->min[(ring->blocks + i) % DETECT_BLOCKS];
+    before = y[0];
+    for (unsigned i = 1; i + 1 < DETECT_BLOCKS; i++) {
+        now = y[i];
+        y[i] = fmin(now, fmax(before, y[i + 1]));
+        before = now;
+    }
 }
 
 void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out)

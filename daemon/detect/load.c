@@ -261,13 +261,41 @@ static bool load_rises_too(const struct load_detector *detector)
     return load_rise(detector) >= detect_rules.load_share;
 }
 
+/* Whatever it is that grows: in as long again as it has grown there is no room left. */
+static bool limit_is_near(const struct load_detector *detector)
+{
+    const struct detector *raw = &detector->raw;
+    double lasted = (double)(raw->last_ms - raw->since_ms) / raw->block_ms;
+
+    return raw->verdict == VERDICT_LEAK && raw->limit_bytes > 0 &&
+           raw->level + raw->rate * lasted > detect_rules.limit_share * raw->limit_bytes;
+}
+
+/* The bytes grow, and what the load does not explain of them does not. */
+static bool load_explains_all(const struct load_detector *detector)
+{
+    return detector->raw.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK &&
+           detector->rest.verdict != VERDICT_RESOLVED;
+}
+
+static enum verdict verdict_of(struct load_detector *detector)
+{
+    detector->is_explained = load_explains_all(detector) ||
+                             (detector->rest.verdict == VERDICT_LEAK &&
+                              detector->verdict != VERDICT_LEAK && load_rises_too(detector));
+    if (!detector->is_explained)
+        return (enum verdict)detector->rest.verdict;
+    if (!limit_is_near(detector))
+        return VERDICT_SUSPECT;
+    detector->is_explained = false;
+    return VERDICT_LEAK;
+}
+
 static bool judge(struct load_detector *detector)
 {
     uint8_t before = detector->verdict;
 
-    detector->is_explained = detector->rest.verdict == VERDICT_LEAK && before != VERDICT_LEAK &&
-                             load_rises_too(detector);
-    detector->verdict = detector->is_explained ? VERDICT_SUSPECT : detector->rest.verdict;
+    detector->verdict = (uint8_t)verdict_of(detector);
     if (detector->verdict != before)
         detector->changed_ms = detector->raw.last_ms;
     return detector->verdict != before;
@@ -311,23 +339,31 @@ bool load_push(struct load_detector *detector, const struct detect_sample *sampl
 
 void load_read(const struct load_detector *detector, struct detect_result *out)
 {
-    detector_read(&detector->rest, out);
+    detector_read(load_explains_all(detector) ? &detector->raw : &detector->rest, out);
     out->verdict = (enum verdict)detector->verdict;
     out->changed_ms = detector->changed_ms;
     out->explained_by_load = detector->is_explained;
 }
 
+/* The load's rise against the memory's; all of it where nothing is left to explain. */
+static double explained_share(const struct load_detector *detector)
+{
+    return load_explains_all(detector) ? 1 : load_rise(detector);
+}
+
 size_t load_explain_tests(const struct load_detector *detector,
                           struct detect_check out[DETECT_CHECKS_MAX])
 {
-    size_t count = detect_explain_tests(&detector->rest, out);
+    const struct detector *shown =
+        load_explains_all(detector) ? &detector->raw : &detector->rest;
+    size_t count = detect_explain_tests(shown, out);
+    double rise = explained_share(detector);
 
-    if (count > 0 &&
-        (detector->rest.verdict == VERDICT_SUSPECT || detector->rest.verdict == VERDICT_LEAK))
+    if (count > 0 && (shown->verdict == VERDICT_SUSPECT || shown->verdict == VERDICT_LEAK))
         out[count++] = (struct detect_check){.test = DETECT_TEST_NOT_LOAD,
-                                             .value = load_rise(detector),
+                                             .value = rise,
                                              .needed = detect_rules.load_share,
-                                             .passed = !load_rises_too(detector)};
+                                             .passed = rise < detect_rules.load_share};
     return count;
 }
 

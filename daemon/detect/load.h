@@ -54,7 +54,7 @@ struct load_detector {
     uint8_t lag;
     uint8_t verdict;
     bool has_load;
-    bool is_explained; /* the rest leaks, and so does the load */
+    bool is_explained; /* the bytes leak; the rest does not, or the load rises as well */
     uint64_t changed_ms;
 };
 
@@ -66,7 +66,9 @@ bool load_push(struct load_detector *detector, const struct detect_sample *sampl
 
 void load_restart(struct load_detector *detector);
 
-/* The result of the rest: its growth is what the load does not explain. */
+/* The result of the rest: its growth is what the load does not explain. Where it explains all, that
+ * of the bytes, which are only suspect then; but what would reach its limit in as long again as it
+ * has grown is called a leak, whatever explains it. */
 void load_read(const struct load_detector *detector, struct detect_result *out);
 
 /* detect_explain_tests of the rest, and the test against the load. */

@@ -11,17 +11,17 @@
  * are taken for independent. They are not, and a window of 16 cannot tell by how much: its own
  * lag-1 correlation scatters by 0.25, and to correct by it refuses real stairs and lets random
  * walks through. So the bar itself is one that a random walk does not clear: in 20 million windows
- * of walks four in a row were steady (below) and above z = 5, 6, 7 some 850, 460, 80 times a
- * million, of noise with correlation 0.8 between blocks 48, 6, 0.2 times, and the waits below ask
- * for more. z = 5.5, 6 and 6.5 are correlations of 0.962, 0.970 and 0.979; so many need six even
+ * of walks four in a row were steady (below) and above z = 6, 6.3, 7 some 1700, 990, 100 times a
+ * million, of noise with correlation 0.8 between blocks 29, 9, 0.2 times, and the waits below ask
+ * for more. z = 6, 6.3 and 7 are correlations of 0.965, 0.973 and 0.987; so many need six even
  * steps or more.
  *
  * passes in a row: the window moves on by a block each time, so four need a quarter of new data;
  * the first windows of a start look straight by chance too often. Fast makes do with two.
  *
  * wait: the least time of steady growth. Fills and warm-ups of services last minutes: ten of them
- * are the price of default. late: growth that begins after a quiet time is more often a phase of
- * work than growth from the start, so twice that. samples: a shape is not known from a handful of
+ * are the price of default. Growth that begins late waits no longer: what it is late for is in the
+ * waits for the age, the summit and the history. samples: a shape is not known from a handful of
  * points, and who looks once a minute looks at hours: at 1 s it is less than the other waits.
  *
  * age: what has run for days may be watched for an hour. gain: slow growth may be watched until it
@@ -29,30 +29,27 @@
  */
 static const struct detect_profile profiles[] = {
     {.name = "fast",
-     .z = 5.5,
+     .z = 6,
      .leak_passes = 2,
      .wait_s = 120,
-     .wait_late_s = 240,
      .wait_samples = 90,
      .wait_age_share = 0.1,
      .wait_age_max_s = 600,
      .wait_gain_share = 0.05,
      .wait_gain_max_s = 12 * 3600},
     {.name = "default",
-     .z = 6,
+     .z = 6.3,
      .leak_passes = 4,
      .wait_s = 600,
-     .wait_late_s = 1200,
      .wait_samples = 120,
      .wait_age_share = 0.2,
      .wait_age_max_s = 3600,
      .wait_gain_share = 0.12,
      .wait_gain_max_s = 12 * 3600},
     {.name = "strict",
-     .z = 6.5,
+     .z = 7,
      .leak_passes = 4,
      .wait_s = 1200,
-     .wait_late_s = 1800,
      .wait_samples = 240,
      .wait_age_share = 0.33,
      .wait_age_max_s = 7200,
@@ -61,10 +58,11 @@ static const struct detect_profile profiles[] = {
 };
 
 const struct detect_rules detect_rules = {
-    /* Steady: every quarter grows, the slowest half as much as the fastest, and the last step at
-     * least half the first: no step, no plateau. */
-    .gap_ratio = 0.5,
-    .gap_fade = 0.5,
+    /* Steady: every quarter grows, the slowest 0.4 as much as the fastest, and the last step as
+     * much of the first: no step, no plateau. Bursts that come six to the window by chance are as
+     * uneven as that. */
+    .gap_ratio = 0.4,
+    .gap_fade = 0.4,
     /* Saturating: a bend downwards that also shows in the quarters. One straight window in thirteen
      * bends so by chance, and then the next one decides. */
     .bend_t = -1.5,
@@ -79,18 +77,17 @@ const struct detect_rules detect_rules = {
     /* The error of a figure counted in pages, or in blocks of a large heap. */
     .quantum_bytes = 4096,
     .quantum_share = 1e-5,
-    /* What a process leaks it leaks straight: z = 8.5 is a correlation of 0.995. So straight a
-     * window must have added only a quarter of the share that one at z = 7 must, where daily loads
+    /* What a process leaks it leaks straight: z = 8.5 is a correlation of 0.998. So straight a
+     * window must have added only a tenth of the share that one at z = 7 must, where daily loads
      * and walks end. Straight in its quarters too: the slowest has 0.9 of the fastest. */
     .doubt_z = 7,
     .sure_z = 8.5,
-    .sure_share = 0.25,
+    .sure_share = 0.1,
     .straight_even = 0.9,
     /* A load that returns does so in about the time it took to go. */
     .return_share = 2,
-    /* Against the time before the window: below 0.4 of the rate growth has begun late, above 1.2
-     * it has been faster and is on its way to an end. */
-    .late_share = 0.4,
+    /* Against the time before the window: above 1.2 of the rate it has been faster and is on
+     * its way to an end. */
     .slowed_share = 1.2,
     /* A series whose growth has ended by itself after a time L must grow 3 L before we believe it
      * does not this time, unless the window shows 6 such lengths. */
@@ -107,7 +104,7 @@ const struct detect_rules detect_rules = {
      * moves the level by 30 % moves it at its steepest by a rate that may be all there is, until a
      * window is straight or a day long. By these 95 % of the generated leaks' intervals hold the
      * true rate. */
-    .change_share = 1.3,
+    .change_share = 2,
     .rate_error = 0.04,
     .day_swing = 0.3,
     /* When waiting would use up the memory: half of the time that is left, but two minutes. */
@@ -118,7 +115,7 @@ const struct detect_rules detect_rules = {
      * twice a day for nothing stops looking. */
     .episode_passes = 2,
     .suspect_passes = 4,
-    .suspect_share = 0.6,
+    .suspect_share = 0.7,
     /* The newest quarter must still grow at half the rate. */
     .quarter_share = 0.5,
     /* It has ended: the newer half is flat against the rate and the whole is weaker, or there is

@@ -9,7 +9,6 @@ struct detect_profile {
     double z;
     unsigned leak_passes;
     double wait_s;
-    double wait_late_s;
     double wait_samples;
     double wait_age_share;
     double wait_age_max_s;
@@ -34,7 +33,6 @@ struct detect_rules {
     double sure_share;
     double straight_even;
     double return_share;
-    double late_share;
     double slowed_share;
     double history_waits;
     double history_windows;

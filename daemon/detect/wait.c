@@ -93,12 +93,10 @@ void wait_measure(const struct detector *detector, const struct candidate *candi
     unsigned scale = candidate->scale;
     double age = detector->closed - detector->born;
     double share = p->wait_gain_share * doubt_of(&detector->rings[scale]);
-    bool is_late;
 
     out->has_before = past_rate(detector, scale, &out->before);
     out->is_slowing = out->has_before && is_slowing(detector, scale, candidate->rate, out->before);
-    is_late = out->has_before && out->before < detect_rules.late_share * candidate->rate;
-    out->of[WAIT_LEAST] = blocks_of(detector, is_late ? p->wait_late_s : p->wait_s);
+    out->of[WAIT_LEAST] = blocks_of(detector, p->wait_s);
     out->of[WAIT_SAMPLES] = p->wait_samples * detector->step_ms / detector->block_ms;
     out->of[WAIT_AGE] = fmin(blocks_of(detector, p->wait_age_max_s), p->wait_age_share * age);
     out->of[WAIT_GAIN] = need_for_gain(detector, candidate, share);

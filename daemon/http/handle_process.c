@@ -83,7 +83,7 @@ void handle_process(struct http_context *context, const struct http_request *req
     if (!process)
         return;
     json_init(&json, &reply->body);
-    view_process(&json, NULL, &context->source, process);
+    view_process_whole(&json, NULL, &context->source, process);
 }
 
 /* What sites and types have in common. NULL: the reply is a problem already. */

@@ -176,7 +176,7 @@ static bool needs_disk(const struct http_context *context, const struct process 
 
     if (!context->source.read_history || ask->name == NAME_PYTHON) /* no disk has that */
         return false;
-    return !process || !process->live_series || ask->from_ms + MEMORY_SPAN_MS < now_ms;
+    return !process || process->is_slim || ask->from_ms + MEMORY_SPAN_MS < now_ms;
 }
 
 /* True: the reply is made, or comes later. */

@@ -24,6 +24,10 @@
     X(resolve)                                                                                     \
     X(marks)                                                                                       \
     X(put_mark)                                                                                    \
+    X(receivers)                                                                                   \
+    X(receiver)                                                                                    \
+    X(receiver_test)                                                                               \
+    X(receiver_redeliver)                                                                          \
     X(events)                                                                                      \
     X(openapi)                                                                                     \
     X(livez)                                                                                       \

@@ -39,6 +39,7 @@ struct http_figures {
     uint64_t notices_delivered_total;
     uint64_t notices_failed_total;
     uint64_t notices_given_up_total;
+    uint64_t notices_grouped_total;
     const char *storage_problem; /* why nothing is stored at the moment; "" or NULL: it is */
     uint64_t storage_bytes;
     uint64_t storage_batches_total;
@@ -54,6 +55,48 @@ struct http_incident_request {
     const char *by;
     const char *reason;
     uint64_t duration_ms; /* 0 = without end */
+};
+
+/* Who is told, without a secret. Texts are valid until the return to the loop. */
+struct http_receiver {
+    const char *name;
+    const char *type;
+    char place[256]; /* its address without what may be secret, or the command; "" = known by its type */
+    const char *state; /* "idle" (nothing was sent yet), "ok", "failing", "off" */
+    const char *min_severity;
+    const char *units;
+    const char *names;
+    bool send_resolved;
+    bool group;
+    size_t queued;
+    size_t dead_letters;
+    size_t standing;
+    uint64_t delivered_total;
+    uint64_t failed_attempts_total;
+    uint64_t given_up_total;
+    uint64_t grouped_total;
+    uint64_t last_attempt_wall_ms; /* 0 = never */
+    uint64_t last_delivery_wall_ms;
+    uint64_t next_attempt_wall_ms; /* 0 = none is due */
+    long last_status;
+    const char *last_error; /* "" once one succeeded */
+};
+
+struct http_letter {
+    const char *id;
+    const char *incident_id; /* "" = none */
+    const char *event;
+    uint64_t event_wall_ms;
+    unsigned attempts;
+};
+
+/* The receivers as the owner knows them; all NULL: there are none. */
+struct http_receivers {
+    bool (*at)(void *arg, size_t index, struct http_receiver *out);
+    bool (*letter_at)(void *arg, size_t index, bool dead, size_t letter, struct http_letter *out);
+    /* -ENOENT: no such one; -EPIPE: it is off; -ENOSPC: too much waits. */
+    int (*test)(void *arg, const char *name);
+    int (*redeliver)(void *arg, const char *name, size_t *count);
 };
 
 /* What a client may change, done by other rooms. Each may be NULL (503). */
@@ -88,6 +131,7 @@ struct http_source {
     int (*read_history)(void *arg, const struct http_history_question *question,
                         struct later *later);
     struct http_changes changes;
+    struct http_receivers receivers;
     const struct http_asset *assets;
     size_t asset_count;
     const char *asset_root; /* a folder instead of them, for work on the page; NULL: none */

@@ -174,9 +174,65 @@ static void write_figures(struct page *page)
     write_labelled(e, "outcome", "delivered", f.notices_delivered_total);
     write_labelled(e, "outcome", "failed", f.notices_failed_total);
     write_labelled(e, "outcome", "given_up", f.notices_given_up_total);
+    write_labelled(e, "outcome", "grouped", f.notices_grouped_total);
     write_single(e, "leakd_webhook_queue_length", METRIC_GAUGE, "Notices not delivered yet.",
                  (double)f.notices_queued);
     write_storage(e, &f);
+}
+
+static void write_of_receivers(struct page *page, const char *name, enum metric_kind kind,
+                               const char *help, uint64_t (*value)(const struct http_receiver *of))
+{
+    const struct http_source *source = page->source;
+    struct http_receiver receiver;
+
+    exposition_family(&page->exposition, name, kind, help);
+    for (size_t i = 0; source->receivers.at && source->receivers.at(source->arg, i, &receiver);
+         i++) {
+        exposition_begin(&page->exposition, "");
+        exposition_label(&page->exposition, "receiver", receiver.name);
+        exposition_label(&page->exposition, "type", receiver.type);
+        exposition_u64(&page->exposition, value(&receiver));
+    }
+}
+
+static uint64_t queue_of(const struct http_receiver *receiver)
+{
+    return receiver->queued;
+}
+
+static uint64_t dead_of(const struct http_receiver *receiver)
+{
+    return receiver->dead_letters;
+}
+
+static uint64_t delivered_of(const struct http_receiver *receiver)
+{
+    return receiver->delivered_total;
+}
+
+static uint64_t failed_of(const struct http_receiver *receiver)
+{
+    return receiver->failed_attempts_total;
+}
+
+static uint64_t trouble_of(const struct http_receiver *receiver)
+{
+    return strcmp(receiver->state, "failing") == 0 || strcmp(receiver->state, "off") == 0;
+}
+
+static void write_receivers(struct page *page)
+{
+    write_of_receivers(page, "leakd_receiver_queue_length", METRIC_GAUGE,
+                       "Notices that wait for a receiver.", queue_of);
+    write_of_receivers(page, "leakd_receiver_dead_letters", METRIC_GAUGE,
+                       "Notices to a receiver that were given up and kept.", dead_of);
+    write_of_receivers(page, "leakd_receiver_failing", METRIC_GAUGE,
+                       "1 while a receiver's last attempt failed, or it is off.", trouble_of);
+    write_of_receivers(page, "leakd_receiver_delivered", METRIC_COUNTER,
+                       "Notices that a receiver took.", delivered_of);
+    write_of_receivers(page, "leakd_receiver_failed_attempts", METRIC_COUNTER,
+                       "Attempts to tell a receiver that failed.", failed_of);
 }
 
 static void write_store(struct page *page)
@@ -256,6 +312,7 @@ void metrics_write(struct metrics *metrics, const struct http_source *source,
     exposition_init(e, out, open_metrics);
     write_build(e);
     write_figures(&page);
+    write_receivers(&page);
     write_store(&page);
     write_incidents(&page);
     if (slots_update(metrics->slots, source->store) == 0)

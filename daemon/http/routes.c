@@ -27,6 +27,10 @@
     X("/api/v1/incidents/{id}/silence", NULL, handle_silence)                                      \
     X("/api/v1/incidents/{id}/resolve", NULL, handle_resolve)                                      \
     X("/api/v1/marks", handle_marks, handle_put_mark)                                              \
+    X("/api/v1/receivers", handle_receivers, NULL)                                                 \
+    X("/api/v1/receivers/{id}", handle_receiver, NULL)                                             \
+    X("/api/v1/receivers/{id}/test", NULL, handle_receiver_test)                                   \
+    X("/api/v1/receivers/{id}/redeliver", NULL, handle_receiver_redeliver)                         \
     X("/api/v1/events", handle_events, NULL)                                                       \
     X("/api/v1/openapi.json", handle_openapi, NULL)                                                \
     X("/livez", handle_livez, NULL)                                                                \

@@ -24,6 +24,9 @@ void view_time(struct json *json, const char *key, uint64_t wall_ms);
 
 void view_process(struct json *json, const char *key, const struct http_source *source,
                   const struct process *process);
+/* With what one only asks of a single one: the tests behind its verdict. */
+void view_process_whole(struct json *json, const char *key, const struct http_source *source,
+                        const struct process *process);
 void view_site(struct json *json, const char *key, const struct http_source *source,
                const struct process *process, const struct site *site);
 void view_type(struct json *json, const char *key, const struct process *process,

@@ -98,7 +98,10 @@ static void put_gc(struct json *json, const struct process *process)
         return;
     }
     json_object(json, "gc");
-    json_double(json, "pause_s_total", (double)process->gc.pause_ns_total / 1e9);
+    if (process->gc.pause_ns_total > 0)
+        json_double(json, "pause_s_total", (double)process->gc.pause_ns_total / 1e9);
+    else
+        json_null(json, "pause_s_total");
     json_array(json, "generations");
     for (size_t i = 0; i < WIRE_GC_GENERATIONS; i++) {
         json_object(json, NULL);
@@ -108,6 +111,38 @@ static void put_gc(struct json *json, const struct process *process)
         json_object_end(json);
     }
     json_array_end(json);
+    json_object_end(json);
+}
+
+static void put_labels(struct json *json, const struct process *process)
+{
+    const struct process_marks *marks = process->marks;
+
+    json_object(json, "labels");
+    for (size_t i = 0; marks && i < marks->label_count; i++) {
+        const struct process_label *label = &marks->labels[i];
+
+        json_str(json, label->text, label->text + label->key_len + 1);
+    }
+    json_object_end(json);
+}
+
+static void put_group(struct json *json, const struct process *process)
+{
+    const struct process_group *group = &process->group;
+
+    if (!group->id[0]) {
+        json_null(json, "group");
+        return;
+    }
+    json_object(json, "group");
+    json_str(json, "id", group->id);
+    if (group->members > 0) {
+        json_u64(json, "members", group->members);
+        json_u64(json, "ended", group->ended);
+        json_u64(json, "live_bytes", group->live_bytes);
+        json_double(json, "gained_bytes", group->gained_bytes);
+    }
     json_object_end(json);
 }
 
@@ -192,15 +227,41 @@ static void put_spark(struct json *json, const struct http_source *source,
         put_numbers(json, "sparkline", values, count);
 }
 
-void view_process(struct json *json, const char *key, const struct http_source *source,
-                  const struct process *process)
+static void put_test(struct json *json, const struct detect_check *check)
 {
-    json_object(json, key);
+    char text[160];
+
+    detect_check_text(check, text, sizeof(text));
+    json_object(json, NULL);
+    json_str(json, "name", detect_test_name(check->test));
+    json_str(json, "text", text);
+    json_double(json, "value", check->value);
+    json_double(json, "needed", check->needed);
+    json_bool(json, "at_most", detect_test_at_most(check->test));
+    json_bool(json, "passed", check->passed);
+    json_object_end(json);
+}
+
+static void put_tests(struct json *json, const struct process *process)
+{
+    struct detect_check tests[QUERY_TESTS_MAX];
+    size_t count = query_tests(process, tests);
+
+    json_array(json, "tests");
+    for (size_t i = 0; i < count; i++)
+        put_test(json, &tests[i]);
+    json_array_end(json);
+}
+
+static void put_fields(struct json *json, const struct http_source *source,
+                       const struct process *process)
+{
     put_identity(json, process);
     put_verdict(json, process);
     put_memory(json, process);
     put_domains(json, process);
     put_gc(json, process);
+    put_group(json, process);
     json_u64(json, "started_ms", process->started_wall_ms);
     view_time(json, "ended_ms", process->ended_wall_ms);
     json_str(json, "reason", process->reason);
@@ -209,7 +270,22 @@ void view_process(struct json *json, const char *key, const struct http_source *
     put_marks(json, process);
     put_agent(json, process);
     put_spark(json, source, process);
-    json_object(json, "labels");
+    put_labels(json, process);
+}
+
+void view_process(struct json *json, const char *key, const struct http_source *source,
+                  const struct process *process)
+{
+    json_object(json, key);
+    put_fields(json, source, process);
     json_object_end(json);
+}
+
+void view_process_whole(struct json *json, const char *key, const struct http_source *source,
+                        const struct process *process)
+{
+    json_object(json, key);
+    put_fields(json, source, process);
+    put_tests(json, process);
     json_object_end(json);
 }

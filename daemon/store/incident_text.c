@@ -140,6 +140,7 @@ static void put_state(struct json *json, const struct incident *incident)
     json_u64(json, "end_wall_ms", incident->end_wall_ms);
     json_u64(json, "since_wall_ms", incident->since_wall_ms);
     json_u64(json, "until_wall_ms", incident->until_wall_ms);
+    json_u64(json, "acted_wall_ms", incident->acted_wall_ms);
     json_str(json, "release", incident->release);
     json_str(json, "host", incident->host);
 }
@@ -440,6 +441,7 @@ static void get_state(const struct json_tree *tree, struct incident *out)
     out->end_wall_ms = get_u64(tree, "end_wall_ms");
     out->since_wall_ms = get_u64(tree, "since_wall_ms");
     out->until_wall_ms = get_u64(tree, "until_wall_ms");
+    out->acted_wall_ms = get_u64(tree, "acted_wall_ms");
     out->opened_wall_ms = get_u64(tree, "opened_wall_ms");
     out->resolved_wall_ms = get_u64(tree, "resolved_wall_ms");
 }

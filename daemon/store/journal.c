@@ -11,13 +11,13 @@
 #include "daemon/store/journal_ledger.h"
 
 #define CHECKPOINT_STEP_MS 60000u
-/* Without anything to write something is written: that the disk is full or read-only is better known
- * before the incident. */
-#define PROBE_STEP_MS      55000u
-#define EXPIRE_STEP_MS     (60u * 60 * 1000)
+/* Without anything to write something is written: that the disk is full or read-only is better
+ * known before the incident. */
+#define PROBE_STEP_MS  55000u
+#define EXPIRE_STEP_MS (60u * 60 * 1000)
 /* Opening reads and checks all there is: once a day it is done anew, so that damage is found while
  * the other file is whole. */
-#define REOPEN_STEP_MS     (24u * 60 * 60 * 1000)
+#define REOPEN_STEP_MS (24u * 60 * 60 * 1000)
 
 struct journal {
     char *folder;
@@ -183,9 +183,9 @@ static void note_result(struct journal *journal, int error)
     status->error = error;
     status->problem[0] = '\0';
     if (error < 0)
-        snprintf(status->problem, sizeof(status->problem), "nothing can be stored in %.120s: %s; %s",
-                 journal->folder, error == -EBADMSG ? "a file is damaged" : strerror(-error),
-                 advice(error));
+        snprintf(status->problem, sizeof(status->problem),
+                 "nothing can be stored in %.120s: %s; %s", journal->folder,
+                 error == -EBADMSG ? "a file is damaged" : strerror(-error), advice(error));
     status->bytes = journal->ledger ? ledger_bytes(journal->ledger) : 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What programs tell of themselves: the last few words of each. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,44 @@ static void append(struct process_marks *marks, const struct process_mark *mark)
         memcpy(marks->release, mark->text, sizeof(marks->release));
 }
 
+static struct process_label *find_label(struct process_marks *marks, const char *key)
+{
+    for (size_t i = 0; i < marks->label_count; i++) {
+        if (strcmp(marks->labels[i].text, key) == 0)
+            return &marks->labels[i];
+    }
+    return NULL;
+}
+
+static void drop_label(struct process_marks *marks, struct process_label *label)
+{
+    size_t behind = (size_t)(&marks->labels[marks->label_count] - (label + 1));
+
+    memmove(label, label + 1, behind * sizeof(*label));
+    marks->label_count--;
+}
+
+/* True when something changed. */
+static bool put_label(struct process_marks *marks, const char *text)
+{
+    struct process_label made = {.key_len = strcspn(text, "=")}, *known;
+    const char *value = text + made.key_len + 1;
+
+    if (made.key_len == 0 || text[made.key_len] != '=')
+        return false;
+    memcpy(made.text, text, strlen(text) + 1);
+    made.text[made.key_len] = '\0';
+    known = find_label(marks, made.text);
+    if (known && strcmp(known->text + known->key_len + 1, value) == 0)
+        return false;
+    if (known)
+        drop_label(marks, known);
+    if (!value[0] || marks->label_count == PROCESS_LABELS_MAX)
+        return known != NULL;
+    marks->labels[marks->label_count++] = made;
+    return true;
+}
+
 int store_put_mark(struct store *store, struct process *process, const struct wire_mark *mark,
                    uint64_t now_wall_ms)
 {
@@ -62,7 +101,10 @@ int store_put_mark(struct store *store, struct process *process, const struct wi
         process->marks = calloc(1, sizeof(*process->marks));
     if (!process->marks)
         return -ENOMEM;
-    if (!is_known(process->marks, &taken)) {
+    if (mark->kind == WIRE_MARK_LABEL) {
+        if (put_label(process->marks, taken.text))
+            store_touch(process);
+    } else if (!is_known(process->marks, &taken)) {
         append(process->marks, &taken);
         store_touch(process);
     }

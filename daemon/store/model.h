@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "agent/wire/record.h"
-#include "daemon/detect/detect.h"
+#include "daemon/detect/load.h"
 #include "daemon/store/series.h"
 
 #define PROCESS_STATES(X)                                                                          \
@@ -91,10 +91,23 @@ struct type {
     struct growth growth;
 };
 
+/* A process and the workers that come from it (a prefork server). */
+struct process_group {
+    char id[40]; /* the id of the process they come from, the first; "" = none of a group */
+    /* The rest is the first's alone. */
+    unsigned members; /* living ones, the first with them */
+    unsigned ended;   /* workers, recycled or lost */
+    uint64_t live_bytes; /* of the members; what a worker shares with the first counts each time */
+    double own_bytes;    /* what the living workers hold beyond what they were born with */
+    double gained_bytes; /* what workers, living and ended, have gained since they had warmed up */
+};
+
 #define MARK_KINDS(X)                                                                              \
     X(EVENT, "mark")      /* something happened */                                                 \
     X(RELEASE, "release") /* what the process is a release of */                                   \
-    X(PHASE, "phase")     /* something began that lasts until the next one */
+    X(PHASE, "phase")     /* something began that lasts until the next one */                      \
+    X(LABEL, "label")     /* kept apart, see process_label */                                      \
+    X(SNAPSHOT, "snapshot") /* it asks for a snapshot */
 
 /* WIRE_MARK_*; "mark" for numbers beyond. */
 const char *mark_kind_name(unsigned kind);
@@ -109,11 +122,22 @@ struct process_mark {
     char text[WIRE_MARK_BYTES_MAX + 1];
 };
 
+#define PROCESS_LABELS_MAX 16
+
+struct process_label {
+    size_t key_len;
+    char text[WIRE_MARK_BYTES_MAX + 1]; /* the key, a 0 in place of '=', then the value */
+};
+
 struct process_marks {
     char release[WIRE_MARK_BYTES_MAX + 1]; /* the last mark of that kind, "" = none */
     size_t count;
     struct process_mark list[PROCESS_MARKS_MAX]; /* the last ones, in order of arrival */
+    size_t label_count;
+    struct process_label labels[PROCESS_LABELS_MAX];
 };
+
+#define PROCESS_OBJECTIONS_MAX 2
 
 struct process {
     char id[40]; /* "PID-STARTTICKS", and "-2" ... for a program that took its place by exec */
@@ -130,6 +154,7 @@ struct process {
     uint32_t capabilities; /* WIRE_CAP_* */
     uint64_t sample_period_bytes;
     bool attributing; /* Python hooks are in */
+    struct process_group group; /* set by the watch alone */
 
     uint64_t started_wall_ms;
     uint64_t first_seen_mono_ms;
@@ -158,11 +183,18 @@ struct process {
     struct process_marks *marks; /* NULL while there are none */
 
     const struct detect_profile *profile;
-    struct detector live_detector;
+    struct load_detector live_detector; /* beside the allocations a second */
     struct detector rss_detector;
+    uint64_t load_count; /* allocations when they were last looked at */
+    uint64_t load_mono_ms;
+    uint64_t full_collections;  /* of Python's oldest generation */
+    uint64_t collected_mono_ms; /* the last one that was noticed, 0 = none */
+    size_t objection_count;
+    struct detect_check objections[PROCESS_OBJECTIONS_MAX]; /* tests of the watch's own */
     struct series *live_series; /* 1 s and 10 s steps */
     struct series *rss_series;
-    struct series *python_series; /* live bytes of Python's allocator; NULL without */
+    struct series *python_series;  /* live bytes of Python's allocator; NULL without */
+    bool is_slim;                  /* it ended: its curve is on the disk alone */
     bool has_history;              /* what the disk knows of before was asked for */
     enum verdict verdict;          /* of the two, set by the watch alone */
     uint64_t verdict_wall_ms;      /* since when */
@@ -301,6 +333,7 @@ struct incident {
     bool is_provisional;        /* the fingerprint is not yet that of a site */
     char release[RELEASE_SIZE]; /* that the process ran when it opened */
     char host[64];
+    uint64_t acted_wall_ms; /* when an action was decided for it; 0: none was */
     uint64_t until_wall_ms; /* when an acknowledgement or a silence ends; 0: it does not */
     char summary[512];
     char end[160];          /* "killed at ...", "" while the process lives */

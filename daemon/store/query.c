@@ -142,6 +142,18 @@ const char *query_site_kind(const struct site *site)
     return python == site->frame_count ? "python" : "mixed";
 }
 
+size_t query_tests(const struct process *process, struct detect_check out[QUERY_TESTS_MAX])
+{
+    size_t count;
+
+    if (process->fit_is_rss)
+        return detect_explain_tests(&process->rss_detector, out);
+    count = load_explain_tests(&process->live_detector, out);
+    for (size_t i = 0; i < process->objection_count; i++)
+        out[count++] = process->objections[i];
+    return count;
+}
+
 static size_t entry_bytes(const struct entry *entry)
 {
     size_t bytes = sizeof(*entry);

@@ -26,6 +26,10 @@ const struct operator_mark *query_release_mark(const struct store *store,
 /* The build-id of the process's executable as hex, "" when it has none or is not known. */
 void query_build_id(const struct process *process, char *out, size_t size);
 
+/* The tests behind the verdict, for and against, with their figures; returns how many. */
+#define QUERY_TESTS_MAX (DETECT_CHECKS_MAX + PROCESS_OBJECTIONS_MAX)
+size_t query_tests(const struct process *process, struct detect_check out[QUERY_TESTS_MAX]);
+
 enum query_order { ORDER_GROWTH, ORDER_LIVE, ORDER_RATE };
 
 /* Up to max sites (types) of the process, best first. Growth: what still grows stands first, by

@@ -5,8 +5,8 @@
 #include "daemon/store/query.h"
 
 #define POINTS_MIN 8u
-/* In the last third of its points a site must still gain at this part of its whole rate: what filled
- * up and stopped is a cache. */
+/* In the last third of its points a site must still gain at this part of its whole rate: what
+ * filled up and stopped is a cache. */
 #define STILL_GROWING 0.35
 
 static double gain(const struct points *points, uint64_t live_bytes)
@@ -72,7 +72,8 @@ static void rank_growth(struct rank *rank, const struct process *process,
     rank->first = rank->grows ? least : gained;
 }
 
-static struct rank site_rank(const struct process *process, const void *item, enum query_order order)
+static struct rank site_rank(const struct process *process, const void *item,
+                             enum query_order order)
 {
     const struct site *site = item;
     struct rank rank = {.live_bytes = site_live_bytes(site), .id = site->id};
@@ -85,7 +86,8 @@ static struct rank site_rank(const struct process *process, const void *item, en
 }
 
 /* A type has no allocation total: its rate order is that of the live bytes. */
-static struct rank type_rank(const struct process *process, const void *item, enum query_order order)
+static struct rank type_rank(const struct process *process, const void *item,
+                             enum query_order order)
 {
     const struct type *type = item;
     struct rank rank = {.live_bytes = type->live_bytes, .id = type->name_id};

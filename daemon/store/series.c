@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FINE_STEP_MS     1000u
 #define FINE_STEPS_MAX   900u /* 15 min */
@@ -55,6 +56,13 @@ void series_free(struct series *series)
     free(series->seconds);
     free(series->tens);
     free(series);
+}
+
+void series_forget(struct series *series)
+{
+    free(series->seconds);
+    free(series->tens);
+    memset(series, 0, sizeof(*series));
 }
 
 size_t series_bytes(const struct series *series)

@@ -19,6 +19,8 @@ struct point {
 
 struct series *series_new(void); /* NULL: no memory */
 void series_free(struct series *series);
+/* Empties it and gives its memory back. */
+void series_forget(struct series *series);
 /* Values at wall times that do not go backwards are kept; others are dropped. */
 void series_put(struct series *series, uint64_t wall_ms, double value);
 /* Steps of 10 s from before everything the series has, oldest first; NAN is a hole. What does not

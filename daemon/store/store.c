@@ -122,9 +122,9 @@ void entry_free(struct store *store, struct entry *entry)
     free(entry->names);
     series_free(process->live_series);
     series_free(process->rss_series);
-    free(process->marks);
     series_free(process->python_series);
     shots_free(entry->shots);
+    free(process->marks);
     free(process->name);
     free(process->unit);
     free(process->exe);
@@ -302,7 +302,7 @@ static int list_entry(struct store *store, struct entry *entry)
 static void start_detecting(struct process *process, const struct detect_profile *profile)
 {
     process->profile = profile;
-    detector_init(&process->live_detector, profile, 1000, 1);
+    load_init(&process->live_detector, profile, 1000);
     detector_init(&process->rss_detector, profile, 1000, 1);
 }
 
@@ -387,6 +387,10 @@ int store_hello(struct store *store, const struct process_identity *identity,
         if (entry->process.profile != profile)
             start_detecting(&entry->process, profile);
     }
+    if (entry->process.is_slim) { /* it was only believed to have ended */
+        entry->process.is_slim = false;
+        entry->process.has_history = false;
+    }
     entry->process.state = PROCESS_WATCHING;
     entry->process.ended_mono_ms = 0;
     entry->process.ended_wall_ms = 0;
@@ -413,13 +417,48 @@ void store_set_state(struct store *store, struct process *process, enum process_
     store_touch(process);
 }
 
+/* A resolved one has its own copy of all that is still asked for. */
 static bool has_incident(const struct store *store, const struct process *process)
 {
     for (size_t i = 0; i < store->incident_count; i++) {
-        if (strcmp(store->incidents[i]->process_id, process->id) == 0)
+        if (store->incidents[i]->state != INCIDENT_RESOLVED &&
+            strcmp(store->incidents[i]->process_id, process->id) == 0)
             return true;
     }
     return false;
+}
+
+static void slim(struct entry *entry)
+{
+    struct process *process = &entry->process;
+
+    process->is_slim = true;
+    series_forget(process->live_series);
+    series_forget(process->rss_series);
+    series_free(process->python_series);
+    process->python_series = NULL;
+    shots_free(entry->shots);
+    entry->shots = NULL;
+    for (size_t i = 0; i < process->site_count; i++) {
+        free(process->sites[i].recent);
+        process->sites[i].recent = NULL;
+    }
+    for (size_t i = 0; i < process->type_count; i++) {
+        free(process->types[i].recent);
+        process->types[i].recent = NULL;
+    }
+    store_touch(process);
+}
+
+void store_slim(struct store *store, uint64_t now_mono_ms, uint64_t after_ms)
+{
+    for (size_t i = 0; i < store->count; i++) {
+        const struct process *process = &store->entries[i]->process;
+
+        if (!process->is_slim && has_ended(process) &&
+            now_mono_ms - process->ended_mono_ms > after_ms)
+            slim(store->entries[i]);
+    }
 }
 
 void store_expire(struct store *store, uint64_t now_mono_ms)

@@ -44,7 +44,7 @@ void store_put_smaps(struct store *store, struct process *process, const struct 
 void store_put_gc(struct store *store, struct process *process, const struct wire_gc *gc);
 void store_put_health(struct store *store, struct process *process,
                       const struct wire_health *health);
-/* A mark with the text and time of one that is there is that one, said again after a reconnect. */
+/* A label is set, renewed or taken away; beyond PROCESS_LABELS_MAX new ones are not kept. A mark with the text and time of one that is there is that one, said again after a reconnect. */
 int store_put_mark(struct store *store, struct process *process, const struct wire_mark *mark,
                    uint64_t now_wall_ms);
 void store_put_unit(struct store *store, struct process *process, const char *unit);
@@ -64,6 +64,10 @@ void store_take_shot(struct store *store, struct process *process, bool closely,
                      uint64_t now_wall_ms);
 /* Forgets ended processes past their retention. */
 void store_expire(struct store *store, uint64_t now_mono_ms);
+
+/* Processes that ended longer ago than after_ms give back what a disk has of them, or what only a
+ * living one needs: curves, and what sites and types held in between. */
+void store_slim(struct store *store, uint64_t now_mono_ms, uint64_t after_ms);
 
 /* For the watch, which alone sets verdicts. */
 struct process *store_process(struct store *store, const char *id);

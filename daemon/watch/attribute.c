@@ -19,6 +19,8 @@
 #define SAMPLES_MIN 25.0
 #define POINTS_MIN  8u
 #define STEP_MS     1000u
+/* Objects that live for less than half of that are requests. */
+#define AGES_MS_MIN 60000u
 
 /* A site or a type, seen alike. */
 struct grower {
@@ -30,8 +32,7 @@ struct grower {
 
 static struct grower grower_of_site(struct site *site)
 {
-    return (struct grower){site->recent, &site->verdict, &site->growth,
-                           site_gain_bytes(site)};
+    return (struct grower){site->recent, &site->verdict, &site->growth, site_gain_bytes(site)};
 }
 
 static struct grower grower_of_type(struct type *type)
@@ -68,12 +69,6 @@ void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_sta
     }
 }
 
-/* No site leaks in a process that does not, or not yet for sure. */
-static bool verdict_is_leak(enum verdict verdict)
-{
-    return verdict == VERDICT_LEAK || verdict == VERDICT_FRAGMENTATION;
-}
-
 /*
  * A site that does less of the process's growth is not what is to be mended first, and may be quite
  * innocent: CPython recycles freed dicts, floats and lists through free lists without asking the
@@ -86,7 +81,8 @@ static bool is_small_part(const struct process *process, const struct growth *gr
     return process->growth.known && growth->estimate < BLAME_SHARE * process->growth.estimate;
 }
 
-static void test(const struct process *process, const struct grower *grower, double extra)
+static void test(const struct process *process, bool is_leak, const struct grower *grower,
+                 double extra)
 {
     double period_bytes = (double)process->sample_period_bytes;
 
@@ -113,7 +109,7 @@ static void test(const struct process *process, const struct grower *grower, dou
         return;
     if (grower->gain_bytes < SAMPLES_MIN * period_bytes)
         *grower->verdict = trend.z >= SUSPECT_Z ? VERDICT_SUSPECT : VERDICT_LEARNING;
-    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra) && verdict_is_leak(process->verdict) &&
+    else if (trend.z >= sqrt(LEAK_Z * LEAK_Z + extra) && is_leak &&
              !is_small_part(process, grower->growth))
         *grower->verdict = VERDICT_LEAK;
     else if (trend.z >= SUSPECT_Z)
@@ -125,18 +121,60 @@ static double multiplicity(size_t count)
     return count > 1 ? 2 * log((double)count) : 0;
 }
 
-void attribute_test(struct process *process)
+void attribute_test(struct process *process, bool is_leak)
 {
     for (size_t i = 0; i < process->site_count; i++) {
         struct grower grower = grower_of_site(&process->sites[i]);
 
-        test(process, &grower, multiplicity(process->site_count));
+        test(process, is_leak, &grower, multiplicity(process->site_count));
     }
     for (size_t i = 0; i < process->type_count; i++) {
         struct grower grower = grower_of_type(&process->types[i]);
 
-        test(process, &grower, multiplicity(process->type_count));
+        test(process, is_leak, &grower, multiplicity(process->type_count));
     }
+}
+
+/* How far back the site's objects have been sampled: Python's only since it is attributed. */
+static uint64_t sampled_ms(const struct process *process, const struct site *site,
+                           uint64_t now_mono_ms)
+{
+    uint64_t since =
+        site->domain == WIRE_DOMAIN_PYTHON ? site->recent->first_mono_ms : process->first_seen_mono_ms;
+
+    return now_mono_ms > since ? now_mono_ms - since : 0;
+}
+
+/* Nothing of what was sampled in the first half of the growth, or of the time in which the site was
+ * sampled, lives. A site is told of when it changes: until then its oldest object lives on. */
+static bool oldest_died(const struct process *process, const struct site *site, uint64_t lasted_ms,
+                        uint64_t now_mono_ms)
+{
+    uint64_t oldest_ms = site->oldest_age_ms + (now_mono_ms - site->updated_mono_ms);
+    uint64_t seen_ms = sampled_ms(process, site, now_mono_ms);
+
+    if (seen_ms > lasted_ms)
+        seen_ms = lasted_ms;
+    return site->oldest_age_ms > 0 && seen_ms >= AGES_MS_MIN && oldest_ms < seen_ms / 2;
+}
+
+bool attribute_dying_share(const struct process *process, uint64_t lasted_ms, uint64_t now_mono_ms,
+                           double *share)
+{
+    double gained = 0, dying = 0;
+
+    for (size_t i = 0; i < process->site_count; i++) {
+        const struct site *site = &process->sites[i];
+        double gain = site->recent ? fmax(0, site_gain_bytes(site)) : 0;
+
+        gained += gain;
+        if (gain > 0 && oldest_died(process, site, lasted_ms, now_mono_ms))
+            dying += gain;
+    }
+    if (gained < SAMPLES_MIN * (double)process->sample_period_bytes)
+        return false;
+    *share = dying / gained;
+    return true;
 }
 
 static void forget(struct grower grower)
@@ -185,7 +223,6 @@ size_t attribute_top_types(const struct process *process, const struct type **ou
 /* ---- blame ----------------------------------------------------------------------------------- */
 
 #define BLAME_FRAMES 96
-#define BLAME_SITES  16
 
 static bool same_text(const char *a, const char *b)
 {
@@ -201,11 +238,10 @@ static bool same_place(const struct frame *a, const struct frame *b)
     return same_text(a->module, b->module) && (a->function || a->offset == b->offset);
 }
 
-static bool culprit_of(const struct store *store, const struct process *process,
-                       const struct site *site, struct frame *out)
+static bool culprit_of(const struct store *store, const struct grown *grown, struct frame *out)
 {
     struct frame frames[BLAME_FRAMES];
-    size_t count = query_frames(store, process, site, frames, BLAME_FRAMES);
+    size_t count = query_frames(store, grown->process, grown->site, frames, BLAME_FRAMES);
     const struct frame *culprit = query_culprit(frames, count);
 
     if (culprit)
@@ -213,33 +249,26 @@ static bool culprit_of(const struct store *store, const struct process *process,
     return culprit != NULL;
 }
 
-/* Growth that all sites had together: what the shares are of. */
-static double total_gain(const struct process *process)
+/* The first type when it has at least half of what the first ones gained. */
+static const char *blame_type(const struct store *store, const struct process *process)
 {
+    struct grown types[GROWN_MAX];
+    size_t count = grown_types(store, process, types, GROWN_MAX);
     double total = 0;
 
-    for (size_t i = 0; i < process->site_count; i++)
-        total += fmax(0, site_gain_bytes(&process->sites[i]));
-    return total;
-}
-
-static const char *blame_type(const struct process *process)
-{
-    const struct type *first;
-    double total = 0;
-
-    for (size_t i = 0; i < process->type_count; i++)
-        total += fmax(0, type_gain_bytes(&process->types[i]));
-    if (attribute_top_types(process, &first, 1) == 0 || type_gain_bytes(first) < 0.5 * total)
+    for (size_t i = 0; i < count; i++)
+        total += types[i].gain_bytes;
+    if (count == 0 || types[0].gain_bytes < 0.5 * total)
         return NULL;
-    return query_name(process, first->name_id);
+    return query_name(types[0].process, types[0].type->name_id);
 }
 
 /* Of the process's growth where both rates are known; sites that only swing then count for nothing.
  * Else of all that any site gained. */
-static double blame_share(const struct process *process, double rate, double gained)
+static double blame_share(const struct store *store, const struct process *process, double rate,
+                          double gained)
 {
-    double total = total_gain(process);
+    double total = grown_total_bytes(store, process);
 
     if (rate > 0 && process->growth.known && process->growth.estimate > 0)
         return fmin(1, rate / process->growth.estimate);
@@ -248,23 +277,23 @@ static double blame_share(const struct process *process, double rate, double gai
 
 void attribute_blame(const struct store *store, const struct process *process, struct blame *out)
 {
-    const struct site *sites[BLAME_SITES];
-    size_t count = attribute_top_sites(process, sites, BLAME_SITES);
+    struct grown sites[GROWN_MAX];
+    size_t count = grown_sites(store, process, sites, GROWN_MAX);
     double gained = 0, rate = 0;
     struct frame culprit;
 
     memset(out, 0, sizeof(*out));
-    if (count == 0 || !culprit_of(store, process, sites[0], &out->culprit))
+    if (count == 0 || !culprit_of(store, &sites[0], &out->culprit))
         return;
     for (size_t i = 0; i < count; i++) {
-        if (!culprit_of(store, process, sites[i], &culprit) || !same_place(&culprit, &out->culprit))
+        if (!culprit_of(store, &sites[i], &culprit) || !same_place(&culprit, &out->culprit))
             continue;
-        gained += site_gain_bytes(sites[i]);
-        if (sites[i]->growth.known)
-            rate += sites[i]->growth.estimate;
+        gained += sites[i].gain_bytes;
+        if (sites[i].growth.known)
+            rate += sites[i].growth.estimate;
     }
     out->known = true;
-    out->share = blame_share(process, rate, gained);
+    out->share = blame_share(store, process, rate, gained);
     if (out->culprit.kind == WIRE_FRAME_PYTHON)
-        out->type_name = blame_type(process);
+        out->type_name = blame_type(store, process);
 }

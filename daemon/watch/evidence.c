@@ -42,31 +42,44 @@ static void freeze_frame(const struct frame *frame, struct frozen_frame *out, in
     out->line = frame->line;
 }
 
-static void freeze_site(const struct store *store, const struct process *process,
-                        const struct site *site, struct frozen_site *out, int *rc)
+#define STACK_FRAMES_MAX 96 /* inlined ones with them */
+
+/* The culprit must be among those that an incident has room for: then the leaf is left out. */
+static size_t first_kept(const struct frame *frames, size_t count)
 {
-    struct frame frames[INCIDENT_FRAMES_MAX];
+    const struct frame *culprit = query_culprit(frames, count);
+    size_t at = culprit ? (size_t)(culprit - frames) : 0;
+
+    return at >= INCIDENT_FRAMES_MAX ? at - INCIDENT_FRAMES_MAX / 2 : 0;
+}
+
+static void freeze_site(const struct store *store, const struct grown *grown,
+                        struct frozen_site *out, int *rc)
+{
+    const struct site *site = grown->site;
+    struct frame frames[STACK_FRAMES_MAX];
+    size_t count, first;
 
     memset(out, 0, sizeof(*out));
     snprintf(out->id, sizeof(out->id), "%u", site->id);
     memcpy(out->fingerprint, site->fingerprint, sizeof(out->fingerprint));
-    out->verdict = site->verdict;
-    out->growth = site->growth;
-    out->live_bytes = site_live_bytes(site);
-    out->live_count = site_live_count(site);
+    out->verdict = grown->verdict;
+    out->growth = grown->growth;
+    out->live_bytes = grown->live_bytes;
+    out->live_count = grown->live_count;
     out->oldest_age_ms = site->oldest_age_ms;
-    out->frame_count = query_frames(store, process, site, frames, INCIDENT_FRAMES_MAX);
-    for (size_t i = 0; i < out->frame_count; i++)
-        freeze_frame(&frames[i], &out->frames[i], rc);
+    count = query_frames(store, grown->process, site, frames, STACK_FRAMES_MAX);
+    first = first_kept(frames, count);
+    for (size_t i = first; i < count && out->frame_count < INCIDENT_FRAMES_MAX; i++)
+        freeze_frame(&frames[i], &out->frames[out->frame_count++], rc);
 }
 
-static void freeze_type(const struct process *process, const struct type *type,
-                        struct frozen_type *out, int *rc)
+static void freeze_type(const struct grown *grown, struct frozen_type *out, int *rc)
 {
-    out->name = copy_text(query_name(process, type->name_id), rc);
-    out->growth = type->growth;
-    out->live_bytes = type->live_bytes;
-    out->live_count = type->live_count;
+    out->name = copy_text(query_name(grown->process, grown->type->name_id), rc);
+    out->growth = grown->growth;
+    out->live_bytes = grown->live_bytes;
+    out->live_count = grown->live_count;
 }
 
 static void freeze_blame(const struct store *store, const struct process *process,
@@ -86,17 +99,16 @@ static void freeze_blame(const struct store *store, const struct process *proces
 int evidence_freeze(const struct store *store, const struct process *process,
                     struct incident *incident)
 {
-    const struct site *sites[INCIDENT_SITES_MAX];
-    const struct type *types[INCIDENT_TYPES_MAX];
+    struct grown sites[INCIDENT_SITES_MAX], types[INCIDENT_TYPES_MAX];
     int rc = 0;
 
     clear(incident);
-    incident->site_count = attribute_top_sites(process, sites, INCIDENT_SITES_MAX);
+    incident->site_count = grown_sites(store, process, sites, INCIDENT_SITES_MAX);
     for (size_t i = 0; i < incident->site_count; i++)
-        freeze_site(store, process, sites[i], &incident->sites[i], &rc);
-    incident->type_count = attribute_top_types(process, types, INCIDENT_TYPES_MAX);
+        freeze_site(store, &sites[i], &incident->sites[i], &rc);
+    incident->type_count = grown_types(store, process, types, INCIDENT_TYPES_MAX);
     for (size_t i = 0; i < incident->type_count; i++)
-        freeze_type(process, types[i], &incident->types[i], &rc);
+        freeze_type(&types[i], &incident->types[i], &rc);
     freeze_blame(store, process, &incident->blame);
     incident->since_wall_ms = process->growth_since_wall_ms;
     words_incident(incident, process->summary);

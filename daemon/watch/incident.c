@@ -29,6 +29,11 @@ static void change(const struct watch *watch, struct incident *incident, enum wa
         watch->hooks.on_incident(watch->hooks.arg, incident, what);
 }
 
+void incident_changed(const struct watch *watch, struct incident *incident)
+{
+    change(watch, incident, WATCH_INCIDENT_UPDATED);
+}
+
 void incident_notify(const struct watch *watch, const struct incident *incident,
                      enum notice_event event)
 {
@@ -95,13 +100,13 @@ static void set_past(const struct watch *watch, const struct process *process,
 static void set_fingerprint(const struct watch *watch, const struct process *process,
                             struct incident *incident)
 {
-    const struct site *site;
+    struct grown first;
 
     if (!incident->is_provisional || process->verdict == VERDICT_FRAGMENTATION ||
-        attribute_top_sites(process, &site, 1) == 0 || !site->fingerprint[0] ||
-        site->verdict != VERDICT_LEAK)
+        grown_sites(watch->store, process, &first, 1) == 0 || !first.site->fingerprint[0] ||
+        first.verdict != VERDICT_LEAK)
         return;
-    memcpy(incident->fingerprint, site->fingerprint, sizeof(incident->fingerprint));
+    memcpy(incident->fingerprint, first.site->fingerprint, sizeof(incident->fingerprint));
     incident->is_provisional = false;
     set_past(watch, process, incident);
 }
@@ -217,6 +222,7 @@ static void update(struct watch *watch, struct watched *watched, struct process 
             evidence_freeze(watch->store, process, incident);
     }
     escalate(watch, process, incident);
+    action_follow(watch, watched, process, incident);
     if (may_tell(watch, watched, incident))
         incident_tell(watch, incident);
 }
@@ -254,7 +260,7 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
 {
     struct incident *incident = find_incident(watch, watched);
 
-    if (!incident && verdict_is_alarm(process->verdict))
+    if (!incident && verdict_is_alarm(process->verdict) && !group_tells(watch, process))
         open_incident(watch, watched, process);
     else if (!incident)
         return;

@@ -39,15 +39,32 @@ static bool has_live(const struct process *process)
     return process->has_totals && process->state == PROCESS_WATCHING;
 }
 
+/* Allocations a second: the load that live bytes may follow. Those of malloc alone, which counts
+ * them always; Python's are not counted while it is calm. False at the first look. */
+static bool take_load(struct process *process, uint64_t now_mono_ms, double *per_s)
+{
+    uint64_t count = process->domains[WIRE_DOMAIN_NATIVE].alloc_count;
+    uint64_t since_ms = now_mono_ms - process->load_mono_ms;
+    bool has_before = process->load_mono_ms != 0 && since_ms > 0;
+    uint64_t more = count > process->load_count ? count - process->load_count : 0;
+
+    process->load_count = count;
+    process->load_mono_ms = now_mono_ms;
+    *per_s = has_before ? (double)more * 1000 / (double)since_ms : 0;
+    return has_before;
+}
+
 static void feed(struct process *process, uint64_t now_mono_ms)
 {
     struct detect_sample sample = {.time_ms = now_mono_ms};
+    double load_per_s;
 
-    if (has_live(process)) {
-        sample.bytes = (double)process->live_bytes;
+    if (has_live(process) && take_load(process, now_mono_ms, &load_per_s)) {
+        /* The first of a prefork server is judged by what its workers gain, too. */
+        sample.bytes = fmax(0, (double)process->live_bytes + process->group.gained_bytes);
         sample.limit_bytes = limit_for_live(process);
         sample.noise_bytes2 = add_noise(process);
-        detector_push(&process->live_detector, &sample);
+        load_push(&process->live_detector, &sample, load_per_s);
     }
     if (process->has_rss) {
         sample.bytes = (double)process->rss_bytes;
@@ -70,18 +87,19 @@ static bool is_fragmentation(const struct detect_result *live, const struct dete
 }
 
 /* The result that decides, and whether it is RSS's. */
-static struct detect_result decide(const struct process *process, uint64_t now_mono_ms,
-                                   bool *is_rss)
+static struct detect_result decide(struct process *process, uint64_t now_mono_ms, bool *is_rss)
 {
-    struct detect_result live, rss;
+    struct detect_result live, bytes, rss;
 
-    detector_read(&process->live_detector, &live);
+    detector_read(&process->live_detector.raw, &bytes); /* explained or not, they are held */
+    load_read(&process->live_detector, &live);
+    object_leak(process, &live, now_mono_ms);
     detector_read(&process->rss_detector, &rss);
     *is_rss = true;
     /* A lost agent's last word stands while it was an alarm: its process still leaks. */
     if (!has_live(process) && !(process->has_totals && verdict_is_growing(live.verdict)))
         return rss;
-    if (is_fragmentation(&live, &rss, now_mono_ms)) {
+    if (is_fragmentation(&bytes, &rss, now_mono_ms)) {
         rss.verdict = VERDICT_FRAGMENTATION;
         return rss;
     }
@@ -97,9 +115,12 @@ static struct forecast time_to_limit(const struct process *process)
     struct forecast unknown = {.known = false};
     double level = (double)(process->has_rss ? process->rss_bytes : process->live_bytes);
 
-    if (!verdict_is_growing(process->verdict) || process->limit_bytes == 0)
+    /* Who recycles its workers gives their growth back before it reaches anything. */
+    if (!verdict_is_growing(process->verdict) || process->limit_bytes == 0 ||
+        process->group.ended > 0)
         return unknown;
-    return forecast_to_limit(&process->growth, level, (double)process->limit_bytes);
+    return forecast_to_limit(&process->growth, level + process->group.own_bytes,
+                             (double)process->limit_bytes);
 }
 
 /* Results carry monotonic times; people read wall time. */
@@ -114,6 +135,7 @@ bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_w
     bool changed, has_since;
 
     feed(process, now_mono_ms);
+    object_note(process, now_mono_ms);
     result = decide(process, now_mono_ms, &process->fit_is_rss);
     changed = result.verdict != process->verdict;
     has_since = verdict_is_growing(result.verdict) || result.verdict == VERDICT_RESOLVED;

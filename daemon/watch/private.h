@@ -5,6 +5,32 @@
 
 #include "daemon/watch/watch.h"
 
+/* A process as a worker of a prefork server. */
+struct worker {
+    uint64_t parent_due_ms; /* when its parent is looked for; UINT64_MAX: no more */
+    uint64_t parent_give_up_ms;
+    uint64_t turn_due_ms;
+    unsigned turns; /* parts of its life since it has warmed up */
+    double floor_now;
+    double floor_before;
+    double floor_bytes; /* what is added up so far */
+    unsigned falls;     /* ticks in a row below it */
+    double inherited_bytes;
+    bool is_known; /* inherited_bytes is */
+    bool counts;   /* floor_bytes is known */
+};
+
+/* A process as the first of such workers. Figures of this tick, but for the ended. */
+struct crowd {
+    unsigned living;
+    unsigned counting;
+    unsigned ended;
+    double lives_ms; /* of the ended, added up */
+    double step_bytes;
+    double own_bytes;
+    uint64_t live_bytes;
+};
+
 /* What the watch remembers of a process beside the model. */
 struct watched {
     char id[40];
@@ -19,7 +45,12 @@ struct watched {
     char incident_id[24]; /* of the open one, "" = none */
     uint64_t opened_ms;
     uint64_t evidence_due_ms;
-    uint64_t held_since_ms; /* the incident is from before a restart; 0 = not, or judged anew */
+    uint64_t action_due_ms;   /* a decided action is taken then at the latest; 0 = none is */
+    uint64_t action_revision; /* of the incident, that says so */
+    bool is_spent;            /* it is said that there was one action too many today */
+    uint64_t held_since_ms;   /* the incident is from before a restart; 0 = not, or judged anew */
+    struct worker worker;
+    struct crowd crowd;
 };
 
 struct watch {
@@ -30,6 +61,7 @@ struct watch {
     struct watched **list;
     size_t count;
     size_t cap;
+    struct action_rule action;
     char boot_id[PROCFS_BOOT_ID_SIZE];
     char host[64];
     uint64_t orphans_due_ms;
@@ -56,14 +88,27 @@ static inline bool verdict_is_alarm(enum verdict verdict)
  * True when the verdict changed. */
 bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_wall_ms);
 
+/* ---- object.c: what speaks against a leak that one series cannot know ------------------------ */
+
+/* Once a tick: remembers when Python collected all. */
+void object_note(struct process *process, uint64_t now_mono_ms);
+/* Makes a leak of live bytes a suspicion, unless it stands already or its limit is near, and keeps
+ * the tests in process->objections. */
+void object_leak(struct process *process, struct detect_result *live, uint64_t now_mono_ms);
+
 /* ---- attribute.c: which sites and types grow ------------------------------------------------ */
 
 /* Notes the live bytes of every site and type, making their rings where they are missing;
  * from_start tells that sites without ring are new ones, which began at nothing. */
 void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_start);
-/* Tests every ring: sets verdict and growth of sites and types. */
-void attribute_test(struct process *process);
+/* Tests every ring: sets verdict and growth of sites and types. is_leak: the process leaks for sure,
+ * or the server whose worker it is. */
+void attribute_test(struct process *process, bool is_leak);
 void attribute_forget(struct process *process);
+/* Of what sites have gained: the share of those whose oldest object is younger than half of
+ * lasted_ms, so that what has grown must have died meanwhile. False when too little is known. */
+bool attribute_dying_share(const struct process *process, uint64_t lasted_ms, uint64_t now_mono_ms,
+                           double *share);
 
 /* Those that grow, the surest first; when none does for sure those that gained most. */
 size_t attribute_top_sites(const struct process *process, const struct site **out, size_t max);
@@ -77,6 +122,42 @@ struct blame {
     const char *type_name; /* NULL when no type has at least half of it */
 };
 void attribute_blame(const struct store *store, const struct process *process, struct blame *out);
+
+/* ---- pool.c: what grows, in a process or in all workers of one ------------------------------- */
+
+#define GROWN_MAX 16
+
+struct grown {
+    const struct process *process; /* whose site or type it is; the one that gained most of it */
+    const struct site *site;       /* or */
+    const struct type *type;
+    enum verdict verdict;
+    struct growth growth;
+    double gain_bytes; /* of all */
+    uint64_t live_bytes;
+    uint64_t live_count;
+};
+
+/* The first max (at most GROWN_MAX) of a process; of the first of a prefork server those of all its
+ * workers together. Borrowed from the store. */
+size_t grown_sites(const struct store *store, const struct process *process, struct grown *out,
+                   size_t max);
+size_t grown_types(const struct store *store, const struct process *process, struct grown *out,
+                   size_t max);
+/* What all sites gained. */
+double grown_total_bytes(const struct store *store, const struct process *process);
+
+/* ---- group.c: prefork servers ---------------------------------------------------------------- */
+
+/* Each tick: finds out whose worker the process is, and adds it up. */
+void group_note(struct watch *watch, struct watched *watched, struct process *process);
+/* At the end of a tick: the firsts get their sums. */
+void group_settle(struct watch *watch);
+void group_leave(struct watch *watch, const struct process *process); /* it has ended */
+/* The living process whose worker this one is; NULL: it is nobody's. */
+const struct process *group_first(const struct store *store, const struct process *process);
+/* True when its growth is told, or will soon be, by the first or by another worker. */
+bool group_tells(const struct watch *watch, const struct process *process);
 
 /* ---- words.c: sentences for people ---------------------------------------------------------- */
 
@@ -108,6 +189,8 @@ void incident_put_end(const struct watch *watch, struct incident *incident, cons
 /* Moves the state, with who did it and why; until_wall_ms: when that ends by itself, 0 = never. */
 void incident_move(const struct watch *watch, struct incident *incident, enum incident_state state,
                    const char *by, const char *why, uint64_t until_wall_ms);
+/* The incident was changed: readers and the disk are to know. */
+void incident_changed(const struct watch *watch, struct incident *incident);
 /* Tells people, unless somebody has said that he knows. */
 void incident_notify(const struct watch *watch, const struct incident *incident,
                      enum notice_event event);
@@ -119,6 +202,24 @@ void incident_resolve(struct watch *watch, struct incident *incident, const char
 
 /* Ends acknowledgements and silences whose time is over. */
 void request_expire(struct watch *watch);
+
+/* ---- action.c: what leakd does by itself ---------------------------------------------------- */
+
+/* What a decision is made of. */
+struct action_facts {
+    enum incident_state state;
+    enum verdict verdict;
+    const char *unit; /* NULL: none */
+    struct forecast time_to_limit;
+    uint64_t acted_wall_ms; /* for this incident */
+    unsigned acted_today;   /* for all incidents, in the last 24 hours */
+};
+enum action_answer { ACTION_NO, ACTION_YES, ACTION_SPENT };
+/* Pure. SPENT: it would be due, had there not been enough of them today. */
+enum action_answer action_decide(const struct action_rule *rule, const struct action_facts *facts);
+/* Decides and has it done. */
+void action_follow(struct watch *watch, struct watched *watched, const struct process *process,
+                   struct incident *incident);
 
 /* ---- release.c ------------------------------------------------------------------------------ */
 

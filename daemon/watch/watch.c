@@ -146,7 +146,9 @@ static void order(struct watch *watch, struct watched *watched, const struct pro
 /* Orders when something changed, and again when the agent, perhaps reconnected, does otherwise. */
 static void zoom(struct watch *watch, struct watched *watched, const struct process *process)
 {
-    bool wanted = verdict_is_growing(process->verdict) || is_fast(process);
+    const struct process *first = group_first(watch->store, process);
+    bool wanted = verdict_is_growing(process->verdict) || is_fast(process) ||
+                  (first && verdict_is_growing(first->verdict));
     bool can_python = process->capabilities & WIRE_CAP_PYTHON;
     bool obeyed = !can_python || process->attributing == wanted;
 
@@ -156,6 +158,14 @@ static void zoom(struct watch *watch, struct watched *watched, const struct proc
     } else if (!obeyed && watch->now_mono_ms >= watched->order_due_ms) {
         order(watch, watched, process);
     }
+}
+
+/* No site leaks in a process that does not, or not yet for sure, unless it is a worker of one. */
+static bool is_leak(const struct watch *watch, const struct process *process)
+{
+    const struct process *first = group_first(watch->store, process);
+
+    return verdict_is_alarm(process->verdict) || (first && verdict_is_alarm(first->verdict));
 }
 
 static void attribute(struct watch *watch, struct watched *watched, struct process *process)
@@ -172,7 +182,7 @@ static void attribute(struct watch *watch, struct watched *watched, struct proce
     if (watch->now_mono_ms < watched->attribute_due_ms)
         return;
     watched->attribute_due_ms = watch->now_mono_ms + ATTRIBUTE_STEP_MS;
-    attribute_test(process);
+    attribute_test(process, is_leak(watch, process));
 }
 
 /* The sentence is renewed with every verdict, and while it speaks of growth. */
@@ -198,6 +208,7 @@ static void tick_process(struct watch *watch, struct watched *watched, struct pr
     read_facts(watch, watched, process);
     if (process->state == PROCESS_WATCHING)
         store_repeat_totals(watch->store, process, watch->now_mono_ms, watch->now_wall_ms);
+    group_note(watch, watched, process);
     changed = judge_process(process, watch->now_mono_ms, watch->now_wall_ms);
     if (changed)
         watched->attribute_due_ms = watch->now_mono_ms; /* the verdict is the sites' bar, too */
@@ -234,6 +245,7 @@ void watch_tick(struct watch *watch, uint64_t now_mono_ms, uint64_t now_wall_ms)
             tick_process(watch, watched, process);
         }
     }
+    group_settle(watch);
     forget_gone(watch);
     adopt_orphans(watch);
     request_expire(watch);
@@ -251,6 +263,7 @@ void watch_process_ended(struct watch *watch, struct process *process, uint64_t 
         return;
     watched->is_ended = true;
     watched->last_tick = watch->tick;
+    group_leave(watch, process);
     summarize(watch, process, false); /* it may have ended before its first tick */
     incident_end(watch, watched, process);
     store_touch(process);

@@ -18,6 +18,14 @@ struct watch;
 
 enum watch_change { WATCH_INCIDENT_OPENED, WATCH_INCIDENT_UPDATED, WATCH_INCIDENT_RESOLVED };
 
+/* What is done before a process reaches its limit. */
+struct action_rule {
+    bool is_on;
+    const char *units;  /* conf_matches; borrowed for as long as the rule is in force */
+    uint64_t before_ms; /* when the lower bound of the time to the limit is below this */
+    unsigned per_day_max;
+};
+
 /* What flows back, handed in by leakd.c. Every member may be NULL. */
 struct watch_hooks {
     void *arg;
@@ -25,6 +33,8 @@ struct watch_hooks {
     void (*on_zoom)(void *arg, const struct process *process, uint64_t period_bytes, bool python);
     void (*on_verdict)(void *arg, const struct process *process);
     void (*on_incident)(void *arg, const struct incident *incident, enum watch_change change);
+    /* An action is due; it is noted and, if the disk works, stored by now. */
+    void (*on_action)(void *arg, const struct incident *incident, const struct process *process);
     int (*notify)(void *arg, const struct notice *notice); /* alert_notify */
 };
 
@@ -53,6 +63,12 @@ struct watch_request {
 /* -ENOENT: no such incident; -EALREADY: it is resolved. */
 int watch_request(struct watch *watch, const char *id, const struct watch_request *request,
                   uint64_t now_mono_ms, uint64_t now_wall_ms);
+
+/* Off until it is set. */
+void watch_set_action(struct watch *watch, const struct action_rule *rule);
+/* How an action ended, in words, for the incident's log. */
+void watch_action_done(struct watch *watch, const char *incident_id, const char *how,
+                       uint64_t now_wall_ms);
 
 /* A delivery's result, to be kept with its incident. */
 void watch_delivery(struct watch *watch, const struct alert_delivery *delivery,

@@ -124,6 +124,17 @@ static void say_rate(struct sentence *sentence, const struct growth *growth)
         hourly ? 'h' : 's', growth->lower * factor, growth->upper * factor);
 }
 
+static void say_workers(struct sentence *sentence, const struct process_group *group)
+{
+    if (group->gained_bytes <= 0)
+        return;
+    if (group->members > 1)
+        say(sentence, " in its %u worker%s together", group->members - 1,
+            group->members == 2 ? "" : "s");
+    if (group->ended > 0)
+        say(sentence, ", with %u that ended,", group->ended);
+}
+
 static void say_growth(struct sentence *sentence, const struct process *process,
                        uint64_t now_wall_ms)
 {
@@ -132,6 +143,7 @@ static void say_growth(struct sentence *sentence, const struct process *process,
 
     if (process->growth.known)
         say_rate(sentence, &process->growth);
+    say_workers(sentence, &process->group);
     words_span(now_wall_ms > since ? (double)(now_wall_ms - since) / 1000 : 0, span, sizeof(span));
     say(sentence, " for %s", span);
 }
@@ -176,6 +188,17 @@ static void say_fragmentation(struct sentence *sentence, const struct process *p
     say(sentence, " while the %s that live in it do not", live);
 }
 
+static const char *doubt_of(const struct detect_result *fit)
+{
+    if (fit->explained_by_load)
+        return "but the allocations a second rise too: it may be the load";
+    if (fit->oldest_die)
+        return "but its oldest objects die: it may be work in progress";
+    if (fit->uncollected)
+        return "but no full garbage collection has been since: it may be garbage";
+    return "not long enough to be sure";
+}
+
 void words_summary(const struct store *store, const struct process *process, uint64_t now_wall_ms,
                    char *out, size_t size)
 {
@@ -187,7 +210,7 @@ void words_summary(const struct store *store, const struct process *process, uin
         say(&sentence, "%s: growing ", verdict_name(process->verdict));
         say_growth(&sentence, process, now_wall_ms);
         if (process->verdict == VERDICT_SUSPECT)
-            say(&sentence, ", not long enough to be sure");
+            say(&sentence, ", %s", doubt_of(&process->fit));
         say_blame(&sentence, store, process);
         say_limit(&sentence, process);
         break;

@@ -33,8 +33,9 @@ def wait_for(claim, seconds, what, every=0.1):
 class Daemon:
     """leakd in user mode. Use as a context manager; everything started through it is ended."""
 
-    def __init__(self, conf="", build=BUILD):
+    def __init__(self, conf="", build=BUILD, program="leakd", env=None):
         self.build = build
+        self.program, self.env = program, env or {}
         self.folder = tempfile.mkdtemp(prefix="leakd-test-")
         self.conf_path = os.path.join(self.folder, "leakd.conf")
         self.log_path = os.path.join(self.folder, "leakd.log")
@@ -63,11 +64,11 @@ class Daemon:
         log_from = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [os.path.join(self.build, "leakd"), "--user", "--config", self.conf_path,
+                [os.path.join(self.build, self.program), "--user", "--config", self.conf_path,
                  "--runtime-dir", os.path.join(self.folder, "run"),
                  "--state-dir", os.path.join(self.folder, "state")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=dict(os.environ, ASAN_OPTIONS="detect_leaks=1"))
+                env=dict(os.environ, ASAN_OPTIONS="detect_leaks=1", **self.env))
 
         def ready():
             if self.process.poll() is not None:

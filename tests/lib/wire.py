@@ -28,7 +28,7 @@ METHODS = ["none", "exact", "usable", "sampled"]
 DOMAINS = ["native", "python", "mmap"]
 CAP_ZOOM, CAP_SNAPSHOT, CAP_PYTHON, CAP_PYTHON_LATER, CAP_FORKED = 1, 2, 4, 8, 16
 SITE_TRUNCATED = 1
-MARK_KINDS = ["mark", "release", "phase"]
+MARK_KINDS = ["mark", "release", "phase", "label", "snapshot"]
 BYE_EXIT, BYE_EXEC, BYE_SECCOMP = 0, 1, 2
 
 

@@ -23,24 +23,26 @@ PROFILES = ("fast", "default", "strict")
 # it does; its alarms count in "all", and only there.
 AMBIGUOUS = ("ends_", "leak_after_ramp")
 GENERATED = {
-    "fast": {"precision": 0.88, "recall": 0.96, "fa_per_day": 0.30},
-    "default": {"precision": 0.93, "recall": 0.89, "fa_per_day": 0.10, "suspect_per_day": (0, 0.3),
-                "holds_first": (0.89, 0.97), "holds_last": (0.95, 1)},
-    "strict": {"precision": 0.94, "recall": 0.77, "fa_per_day": 0.10},
+    "fast": {"precision": 0.92, "recall": 0.98, "fa_per_day": 0.20},
+    "default": {"precision": 0.94, "recall": 0.89, "fa_per_day": 0.10, "suspect_per_day": (0, 0.25),
+                "holds_first": (0.92, 0.98), "holds_last": (0.95, 1)},
+    "strict": {"precision": 0.95, "recall": 0.80, "fa_per_day": 0.08},
 }
 # Series beside a load: half of them leak, all of them follow the load.
 LOADS = {
     "with the load": {"precision": 0.93, "recall": 0.93, "fa_per_day": 0.10},
     "bytes alone": {"precision": 0.55, "recall": 0.75, "fa_per_day": 1.0},
 }
+# What the real ones lack of a perfect precision are the two series of a Java program whose garbage
+# waits in the old generation for a collection that does not come: its growth is growth.
 RECORDED = {
-    ("synthetic", "fast"): {"precision": 0.77, "recall": 0.92, "fa_per_day": 0.52},
-    ("synthetic", "default"): {"precision": 0.88, "recall": 0.90, "fa_per_day": 0.21,
-                               "suspect_per_day": (0, 0.6), "holds_first": (0.90, 0.97),
+    ("synthetic", "fast"): {"precision": 0.76, "recall": 0.96, "fa_per_day": 0.56},
+    ("synthetic", "default"): {"precision": 0.90, "recall": 0.93, "fa_per_day": 0.19,
+                               "suspect_per_day": (0, 0.4), "holds_first": (0.90, 0.97),
                                "holds_last": (0.95, 1)},
-    ("synthetic", "strict"): {"precision": 0.93, "recall": 0.67, "fa_per_day": 0.10},
-    ("real", "fast"): {"precision": 0.59, "recall": 0.80, "fa_per_day": 21},
-    ("real", "default"): {"precision": 0.84, "recall": 0.80, "fa_per_day": 5},
+    ("synthetic", "strict"): {"precision": 0.93, "recall": 0.71, "fa_per_day": 0.10},
+    ("real", "fast"): {"precision": 0.60, "recall": 0.86, "fa_per_day": 21},
+    ("real", "default"): {"precision": 0.86, "recall": 0.86, "fa_per_day": 5},
     ("real", "strict"): {"precision": 0.84, "recall": 0.80, "fa_per_day": 5},
 }
 
@@ -152,7 +154,7 @@ class Loads(Floors):
     def test_what_the_load_explains_is_no_leak(self):
         with tempfile.TemporaryDirectory() as top:
             folder, bare = os.path.join(top, "load"), os.path.join(top, "bare")
-            load(os.path.join(HERE, "gen.py"), "gen").generate_loads(folder, seed=2026, each=8)
+            load(os.path.join(HERE, "gen.py"), "gen").generate_loads(folder, seed=2026, each=14)
             without_last(folder, bare)
             scores = {"with the load": Score(folder, replay(series_of(folder))).figures(),
                       "bytes alone": Score(folder, replay(series_of(bare))).figures()}

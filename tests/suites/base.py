@@ -40,8 +40,9 @@ def run_command(argv, env, seconds, cwd):
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             status = None
-        end_session(process)
-        process.wait()
+        finally:
+            end_session(process)
+            process.wait()
         output.seek(0)
         return Ended(status, output.read().decode(errors="replace"))
 

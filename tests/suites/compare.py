@@ -2,6 +2,7 @@
 """What differs between the bare runs of a group and its loaded ones. Pure."""
 
 EXIT = "(exit)"  # the case that stands for the group's own exit status
+TIME_UP = "time was up"
 ABSENT = "absent"
 
 
@@ -29,20 +30,24 @@ def cases_of(runs):
     return list(names)
 
 
+def results_of(case, runs):
+    """What the runs say of a case; one that was cut short says nothing of what it has not reached."""
+    return [run.get(case, ABSENT) for run in runs if case in run or run.get(EXIT) != TIME_UP]
+
+
 def differing(group, bare, loaded):
     """Findings of a group. bare, loaded: [{case: result}] of each run."""
     findings = []
     for case in cases_of(bare + loaded):
-        before = [run.get(case, ABSENT) for run in bare]
-        after = [run.get(case, ABSENT) for run in loaded]
-        if any(result not in before for result in after):
+        before, after = results_of(case, bare), results_of(case, loaded)
+        if before and any(result not in before for result in after):
             findings.append(Finding(group, case, before, after))
     return findings
 
 
 def flakes(bare):
     """Cases whose bare runs do not agree among themselves."""
-    return [case for case in cases_of(bare) if len({run.get(case, ABSENT) for run in bare}) > 1]
+    return [case for case in cases_of(bare) if len(set(results_of(case, bare))) > 1]
 
 
 class Count:

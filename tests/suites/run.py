@@ -25,7 +25,6 @@ from debian import Git, Perl, Redis, StressNg, Tcl  # noqa: E402
 from source import Archive, Missing  # noqa: E402
 
 SUITES = {suite.name: suite for suite in (StressNg, Redis, Tcl, Perl, Git, CPython)}
-AGENT = os.path.join(leakd.BUILD, "libleakagent.so")
 REPEATS = 3  # runs of each kind of a group in which something differs
 
 
@@ -33,7 +32,8 @@ def options():
     parser = argparse.ArgumentParser(prog="tests/run --suites", description=__doc__)
     parser.add_argument("suites", nargs="*", choices=[[], *SUITES], metavar="SUITE",
                         help=f"which ones: {', '.join(SUITES)} (all)")
-    parser.add_argument("--groups", default="*", metavar="GLOB", help="only groups so named")
+    parser.add_argument("--groups", default="*", metavar="GLOB[,GLOB...]",
+                        help="only groups so named")
     parser.add_argument("--minutes", type=float, default=0, help="start nothing after so long")
     parser.add_argument("--group-seconds", type=float, default=600, help="the most a group may take")
     parser.add_argument("--python", action="append", default=[], metavar="PATH",
@@ -80,16 +80,21 @@ class Results:
 
 
 class Runner:
-    """Runs groups both ways against one leakd."""
+    """Runs groups both ways against one leakd. folder: keeps a copy of the agent, which a build must
+    not change while it is being loaded."""
 
-    def __init__(self, daemon, settings, group_seconds):
+    def __init__(self, daemon, settings, group_seconds, folder):
         self.daemon, self.settings, self.group_seconds = daemon, settings, group_seconds
+        self.agent = os.path.join(os.path.abspath(folder), "libleakagent.so")
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as new:
+            os.rename(shutil.copy(os.path.join(leakd.BUILD, "libleakagent.so"), new), self.agent)
 
     def environment(self, mode):
         env = {k: v for k, v in os.environ.items()
                if not k.startswith("LEAKD_") and k != "LD_PRELOAD"}
         if mode == "loaded":
-            env.update(LD_PRELOAD=AGENT, LEAKD_SOCKET=self.daemon.socket_path, LEAKD_DELAY_MS="0",
+            env.update(LD_PRELOAD=self.agent, LEAKD_SOCKET=self.daemon.socket_path, LEAKD_DELAY_MS="0",
                        LEAKD_PROFILE="fast", **self.settings)
         return env
 
@@ -100,7 +105,7 @@ class Runner:
             ended, cases = suite.run(group, self.environment(mode), self.group_seconds, scratch)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        cases[compare.EXIT] = "time was up" if ended.status is None else f"status {ended.status}"
+        cases[compare.EXIT] = compare.TIME_UP if ended.status is None else f"status {ended.status}"
         runs = results.get(group, mode) + [cases]
         results.put(group, mode, runs)
         results.log(group, mode, len(runs), ended.text)
@@ -132,7 +137,8 @@ def run_suite(suite, label, runner, words, count, deadline):
     if words.fresh:
         shutil.rmtree(results.folder)
         os.makedirs(results.folder)
-    groups = [g for g in suite.groups() if fnmatch.fnmatch(g, words.groups)]
+    groups = [group for group in suite.groups()
+              if any(fnmatch.fnmatch(group, glob) for glob in words.groups.split(","))]
     own, bad, late = compare.Count(), [], 0
     for number, group in enumerate(groups, 1):
         if deadline and time.monotonic() > deadline:
@@ -182,7 +188,8 @@ def main():
     count, bad = compare.Count(), []
     deadline = time.monotonic() + 60 * words.minutes if words.minutes else 0
     with leakd.Daemon("[detect]\nprofile = fast\n") as daemon:
-        runner = Runner(daemon, dict(s.split("=", 1) for s in words.settings), words.group_seconds)
+        runner = Runner(daemon, dict(s.split("=", 1) for s in words.settings), words.group_seconds,
+                        words.folder)
         for label, suite in chosen(words, archive):
             try:
                 suite.prepare()

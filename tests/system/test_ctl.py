@@ -26,7 +26,9 @@ PROCESS = {
     "since_ms": 1700000000000, "summary": "growing 14.2 MiB/h (12.9 to 15.6) for 5 h 20 min",
     "growth_bytes_per_s": GROWTH_PER_H, "live_bytes": 104857600, "rss_bytes": 209715200,
     "limit_bytes": 1073741824, "limit_source": "memory_max",
-    "time_to_limit_s": {"estimate": 7200, "lower": 3600, "upper": None}}
+    "time_to_limit_s": {"estimate": 7200, "lower": 3600, "upper": None},
+    "tests": [{"name": "wait_gain", "text": "time to add a share: 12 min, at least 20 min",
+               "value": 720, "needed": 1200, "at_most": False, "passed": False}]}
 HOSTILE = dict(PROCESS, id="1-1", pid=1, name="evil\x1b]0;owned\x07\u202e", verdict="ok",
                growth_bytes_per_s=None, time_to_limit_s=None, live_bytes=0)
 SITES = {"sites": [{
@@ -162,6 +164,7 @@ class Api(unittest.TestCase):
             self.assertEqual((0, ""), (run.returncode, run.stderr), what)
             for word in ("leak: growing 14.2 MiB/h", "orders/cache.py:88 store()", "app.Session",
                          "1.00 GiB memory_max", "Incident 3f9c  critical  open",
+                         "no      time to add a share: 12 min, at least 20 min",
                          "2023-11-14 22:13:20Z"):
                 self.assertIn(word, run.stdout)
 

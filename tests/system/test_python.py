@@ -20,7 +20,6 @@ AGENT = os.path.join(BUILD, "libleakagent.so")
 LONG = bool(os.environ.get("LEAKD_LONG"))
 PERIOD = 16384
 
-
 PYTHONS = pythons.INTERPRETERS
 MINORS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
 
@@ -36,8 +35,8 @@ def line_of(name, mark):
 
 def environment(daemon, **more):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return dict(clean, LD_PRELOAD=AGENT, LEAKD_SOCKET=daemon.path, LEAKD_DELAY_MS="0",
-                LEAKD_PERIOD=str(PERIOD), **more)
+    return {**clean, "LD_PRELOAD": AGENT, "LEAKD_SOCKET": daemon.path, "LEAKD_DELAY_MS": "0",
+            "LEAKD_PERIOD": str(PERIOD), **more}
 
 
 def run(python, *arguments, timeout=60, **more):

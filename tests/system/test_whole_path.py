@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""From malloc() in running programs to a webhook: two leaking programs are found with their lines,
-innocent ones that run for the same time raise nothing. Takes some four minutes."""
+"""From malloc() in running programs to a webhook: leaking programs and a prefork server are found with
+their lines, innocent ones that run for the same time raise nothing. Takes some four minutes."""
 import base64
 import glob
 import json
@@ -12,6 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import python_table  # noqa: E402
 from daemon import BUILD, PYTHON, ROOT, Daemon  # noqa: E402
 
 WITHIN_S = 240
@@ -62,6 +63,10 @@ class WholePath(unittest.TestCase):
         for name in INNOCENT:
             programs[name] = cls.daemon.python(f"tests/targets/innocent_{name}.py", name=name,
                                                profile="fast")
+        programs["prefork"] = cls.daemon.python("tests/targets/prefork_leak.py", name="prefork",
+                                                profile="fast")
+        cls.table = python_table.Table(cls.daemon, PYTHON, python_table.FEW_LEAKS,
+                                       python_table.FEW_INNOCENTS)
         return programs
 
     @classmethod
@@ -70,12 +75,16 @@ class WholePath(unittest.TestCase):
         began = time.monotonic()
         cls.verdicts = {}
         cls.took_s = {}
-        while time.monotonic() - began < WITHIN_S:
+        while time.monotonic() - began < WITHIN_S or (
+                time.monotonic() - began < python_table.PATIENCE_S and
+                not cls.table.is_complete()):
             time.sleep(1)
+            cls.table.look()
             for row in cls.daemon.processes():
                 cls.verdicts.setdefault(row["name"], set()).add(row["verdict"])
                 if row["verdict"] == "leak":
                     cls.took_s.setdefault(row["name"], time.monotonic() - began)
+        cls.rows = cls.daemon.processes()
         cls.incidents = {}
         for row in cls.daemon.get("/api/v1/incidents")["incidents"]:
             cls.incidents[row["process"]["name"]] = cls.daemon.get(
@@ -130,8 +139,8 @@ class WholePath(unittest.TestCase):
     def test_every_webhook_verifies_and_tells_of_both(self):
         opened = [hook for hook in self.received
                   if hook["body"]["type"] == "leak.incident.opened"]
-        self.assertEqual(set(LEAKING), {hook["body"]["data"]["process"]["name"]
-                                        for hook in opened})
+        names = {hook["body"]["data"]["process"]["name"] for hook in opened}
+        self.assertEqual(set(LEAKING), names - set(self.table.leaks) - {"prefork"})
         self.assertTrue(all(hook["verified"] for hook in self.received))
         for hook in opened:
             self.assertTrue(hook["body"]["data"]["sites"], "the culprit is in the notice")
@@ -142,6 +151,34 @@ class WholePath(unittest.TestCase):
             self.assertNotIn("leak", self.verdicts[name])
             self.assertNotIn(name, self.incidents)
 
+    def test_leaks_of_the_table_are_told_with_line_and_type(self):
+        self.assertEqual({}, {name: self.table.wrong(name) for name in self.table.leaks
+                              if name not in self.table.took_s})
+
+    def test_innocents_of_the_table_are_left_alone(self):
+        self.assertEqual({}, {name: self.table.harm(name) for name in self.table.innocents
+                              if self.table.harm(name)})
+
+    def workers(self):
+        return [row for row in self.rows if row["name"] == "prefork"]
+
+    def test_a_leak_of_workers_that_are_recycled_is_told_once_by_their_server(self):
+        told = [row for row in self.daemon.get("/api/v1/incidents")["incidents"]
+                if row["process"]["name"] == "prefork"]
+        self.assertEqual([self.programs["prefork"].pid], [row["process"]["pid"] for row in told])
+        self.assertEqual(["prefork_leak.py"], [os.path.basename(self.culprit("prefork")["file"])])
+        self.assertEqual(line_of("tests/targets/prefork_leak.py", "# culprit"),
+                         self.culprit("prefork")["line"])
+        self.assertEqual("bytearray", self.incidents["prefork"]["types"][0]["name"])
+        self.assertIn("workers together", self.incidents["prefork"]["summary"])
+
+    def test_workers_are_counted_once(self):
+        first, = [row for row in self.workers() if "members" in (row["group"] or {})]
+        self.assertEqual(7, first["group"]["members"])
+        self.assertGreaterEqual(first["group"]["ended"], 12)
+        self.assertEqual({first["id"]}, {row["group"]["id"] for row in self.workers()
+                                         if row["state"] == "watching"})
+
     def test_no_program_was_harmed(self):
         for name, program in self.programs.items():
             self.assertIsNone(program.poll(), name)
@@ -150,6 +187,7 @@ class WholePath(unittest.TestCase):
         row = next(r for r in self.daemon.processes() if r["name"] == "reporter")
         shown = self.daemon.ctl("show", "--socket", self.daemon.api_path, row["id"])
         self.assertIn("line_copy", shown.stdout)
+        self.assertRegex(shown.stdout, r"yes +straightness, in standard errors")
         listed = self.daemon.ctl("incidents", "--socket", self.daemon.api_path)
         self.assertIn("shop", listed.stdout)
 

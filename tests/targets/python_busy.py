@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Four threads that make and drop objects of all sizes until stdin closes; checks what they made."""
+"""Threads that make and drop objects of all sizes until stdin closes, and check what they made:
+python_busy.py [THREADS, else 4] [tracemalloc: which is then started and stopped all the time]."""
 import random
 import sys
 import threading
+import time
+import tracemalloc
 
 stop = threading.Event()
 wrong = []
@@ -19,7 +22,20 @@ def work(seed):
             wrong.append(seed)
 
 
-threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+def trace():
+    while not stop.is_set():
+        tracemalloc.start(3)
+        time.sleep(0.02)
+        if not tracemalloc.take_snapshot().traces:
+            wrong.append("tracemalloc")
+        tracemalloc.stop()
+        time.sleep(0.02)
+
+
+count = int(sys.argv[1]) if len(sys.argv) > 1 else 4
+threads = [threading.Thread(target=work, args=(seed,)) for seed in range(count)]
+if sys.argv[2:] == ["tracemalloc"]:
+    threads.append(threading.Thread(target=trace))
 for thread in threads:
     thread.start()
 sys.stdin.read()

@@ -16,7 +16,7 @@ static uint64_t blocks[64]; /* addresses to speak of; nothing lies there that is
 static void set_up(void)
 {
     ck_assert(core_start());
-    thread_attach(true);
+    thread_attach();
     core_set_native_method(WIRE_METHOD_EXACT);
     core_start_sampling(1);
 }
@@ -114,6 +114,44 @@ START_TEST(a_childs_sites_start_with_what_it_inherits)
     ck_assert_uint_eq(live_bytes_of_sites(&samples), 50);
     release(2, 50);
     ck_assert_uint_eq(live_bytes_of_sites(&samples), 0);
+}
+END_TEST
+
+START_TEST(the_slow_path_is_due_after_32_kib_at_first_and_after_256_at_most)
+{
+    struct thread_slot *slot = thread_self.slot;
+    uint64_t visits = 0;
+
+    core_set_period(UINT32_MAX);
+    for (unsigned i = 0; i < 64; i++) {
+        if (hot_alloc(slot, 16 * 1024)) {
+            core_alloc_event(&blocks[0], 16 * 1024);
+            visits++;
+        }
+    }
+    /* 1 MiB of large blocks: at 0, 32, 96, 224, 480, 736 and 992 KiB. */
+    ck_assert_uint_ge(visits, 5);
+    ck_assert_uint_le(visits, 9);
+    for (unsigned i = 0; i < 100000; i++) {
+        if (hot_alloc(slot, 32))
+            core_alloc_event(&blocks[0], 32);
+    }
+    ck_assert_uint_eq(thread_self.poll_bytes, HOT_POLL_BYTES_MIN);
+    ck_assert_uint_le((uint64_t)slot->alloc_left, HOT_POLL_BYTES_MIN);
+}
+END_TEST
+
+START_TEST(the_closed_gate_lets_no_block_through_and_the_open_one_all_but_null)
+{
+    ck_assert(!hot_is_counted(&blocks[0]));
+    ck_assert(hot_must_look(&blocks[0]));
+    hot_open();
+    ck_assert(hot_is_counted(&blocks[0]));
+    ck_assert(!hot_is_counted(NULL));
+    ck_assert(hot_must_look(NULL));
+    ck_assert(!hot_must_look(&blocks[0]));
+    allocate(0, 64);
+    ck_assert(hot_must_look(&blocks[0]));
 }
 END_TEST
 
@@ -221,6 +259,8 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tcase, set_up, NULL);
+    tcase_add_test(tcase, the_slow_path_is_due_after_32_kib_at_first_and_after_256_at_most);
+    tcase_add_test(tcase, the_closed_gate_lets_no_block_through_and_the_open_one_all_but_null);
     tcase_add_test(tcase, with_period_one_sites_hold_what_lives_to_the_byte);
     tcase_add_test(tcase, address_that_comes_back_without_a_free_replaces_its_sample);
     tcase_add_test(tcase, totals_are_exact_and_a_child_starts_with_what_it_inherits);

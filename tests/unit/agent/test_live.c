@@ -23,7 +23,7 @@ static void tear_down(void)
 
 static uintptr_t address(unsigned i)
 {
-    return 0x7f0000000010 + (uintptr_t)i * 48;
+    return 0x7f0000010010 + (uintptr_t)i * 48; /* apart from where NULL is kept */
 }
 
 static struct live_sample sample(unsigned i)

@@ -368,6 +368,99 @@ START_TEST(the_row_of_a_receiver_that_a_reload_removed_is_dropped)
 }
 END_TEST
 
+static int notify_group(const char *incident, enum notice_event event)
+{
+    struct notice notice = {.event = event,
+                            .severity = SEVERITY_WARNING,
+                            .incident_id = incident,
+                            .unit = "shop.service",
+                            .fingerprint = "f",
+                            .summary = "grows"};
+
+    return alert_notify(world.alert, &notice);
+}
+
+START_TEST(a_group_survives_a_restart)
+{
+    static const char *const answers[] = {PEER_OK, NULL};
+    struct http_peer *peer = peer_start(answers);
+
+    add_receiver("ops", peer->port)->group = true;
+    start_kept();
+    notify_group("i1", NOTICE_OPENED);
+    notify_group("i2", NOTICE_OPENED); /* reported as held */
+    write_all();
+    run_until(2);
+    write_all();
+    ck_assert_uint_eq(row_count, 1); /* the group */
+    crash_and_start();
+    notify_group("i3", NOTICE_OPENED);
+    notify_group("i1", NOTICE_RESOLVED);
+    notify_group("i2", NOTICE_RESOLVED);
+    ck_assert_int_eq(world.count, 5);
+    notify_group("i3", NOTICE_RESOLVED);
+    write_all();
+    run_until(6);
+    ck_assert_str_eq(world.lines[5], "ops i1 leak.incident.resolved 1 200 delivered");
+    write_all();
+    ck_assert_uint_eq(row_count, 0);
+    peer_end(peer);
+}
+END_TEST
+
+START_TEST(dead_letters_survive_a_restart)
+{
+    static const char *const answers[] = {ANSWER("410"), PEER_OK, NULL};
+    struct http_peer *peer = peer_start(answers);
+    size_t count = 0;
+
+    add_receiver("ops", peer->port);
+    start_kept();
+    notify("i1", NOTICE_OPENED);
+    notify("i2", NOTICE_OPENED);
+    write_all();
+    run_until(2);
+    write_all();
+    ck_assert_uint_eq(row_count, 2);
+    crash_and_start();
+    turn_for_ms(50);
+    ck_assert_int_eq(world.count, 2); /* nothing is sent by itself */
+    ck_assert_int_eq(alert_redeliver(world.alert, "ops", &count), 0);
+    ck_assert_uint_eq(count, 2);
+    write_all();
+    run_until(3);
+    write_all();
+    run_until(4);
+    ck_assert_str_eq(world.lines[2], "ops i1 leak.incident.opened 2 200 delivered");
+    ck_assert_str_eq(world.ids[2], world.ids[0]);
+    write_all();
+    ck_assert_uint_eq(row_count, 0);
+    peer_end(peer);
+}
+END_TEST
+
+START_TEST(what_stands_at_an_alertmanager_survives_a_restart)
+{
+    static const char *const answers[] = {PEER_OK, NULL};
+    struct http_peer *peer = peer_start(answers);
+
+    snprintf(add_receiver("am", peer->port)->type, 16, "alertmanager");
+    world.conf.receivers[0].secret_value[0] = '\0';
+    start_kept();
+    notify_group("i1", NOTICE_OPENED);
+    write_all();
+    run_until(1);
+    write_all();
+    ck_assert_uint_eq(row_count, 1);
+    crash_and_start();
+    while (atomic_load(&peer->count) < 2) /* reminded at once: it may have been a long time */
+        uv_run(&world.loop, UV_RUN_ONCE);
+    ck_assert_ptr_nonnull(strstr(peer->requests[1], "\"incident\":\"i1\""));
+    ck_assert_int_eq(world.count, 1); /* and not reported again */
+    peer_end(peer);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const cases[] = {
@@ -382,6 +475,9 @@ int main(void)
         another_disk_gets_all_rows_again,
         new_notices_are_ordered_behind_restored_ones,
         the_row_of_a_receiver_that_a_reload_removed_is_dropped,
+        a_group_survives_a_restart,
+        dead_letters_survive_a_restart,
+        what_stands_at_an_alertmanager_survives_a_restart,
     };
     Suite *suite = suite_create("alert_keep");
     TCase *tcase = tcase_create("keep");

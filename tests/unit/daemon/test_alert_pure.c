@@ -189,11 +189,13 @@ END_TEST
 
 static struct outbox outbox;
 
+static struct outbox_item *put_item;
+
 static void put(const char *incident, uint64_t now_ms)
 {
     struct notice notice = {.event = NOTICE_OPENED, .incident_id = incident};
 
-    ck_assert_int_eq(outbox_put(&outbox, &notice, strdup("{}"), 2, now_ms), 0);
+    ck_assert_int_eq(outbox_put(&outbox, &notice, strdup("{}"), 2, now_ms, &put_item), 0);
 }
 
 static void empty_outbox(void)

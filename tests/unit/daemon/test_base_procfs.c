@@ -143,6 +143,29 @@ START_TEST(a_users_unit_is_found_below_the_manager)
 }
 END_TEST
 
+static void service_is(const char *line, const char *wanted)
+{
+    char service[64] = "";
+
+    put("proc/42/cgroup", line);
+    ck_assert_int_eq(procfs_read_service(&fs, 42, service, sizeof(service)), *wanted ? 0 : -ENOENT);
+    ck_assert_str_eq(service, wanted);
+}
+
+START_TEST(only_the_system_managers_services_count_as_services)
+{
+    service_is("0::/system.slice/myapp.service\n", "myapp.service");
+    service_is("0::/system.slice/system-x.slice/x@1.service\n", "x@1.service");
+    /* Whom the folder was delegated to chose the second name. */
+    service_is("0::/system.slice/myapp.service/sshd.service\n", "myapp.service");
+    service_is("0::/user.slice/user-1000.slice/user@1000.service/app.slice/sshd.service\n", "");
+    service_is("0::/user.slice/user-1000.slice/sshd.service\n", "");
+    service_is("0::/system.slice/docker-0123.scope\n", "");
+    service_is("0::/docker/sshd.service\n", "");
+    service_is("0::/\n", "");
+}
+END_TEST
+
 START_TEST(systemds_hierarchy_wins_on_cgroup_v1)
 {
     unit_is("9:memory:/system.slice/other.service\n1:name=systemd:/system.slice/a.service\n"
@@ -308,6 +331,7 @@ int main(void)
         start_is_boot_plus_ticks,
         the_unit_is_the_first_that_is_no_slice,
         a_users_unit_is_found_below_the_manager,
+        only_the_system_managers_services_count_as_services,
         systemds_hierarchy_wins_on_cgroup_v1,
         without_systemd_there_is_no_unit,
         the_host_is_the_last_limit,

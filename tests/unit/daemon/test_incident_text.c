@@ -68,6 +68,7 @@ static struct incident *full(void)
     incident->end_wall_ms = 1700000008888;
     incident->since_wall_ms = 1699999999999;
     incident->until_wall_ms = 1700003600000;
+    incident->acted_wall_ms = 1700003600001;
     strcpy(incident->release, "release 1.4.2");
     strcpy(incident->host, "web1");
     incident->blame = (struct incident_blame){0.83, "cache.py:88 store()", "builtins.dict"};

@@ -92,6 +92,69 @@ START_TEST(text_beyond_the_limit_is_cut)
 }
 END_TEST
 
-SUITE_MAIN("store marks", a_mark_is_kept_with_its_kind_and_dated_back_by_its_age,
+static const char *label(const char *key)
+{
+    for (size_t i = 0; process->marks && i < process->marks->label_count; i++) {
+        const struct process_label *known = &process->marks->labels[i];
+
+        if (strcmp(known->text, key) == 0)
+            return known->text + known->key_len + 1;
+    }
+    return NULL;
+}
+
+START_TEST(a_label_is_set_renewed_and_taken_away)
+{
+    begin();
+    put(WIRE_MARK_LABEL, "shard=3", 1);
+    put(WIRE_MARK_LABEL, "zone=a=b", 1);
+    ck_assert_str_eq(label("shard"), "3");
+    ck_assert_str_eq(label("zone"), "a=b");
+    put(WIRE_MARK_LABEL, "shard=4", 2);
+    ck_assert_str_eq(label("shard"), "4");
+    put(WIRE_MARK_LABEL, "shard=", 3);
+    ck_assert_ptr_null(label("shard"));
+    ck_assert_uint_eq(process->marks->label_count, 1);
+    ck_assert_uint_eq(process->marks->count, 0);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(a_label_that_is_said_again_changes_nothing)
+{
+    uint64_t revision;
+
+    begin();
+    put(WIRE_MARK_LABEL, "shard=3", 1);
+    revision = process->revision;
+    put(WIRE_MARK_LABEL, "shard=3", 2);
+    ck_assert_uint_eq(process->revision, revision);
+    store_free(store);
+}
+END_TEST
+
+START_TEST(what_is_no_label_and_the_seventeenth_are_not_kept)
+{
+    char text[32];
+
+    begin();
+    put(WIRE_MARK_LABEL, "nothing", 1);
+    put(WIRE_MARK_LABEL, "=3", 1);
+    ck_assert_uint_eq(process->marks->label_count, 0);
+    for (int i = 0; i < PROCESS_LABELS_MAX + 1; i++) {
+        snprintf(text, sizeof(text), "key%d=%d", i, i);
+        put(WIRE_MARK_LABEL, text, 1);
+    }
+    ck_assert_uint_eq(process->marks->label_count, PROCESS_LABELS_MAX);
+    ck_assert_str_eq(label("key15"), "15");
+    ck_assert_ptr_null(label("key16"));
+    store_free(store);
+}
+END_TEST
+
+SUITE_MAIN("store marks", a_label_is_set_renewed_and_taken_away,
+           a_label_that_is_said_again_changes_nothing,
+           what_is_no_label_and_the_seventeenth_are_not_kept,
+           a_mark_is_kept_with_its_kind_and_dated_back_by_its_age,
            a_mark_that_is_said_again_is_no_new_one, the_last_sixteen_stay_and_the_release_longer,
            text_beyond_the_limit_is_cut)

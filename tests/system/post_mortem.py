@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A process that its memory cgroup kills: what people read in the morning, also after leakd itself
-was killed. The two minutes of growth are real."""
+was killed, and what leakd did before. Part of test_durability.py: its two minutes of growth are real
+and pass while the others are tested."""
+import ast
 import os
 import shutil
 import signal
@@ -45,28 +47,53 @@ def remove_group(group):
             time.sleep(0.1)
 
 
+class World:
+    """A daemon and a program that leaks in a cgroup of its own; begin() does not wait for it."""
+
+    def begin(self):
+        self.cleanups = []
+        self.reason = None
+        try:
+            self.group = make_group()
+        except OSError as error:
+            self.reason = f"no memory cgroup can be made here: {error}"
+            return
+        self.cleanups.append(lambda: remove_group(self.group))
+        self.folder = tempfile.mkdtemp(prefix="leakd-test-")
+        self.cleanups.append(lambda: shutil.rmtree(self.folder))
+        self.acted = os.path.join(self.folder, "acted")
+        script = os.path.join(self.folder, "act.py")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write("import os, sys\n"
+                       "with open(sys.argv[1], 'a') as file:\n"
+                       "    file.write(repr(dict(os.environ)) + '\\n')\n")
+        self.daemon = Daemon(f"[action]\ncommand = {PYTHON} {script} {self.acted}\nbefore = 1d\n")
+        self.cleanups.append(self.daemon.close)
+        self.daemon.start()
+        self.eat = os.path.join(self.folder, "eat")
+        enter = 'echo $$ >"$0"/cgroup.procs && exec "$@"'
+        self.program = self.daemon.run("/bin/sh", "-c", enter, self.group, PYTHON,
+                                       os.path.join(ROOT, "tests/targets/hungry.py"), self.eat,
+                                       name="hungry", profile="fast", period=16384)
+
+    def end(self):
+        for cleanup in reversed(self.cleanups):
+            cleanup()
+
+
+WORLD = World()
+
+
 class PostMortem(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        try:
-            cls.group = make_group()
-        except OSError as error:
-            raise unittest.SkipTest(f"no memory cgroup can be made here: {error}") from error
-        cls.addClassCleanup(remove_group, cls.group)
-        cls.folder = tempfile.mkdtemp(prefix="leakd-test-")
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.daemon = Daemon()
-        cls.addClassCleanup(cls.daemon.close)
-        cls.daemon.start()
-        signal_file = os.path.join(cls.folder, "eat")
-        enter = 'echo $$ >"$0"/cgroup.procs && exec "$@"'
-        cls.program = cls.daemon.run("/bin/sh", "-c", enter, cls.group, PYTHON,
-                                     os.path.join(ROOT, "tests/targets/hungry.py"), signal_file,
-                                     name="hungry", profile="fast", period=16384)
+        if WORLD.reason:
+            raise unittest.SkipTest(WORLD.reason)
+        cls.daemon, cls.program = WORLD.daemon, WORLD.program
         cls.opened = wait_for(cls.incident, 300, "the leak is an incident", 1)
         cls.mark_status = cls.daemon.ctl("mark", "--socket", cls.daemon.api_path, "--release", "2.0")
-        time.sleep(20)  # some of the past is on the disk
-        with open(signal_file, "w", encoding="ascii"):
+        time.sleep(10)  # some of the past is on the disk, and the action is taken
+        with open(WORLD.eat, "w", encoding="ascii"):
             pass
         cls.exit = cls.program.wait(120)
         cls.ended = wait_for(lambda: cls.incident(lambda row: row["end"] and row["stored"]), 30,
@@ -131,12 +158,22 @@ class PostMortem(unittest.TestCase):
         self.assertEqual(("acknowledged", "ada", "reading it"),
                          tuple(row["log"][-1][key] for key in ("what", "by", "text")))
 
+    def test_the_action_was_taken_once_and_is_in_the_log(self):
+        with open(WORLD.acted, encoding="utf-8") as file:
+            facts = [ast.literal_eval(line) for line in file]
+        self.assertEqual(1, len(facts))
+        self.assertEqual(self.after["id"], facts[0]["LEAKD_INCIDENT"])
+        self.assertEqual(str(self.program.pid), facts[0]["LEAKD_PID"])
+        self.assertEqual("hungry", facts[0]["LEAKD_NAME"])
+        self.assertGreater(float(facts[0]["LEAKD_SECONDS_TO_LIMIT"]), 0)
+        self.assertNotIn("HOME", facts[0], "leakd's own environment is not handed on")
+        texts = [line["text"] for line in self.after["log"] if line["what"] == "action"]
+        self.assertEqual("it is due", texts[0])
+        self.assertRegex(texts[1], r"^done in \d")
+        self.assertEqual(2, len(texts))
+
     def test_a_mark_is_kept(self):
         self.assertEqual(0, self.mark_status.returncode, self.mark_status.stderr)
         marks = self.daemon.get("/api/v1/marks")["marks"]
         self.assertEqual(["2.0"], [mark["text"] for mark in marks])
         self.assertTrue(marks[0]["stored"])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""What the agent costs native programs, beside jemalloc's profiler and heaptrack."""
+import os
+import re
+import statistics
+import subprocess
+import time
+
+from measure import (compiled, cpu_seconds, has, instructions, note, paired, ratios, row, spread,
+                     table)
+
+PAIRS = 20000000
+SQL = """create table t(id integer primary key, k text, v real);
+with recursive n(i) as (select 1 union all select i+1 from n where i<150000)
+insert into t select i, 'key' || (i * 7919 % 100003), i * 0.5 from n;
+create index t_k on t(k);
+select count(*), sum(length(k)) from t where k between 'key3' and 'key7';
+select substr(k,1,5) g, count(*), group_concat(id) from t group by g order by 2 desc limit 20;
+update t set k = k || 'x' where id % 3 = 0;
+delete from t where id % 5 = 0;
+select count(distinct a.k) from t a join t b on a.k = b.k;
+"""
+
+
+class Workload:
+    """name; cpu(variant): CPU seconds of one run."""
+
+    def __init__(self, name, cpu):
+        self.name, self.cpu = name, cpu
+
+
+def malloc_loop(folder, threads):
+    program = compiled(folder, "loop")
+    words = [program, str(threads), str(PAIRS // threads)]
+    return Workload(f"malloc loop, {threads} thread{'s' * (threads > 1)}",
+                    lambda variant: cpu_seconds(words, variant.env()))
+
+
+def sqlite(folder):
+    script = os.path.join(folder, "bench.sql")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(SQL)
+    words = ["sqlite3", "-init", script, ":memory:", ".quit"]
+    return Workload("sqlite3, a script of joins", lambda variant: cpu_seconds(words, variant.env()))
+
+
+def gcc(folder):
+    """Generated, so that it is the same everywhere: 1,500 functions over structs and switches."""
+    source = os.path.join(folder, "big.c")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write("#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n")
+        for i in range(1500):
+            file.write(
+                f"struct s{i} {{ int a[{i % 7 + 2}]; struct s{i} *next; char name[{i % 50 + 9}]; }};\n"
+                f"int f{i}(struct s{i} *s, int n)\n{{\n    int sum = {i};\n"
+                f"    for (; s; s = s->next)\n        for (int k = 0; k < {i % 7 + 2}; k++)\n"
+                f"            switch ((s->a[k] + n) % 5) {{ case 0: sum += k; break; case 1: sum ^= n;"
+                f" break; case 3: sum -= (int)strlen(s->name); break; default: sum *= 3; }}\n"
+                f"    return sum;\n}}\n")
+    words = ["gcc", "-O1", "-c", source, "-o", os.path.join(folder, "big.o")]
+    return Workload("gcc -O1, 15,000 lines", lambda variant: cpu_seconds(words, variant.env()))
+
+
+class Redis:
+    """CPU that the server says it used while redis-benchmark was at it."""
+
+    def __init__(self, folder):
+        self.folder, self.socket = folder, os.path.join(folder, "redis.sock")
+
+    def cli(self, *words):
+        return subprocess.run(["redis-cli", "-s", self.socket, *words], capture_output=True,
+                              text=True, check=False).stdout
+
+    def used(self):
+        return sum(float(v) for v in re.findall(r"used_cpu_(?:sys|user):([\d.]+)",
+                                                self.cli("info", "cpu")))
+
+    def cpu(self, variant):
+        server = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir",
+             self.folder], env=variant.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                if self.cli("ping").strip() == "PONG":
+                    break
+                time.sleep(0.05)
+            before = self.used()
+            subprocess.run(["redis-benchmark", "-s", self.socket, "-n", "100000", "-r", "50000", "-P",
+                            "8", "-d", "200", "-q", "-t", "set,get,lpush,sadd,zadd,mset"],
+                           stdout=subprocess.DEVNULL, check=True)
+            return self.used() - before
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def workloads(folder):
+    yield malloc_loop(folder, 1)
+    yield malloc_loop(folder, 2)
+    if has("redis-server", "redis-benchmark", "redis-cli"):
+        yield Workload("redis-server under redis-benchmark", Redis(folder).cpu)
+    if has("sqlite3"):
+        yield sqlite(folder)
+    if has("gcc"):
+        yield gcc(folder)
+
+
+def cpu_table(folder, variants, rounds):
+    watched = [v for v in variants if v.against]
+    table("CPU, ratio to the same without", *(f"{v.name}" for v in watched), "bare")
+    for load in workloads(folder):
+        figures = paired(variants, rounds, load.cpu)
+        cells = [spread(ratios(figures, v)) for v in watched]
+        row(load.name, *cells, f"{statistics.median(figures['bare']):.2f} s")
+
+
+def per_pair(program, variant):
+    """Instructions a pair of malloc and free: what 200,000 more pairs add."""
+    return (instructions([program, "1", "300000"], variant.env()) -
+            instructions([program, "1", "100000"], variant.env())) / 200000
+
+
+def instruction_rows(folder, variants):
+    if not has("valgrind"):
+        return
+    program = compiled(folder, "loop")
+    counted = {v.name: per_pair(program, v) for v in variants if v.name != "heaptrack"}
+    cells = " &#124; ".join(f"{name} {count:.0f}" for name, count in counted.items())
+    row("instructions a pair of malloc and free", cells,
+        f"callgrind; the agent adds {counted['leakd'] - counted['bare']:.1f}")
+
+
+def start_row(variants, rounds):
+    def start_ms(variant):
+        env = variant.env()
+        begin = time.monotonic()
+        for _ in range(20):
+            os.waitpid(os.posix_spawn("/bin/true", ["true"], env), 0)
+        return (time.monotonic() - begin) * 50
+
+    two = variants[:2]
+    figures = paired(two, rounds * 4, start_ms)
+    added = [b - a for a, b in zip(figures["bare"], figures["leakd"])]
+    row("start and end of `/bin/true`, ms added", spread(added), f"bare "
+        f"{statistics.median(figures['bare']):.2f} ms")
+
+
+def memory_row(folder, variants, rounds):
+    program = compiled(folder, "resident")
+
+    def kib(variant):
+        done = subprocess.run([program], env=variant.env(), capture_output=True, check=True)
+        return [int(word) for word in done.stdout.split()]
+
+    figures = paired(variants[:2], min(rounds, 3), kib)
+    for number, name in ((0, "resident"), (1, "of it private")):
+        added = [b[number] - a[number] for a, b in zip(figures["bare"], figures["leakd"])]
+        row(f"memory of a small program, KiB added, {name}", spread(added, "%.0f"),
+            "a program that allocates for 2.5 s")
+
+
+def tail_rows(folder, variants, rounds):
+    program = compiled(folder, "tail")
+
+    def quantiles_us(variant):
+        env = dict(variant.env(), LEAKD_PERIOD="1")
+        done = subprocess.run([program, "10000"], env=env, capture_output=True, check=True)
+        return [int(word) / 1000 for word in done.stdout.split()]
+
+    figures = paired(variants[:2], min(rounds, 3), quantiles_us)
+    for number, name in enumerate(("p50", "p99", "p99.9", "worst")):
+        bare, loaded = ([q[number] for q in figures[v]] for v in ("bare", "leakd"))
+        row(f"an allocation with 1,000 sites changed a second, {name}, us",
+            spread(loaded, "%.1f"), f"bare {statistics.median(bare):.1f}; every block sampled")
+
+
+FLUSH = {"getpid", "rt_sigprocmask", "getsockopt", "sendto", "recvfrom"}
+
+
+def syscalls_row(folder, variants):
+    """Calls between the first flush and the last that are none of a flush's own, less the bare
+    run's of the same kind and number."""
+    if not has("strace"):
+        return
+    program = compiled(folder, "loop")
+    counts = []
+    for variant in variants[:2]:
+        log = os.path.join(folder, "strace.log")
+        done = subprocess.run(["strace", "-f", "-o", log, program, "2", "20000000"],
+                              env=variant.env(), capture_output=True, check=False)
+        if done.returncode != 0:
+            note("strace cannot trace here: the row of system calls is left out")
+            return
+        with open(log, encoding="utf-8", errors="replace") as file:
+            names = re.findall(r"(?m)^\d+ +(\w+)\(", file.read())
+        counts.append(names)
+    bare, loaded = counts
+    sends = [i for i, name in enumerate(loaded) if name == "sendto"]
+    between = loaded[sends[0]:sends[-1]] if len(sends) > 1 else []
+    extra = [n for n in between if n not in FLUSH and n not in set(bare)]
+    row("system calls of the agent between two flushes", len(extra),
+        f"strace, {len(sends)} sends seen" + (f"; {sorted(set(extra))}" if extra else ""))
+
+
+def flush_row(agents):
+    flushes = sum(len(a.healths) for a in agents)
+    spent_ns = sum(a.health["flush_ns_total"] for a in agents if a.health)
+    if flushes:
+        row("a flush, us, mean of all above", f"{spent_ns / flushes / 1000:.0f}",
+            f"the agents' own count over {flushes}")
+
+
+def report(folder, variants, rounds, daemon):
+    cpu_table(folder, variants, rounds)
+    table("what", "figure", "how")
+    instruction_rows(folder, variants)
+    memory_row(folder, variants, rounds)
+    start_row(variants, rounds)
+    tail_rows(folder, variants, rounds)
+    syscalls_row(folder, variants)
+    flush_row(daemon.agents)

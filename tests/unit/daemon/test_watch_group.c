@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Prefork servers: one process, and workers that come from it and are recycled. */
+#include "watch_fixture.h"
+
+#define WORKERS 6
+
+struct child {
+    struct process *process;
+    pid_t pid;
+    uint64_t born;
+};
+
+static struct process *server;
+static struct child children[WORKERS];
+static pid_t last_pid;
+
+static void write_stat(pid_t pid, pid_t parent, const char *command)
+{
+    char path[128], text[160];
+
+    snprintf(path, sizeof(path), "%s/%d", folder, (int)pid);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%d/stat", (int)pid);
+    snprintf(text, sizeof(text), "%d (python3) S %d 1 1 0 0 0 0 0 0 0 1 1 0 0 20 0 1 0 7 0 0\n",
+             (int)pid, (int)parent);
+    write_file(path, text);
+    snprintf(path, sizeof(path), "%d/cmdline", (int)pid);
+    write_file(path, command);
+}
+
+static struct process *hello_child(pid_t parent, uint32_t capabilities, const char *exe,
+                                   const char *command)
+{
+    pid_t pid = ++last_pid;
+    struct process_identity identity = {
+        .pid = pid, .start_ticks = 7, .instance = (uint64_t)pid};
+    struct wire_hello record = {.protocol = 1,
+                                .instance = (uint64_t)pid,
+                                .sample_period_bytes = 524288,
+                                .capabilities = WIRE_CAP_ZOOM | capabilities,
+                                .exe = str(exe),
+                                .runtime = str("cpython 3.11.2")};
+    struct process *made;
+
+    write_stat(pid, parent, command);
+    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
+                                 wall(), &made),
+                     0);
+    return made;
+}
+
+static void start_server(void)
+{
+    last_pid = 100;
+    server = hello(1, "fast");
+    describe_program();
+    write_file("42/cmdline", "gunicorn");
+}
+
+static struct child fork_worker(void)
+{
+    struct process *made = hello_child(42, WIRE_CAP_FORKED, "/usr/bin/python3", "gunicorn");
+
+    return (struct child){made, last_pid, second};
+}
+
+static void end_worker(struct child *child)
+{
+    store_set_state(store, child->process, PROCESS_EXITED, mono(), wall());
+    watch_process_ended(watch, child->process, mono(), wall());
+}
+
+/* One second of all: the server holds still, a worker of age a s holds live(a), at its site 1 what
+ * it has leaked. */
+static void serve(double (*live)(uint64_t age_s), double leaked_per_s, unsigned life_s)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        struct child *child = &children[i];
+
+        /* They are born one after the other, as a server with a jitter recycles them. */
+        if (!child->process && second < i * life_s / WORKERS)
+            continue;
+        if (child->process && second - child->born >= life_s) {
+            process = child->process;
+            put_live(6 * MIB); /* the interpreter frees what it can before it ends */
+            end_worker(child);
+            child->process = NULL;
+        }
+        if (!child->process) {
+            *child = fork_worker();
+            process = child->process;
+            describe_program();
+        }
+        process = child->process;
+        put_live(live(second - child->born));
+        put_site(1, leaked_per_s * (double)(second - child->born));
+    }
+    process = server;
+    put_live(40 * MIB + 4096 * noise(second));
+    tick();
+}
+
+/* Modules are loaded in the first seconds, garbage waits for the collector. */
+static double innocent(uint64_t age_s)
+{
+    double warm = (age_s < 8 ? (double)age_s / 8 : 1) * 12 * MIB;
+
+    return 40 * MIB + warm + (double)(age_s % 7) * 0.3 * MIB;
+}
+
+static double leaking(uint64_t age_s)
+{
+    return innocent(age_s) + RATE / 8 * (double)age_s;
+}
+
+static double leaking_fast(uint64_t age_s)
+{
+    return innocent(age_s) + RATE * (double)age_s;
+}
+
+static void begin(void)
+{
+    setup();
+    memset(children, 0, sizeof(children));
+    start_server();
+}
+
+START_TEST(a_leak_of_workers_that_are_recycled_is_seen_in_their_sum)
+{
+    for (unsigned i = 0; server->verdict != VERDICT_LEAK; i++) {
+        ck_assert_uint_lt(i, 600);
+        serve(leaking, RATE / 8, 60);
+    }
+    ck_assert_uint_ge(server->group.ended, 2);
+    ck_assert(server->growth.known);
+    /* Six workers at an eighth of the rate. */
+    ck_assert_double_gt(server->growth.estimate, 0.6 * RATE * 6 / 8);
+    ck_assert_double_lt(server->growth.estimate, 1.4 * RATE * 6 / 8);
+    ck_assert_ptr_nonnull(strstr(server->summary, "workers together"));
+    ck_assert(!server->time_to_limit.known);
+}
+END_TEST
+
+START_TEST(its_line_is_named_from_the_samples_of_all_workers)
+{
+    for (unsigned i = 0; i < 400; i++)
+        serve(leaking, RATE / 8, 60);
+    ck_assert_uint_eq(opened, 1);
+    ck_assert_str_eq(notice_culprit, "handle");
+    ck_assert_str_eq(query_incident_at(store, 0)->process_id, server->id);
+}
+END_TEST
+
+START_TEST(workers_that_only_warm_up_are_no_leak)
+{
+    for (unsigned i = 0; i < 1800; i++) {
+        serve(innocent, 0, 60);
+        ck_assert_int_ne(server->verdict, VERDICT_LEAK);
+    }
+    ck_assert_uint_eq(opened, 0);
+}
+END_TEST
+
+START_TEST(workers_that_each_leak_alone_are_told_once)
+{
+    for (unsigned i = 0; i < 500; i++)
+        serve(leaking_fast, RATE, 100000);
+    ck_assert_int_eq(children[0].process->verdict, VERDICT_LEAK);
+    ck_assert_uint_eq(opened, 1);
+    ck_assert_uint_eq(notice_count, 1);
+}
+END_TEST
+
+START_TEST(members_are_counted_once)
+{
+    for (unsigned i = 0; i < 130; i++)
+        serve(innocent, 0, 60);
+    ck_assert_uint_eq(server->group.members, WORKERS + 1);
+    ck_assert_uint_ge(server->group.ended, WORKERS);
+    ck_assert_str_eq(server->group.id, server->id);
+    ck_assert_str_eq(children[3].process->group.id, server->id);
+}
+END_TEST
+
+START_TEST(a_worker_started_by_multiprocessing_is_one)
+{
+    struct process *child;
+
+    child = hello_child(42, 0, "/usr/bin/python3", "python3 -c from multiprocessing.spawn import x");
+    tick();
+    ck_assert_str_eq(child->group.id, server->id);
+}
+END_TEST
+
+START_TEST(a_worker_of_a_worker_belongs_to_the_first)
+{
+    struct process *child, *grandchild;
+
+    child = hello_child(42, WIRE_CAP_FORKED, "/usr/bin/python3", "");
+    grandchild = hello_child(last_pid, WIRE_CAP_FORKED, "/usr/bin/python3", "");
+    tick();
+    ck_assert_str_eq(child->group.id, server->id);
+    ck_assert_str_eq(grandchild->group.id, server->id);
+}
+END_TEST
+
+START_TEST(other_programs_are_no_workers)
+{
+    struct process *other, *script, *tracker;
+
+    other = hello_child(42, WIRE_CAP_FORKED, "/usr/bin/convert", "");
+    script = hello_child(42, 0, "/usr/bin/python3", "python3 report.py");
+    tracker = hello_child(42, 0, "/usr/bin/python3",
+                          "python3 -c from multiprocessing.resource_tracker import main;main(7)");
+    tick();
+    ck_assert_str_eq(other->group.id, "");
+    ck_assert_str_eq(script->group.id, "");
+    ck_assert_str_eq(tracker->group.id, "");
+}
+END_TEST
+
+START_TEST(a_worker_whose_server_has_ended_speaks_for_itself)
+{
+    for (unsigned i = 0; i < 60; i++)
+        serve(leaking_fast, RATE, 100000);
+    store_set_state(store, server, PROCESS_KILLED, mono(), wall());
+    watch_process_ended(watch, server, mono(), wall());
+    for (unsigned i = 0; opened == 0; i++) {
+        ck_assert_uint_lt(i, 400);
+        process = children[0].process;
+        put_live(leaking_fast(second - children[0].born));
+        tick();
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("watch_group");
+    TCase *tcase = tcase_create("watch_group");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, begin, teardown);
+    tcase_add_test(tcase, a_leak_of_workers_that_are_recycled_is_seen_in_their_sum);
+    tcase_add_test(tcase, its_line_is_named_from_the_samples_of_all_workers);
+    tcase_add_test(tcase, workers_that_only_warm_up_are_no_leak);
+    tcase_add_test(tcase, workers_that_each_leak_alone_are_told_once);
+    tcase_add_test(tcase, members_are_counted_once);
+    tcase_add_test(tcase, a_worker_started_by_multiprocessing_is_one);
+    tcase_add_test(tcase, a_worker_of_a_worker_belongs_to_the_first);
+    tcase_add_test(tcase, other_programs_are_no_workers);
+    tcase_add_test(tcase, a_worker_whose_server_has_ended_speaks_for_itself);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
