@@ -20,14 +20,18 @@
 #include "daemon/base/conf.h"
 #include "daemon/base/log.h"
 #include "daemon/base/notify.h"
+#include "daemon/base/schedule.h"
 #include "daemon/fetch/fetch.h"
 #include "daemon/http/http.h"
 #include "daemon/ingest/ingest.h"
 #include "daemon/leakd_action.h"
+#include "daemon/leakd_changes.h"
 #include "daemon/leakd_history.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/leakd_options.h"
 #include "daemon/leakd_receivers.h"
+#include "daemon/leakd_snapshot.h"
+#include "daemon/leakd_symbols.h"
 #include "daemon/store/store.h"
 #include "daemon/symbol/symbol.h"
 #include "daemon/watch/watch.h"
@@ -56,6 +60,7 @@ struct daemon {
     struct leakd_journal *journal;
     struct leakd_history *history;
     struct leakd_action *action;
+    struct leakd_change_rooms change_rooms;
     struct symbolizer *symbolizer;
     struct ingest *ingest;
     struct http *http;
@@ -96,6 +101,23 @@ static void on_incident(void *arg, const struct incident *incident, enum watch_c
     leakd_journal_wake(daemon->journal);
 }
 
+static int on_snapshot_wanted(void *arg, const char *process_id, const char *const *types,
+                              size_t type_count, uint32_t *number, char *reason, size_t size)
+{
+    struct daemon *daemon = arg;
+
+    return leakd_snapshot_order(daemon->ingest, store_process(daemon->store, process_id), types,
+                                type_count, number, reason, size);
+}
+
+static int on_snapshot_due(void *arg, struct process *process, const char *const *types,
+                           size_t type_count, uint32_t *number)
+{
+    struct daemon *daemon = arg;
+
+    return leakd_snapshot_order(daemon->ingest, process, types, type_count, number, NULL, 0);
+}
+
 static void on_action(void *arg, const struct incident *incident, const struct process *process)
 {
     struct daemon *daemon = arg;
@@ -116,31 +138,6 @@ static void on_delivery(void *arg, const struct alert_delivery *delivery)
     struct daemon *daemon = arg;
 
     watch_delivery(daemon->watch, delivery, clock_wall_ms());
-}
-
-static void on_symbol(void *arg, uint64_t key, const struct symbol_frame *frames, size_t count)
-{
-    struct store_symbol_frame named[SYMBOL_FRAMES_MAX];
-    struct daemon *daemon = arg;
-
-    for (size_t i = 0; i < count && i < SYMBOL_FRAMES_MAX; i++)
-        named[i] = (struct store_symbol_frame){.function = frames[i].function,
-                                               .file = frames[i].file,
-                                               .line = frames[i].line,
-                                               .inlined = frames[i].inlined};
-    if (store_put_symbol(daemon->store, key, named, count) < 0)
-        log_warning("symbol.dropped", "error=%s; the frame stays an address", strerror(ENOMEM));
-}
-
-static int change_incident(void *arg, const char *id, const struct http_incident_request *request)
-{
-    const struct watch_request ask = {.to = request->to,
-                                      .by = request->by,
-                                      .reason = request->reason,
-                                      .duration_ms = request->duration_ms};
-    struct daemon *daemon = arg;
-
-    return watch_request(daemon->watch, id, &ask, clock_mono_ms(), clock_wall_ms());
 }
 
 static bool receiver_at(void *arg, size_t index, struct http_receiver *out)
@@ -171,23 +168,6 @@ static int redeliver(void *arg, const char *name, size_t *count)
     return alert_redeliver(daemon->alert, name, count);
 }
 
-static int put_mark(void *arg, const struct operator_mark *mark, const struct operator_mark **out)
-{
-    struct daemon *daemon = arg;
-    struct operator_mark dated = *mark, *kept;
-    int rc;
-
-    dated.at_wall_ms = clock_wall_ms();
-    rc = store_put_operator_mark(daemon->store, &dated, &kept);
-    if (rc < 0)
-        return rc;
-    log_info("mark", "id=%s kind=%s text=\"%s\" unit=%s by=\"%s\"", kept->id,
-             kept->is_release ? "release" : "event", kept->text, kept->unit, kept->by);
-    leakd_journal_wake(daemon->journal);
-    *out = kept;
-    return 0;
-}
-
 static void read_figures(void *arg, struct http_figures *out)
 {
     struct daemon *daemon = arg;
@@ -213,42 +193,6 @@ static void read_figures(void *arg, struct http_figures *out)
 
 /* ---- the tick ------------------------------------------------------------------------------- */
 
-/* Nobody will name these: a site is whole, and has a fingerprint, once all its frames are settled.
- */
-static void settle_addresses(struct store *store, const struct store_address *addresses,
-                             size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        store_put_symbol(store, addresses[i].key, NULL, 0);
-}
-
-/* Hands the store's unnamed addresses to the symboliser, one batch at a time. */
-static void pump_symbols(struct daemon *daemon)
-{
-    static struct store_address addresses[SYMBOL_BATCH_MAX];
-    static struct symbol_request requests[SYMBOL_BATCH_MAX];
-    size_t count;
-
-    if (daemon->symbolizer && symbolizer_is_busy(daemon->symbolizer))
-        return;
-    count = store_take_unresolved(daemon->store, addresses, SYMBOL_BATCH_MAX);
-    if (!daemon->symbolizer) {
-        settle_addresses(daemon->store, addresses, count);
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        requests[i] = (struct symbol_request){.path = addresses[i].path,
-                                              .build_id = addresses[i].build_id,
-                                              .build_id_len = addresses[i].build_id_len,
-                                              .pid = addresses[i].pid,
-                                              .offset = addresses[i].offset,
-                                              .key = addresses[i].key};
-    if (count > 0 && symbolizer_ask(daemon->symbolizer, requests, count) < 0) {
-        log_warning("symbol.failed", "frames=%zu; they stay addresses", count);
-        settle_addresses(daemon->store, addresses, count);
-    }
-}
-
 static void on_tick(uv_timer_t *timer)
 {
     struct daemon *daemon = timer->data;
@@ -258,7 +202,7 @@ static void on_tick(uv_timer_t *timer)
     store_expire(daemon->store, now_mono_ms);
     if (leakd_history_works(daemon->history))
         store_slim(daemon->store, now_mono_ms, SLIM_AFTER_MS);
-    pump_symbols(daemon);
+    leakd_symbols_pump(daemon->store, daemon->symbolizer);
     leakd_journal_tick(daemon->journal);
     leakd_history_tick(daemon->history);
     http_tick(daemon->http);
@@ -443,6 +387,7 @@ static int start_store_and_alert(struct daemon *daemon)
         .on_zoom = on_zoom,
         .on_verdict = on_verdict,
         .on_incident = on_incident,
+        .on_snapshot = on_snapshot_due,
         .on_action = on_action,
         .notify = on_notify,
     };
@@ -458,7 +403,7 @@ static int start_store_and_alert(struct daemon *daemon)
     if (rc == 0)
         rc = leakd_action_new(&daemon->loop, &daemon->conf, daemon->watch, &daemon->action);
     if (rc == 0 && daemon->conf.symbols.enabled)
-        rc = symbolizer_new(&daemon->loop, daemon->conf.symbols.debug_path, on_symbol, daemon,
+        rc = symbolizer_new(&daemon->loop, daemon->conf.symbols.debug_path, leakd_symbols_take, daemon->store,
                             &daemon->symbolizer);
     if (rc < 0)
         fprintf(stderr, "leakd: cannot start: %s\n", strerror(-rc));
@@ -471,6 +416,8 @@ static int start_storage(struct daemon *daemon)
         .store = daemon->store, .alert = daemon->alert, .watch = daemon->watch};
     int rc = leakd_journal_start(&daemon->loop, &daemon->conf, &rooms, &daemon->journal);
 
+    daemon->change_rooms = (struct leakd_change_rooms){
+        .store = daemon->store, .watch = daemon->watch, .journal = daemon->journal};
     if (rc == 0)
         rc = leakd_history_start(&daemon->loop, &daemon->conf, daemon->store, &daemon->history);
     if (rc < 0)
@@ -502,7 +449,7 @@ static int start_sockets(struct daemon *daemon)
     const struct http_source source = {
         .store = daemon->store,
         .read_history = read_history,
-        .changes = {.incident = change_incident, .mark = put_mark},
+        .changes = leakd_changes(&daemon->change_rooms),
         .receivers = {.at = receiver_at,
                       .letter_at = letter_at,
                       .test = test_receiver,
@@ -512,6 +459,7 @@ static int start_sockets(struct daemon *daemon)
         .asset_root = getenv("LEAKD_WEB_ROOT"),
         .arg = daemon,
         .figures = read_figures,
+        .snapshot = on_snapshot_wanted,
         .now_wall_ms = clock_wall_ms,
         .now_mono_ms = clock_mono_ms,
     };
@@ -601,5 +549,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "leakd: %s\n", error);
         return STATUS_FAILED;
     }
+    schedule_give_way();
     return run(&daemon) < 0 ? STATUS_FAILED : STATUS_OK;
 }

@@ -4,10 +4,12 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "agent/core/clock.h"
 #include "agent/core/hot.h"
 #include "agent/core/mark.h"
+#include "agent/core/module.h"
 #include "agent/core/pool.h"
 #include "agent/core/report.h"
 #include "agent/core/sampler.h"
@@ -346,27 +348,40 @@ unsigned core_runtime_description(struct wire_str *runtime, struct wire_str *rea
 
 /* ---- live samples without a type ---------------------------------------------------------- */
 
+static bool show_untyped(uint32_t index, enum wire_domain domain,
+                         void (*fn)(const struct core_live *live, void *arg), void *arg)
+{
+    struct core_live live = {.index = index};
+    struct live_sample sample;
+
+    if (!live_read(index, &live.addr, &sample) || sample.type_id != 0 || sample.domain != domain)
+        return false;
+    live.site_id = sample.site_id;
+    live.domain = sample.domain;
+    live.size_bytes = sample.size_bytes;
+    live.weight_bytes = sample.weight_bytes;
+    live.birth_ms = sample.birth_ms;
+    fn(&live, arg);
+    return true;
+}
+
 size_t core_live_each_untyped(enum wire_domain domain, size_t max,
                               void (*fn)(const struct core_live *live, void *arg), void *arg)
 {
-    static uint32_t next;
+    static uint32_t cursors[WIRE_DOMAINS];
+    uint32_t *cursor = &cursors[domain];
     size_t calls = 0;
 
-    for (uint32_t looked = 0; looked < LIVE_SAMPLES_MAX && calls < max; looked++) {
-        uint32_t index = next++ % LIVE_SAMPLES_MAX;
-        struct live_sample sample;
-        struct core_live live = {.index = index};
+    for (int turn = 0; turn < 2; turn++) {
+        uint32_t end = turn == 0 ? LIVE_SAMPLES_MAX : *cursor;
+        uint32_t at = live_next_untyped(domain, turn == 0 ? *cursor : 0);
 
-        if (!live_read(index, &live.addr, &sample) || sample.type_id != 0 ||
-            sample.domain != domain)
-            continue;
-        live.site_id = sample.site_id;
-        live.domain = sample.domain;
-        live.size_bytes = sample.size_bytes;
-        live.weight_bytes = sample.weight_bytes;
-        live.birth_ms = sample.birth_ms;
-        fn(&live, arg);
-        calls++;
+        for (; at < end && calls < max; at = live_next_untyped(domain, at + 1))
+            calls += show_untyped(at, domain, fn, arg);
+        if (calls == max) {
+            *cursor = at;
+            break;
+        }
     }
     return calls;
 }
@@ -428,6 +443,8 @@ void core_read_health(struct wire_health *out)
         .sample_ns_total = counter_read(&health.sample_ns),
         .sample_period_bytes = core_sample_period_bytes(),
         .python_attributing = runtime && runtime->attributing && runtime->attributing(),
+        .dropped_modules = module_dropped(),
+        .dropped_marks = mark_dropped(),
     };
 }
 
@@ -441,4 +458,5 @@ void core_forked(void)
 {
     thread_sum(&inherited);
     mark_forked();
+    thread_reseed((uint64_t)getpid() ^ clock_fine_ns());
 }

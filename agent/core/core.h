@@ -61,6 +61,13 @@ struct core_frame {
     uintptr_t pc; /* native: return address */
 };
 
+/* How a snapshot's copy of the process reaches the daemon: called in the copy only, where nothing
+ * but the calling thread exists and no descriptor is open. send waits for room. */
+struct core_courier {
+    bool (*open)(void);
+    bool (*send)(const void *data, size_t len);
+};
+
 /*
  * What agent/python hands in. Every function may be NULL. frames and owns_pc are called at a
  * sample, between core_enter and core_leave, on the sampling thread.
@@ -81,6 +88,11 @@ struct core_runtime {
     /* The daemon's order (or the environment's): attribute allocations from now on, or be calm. */
     void (*attribute)(bool wanted);
     bool (*attributing)(void);
+    /* The daemon's order to count what is there and to say who keeps it. Borrowed for the call; done
+     * later, at a safe point. */
+    void (*snapshot)(const struct wire_snapshot_order *order, const struct core_courier *courier);
+    /* What has become of it, each state once; false: nothing new. *out borrows constants. */
+    bool (*snapshot_state)(struct wire_snapshot_state *out);
 };
 
 /* Once, by the runtime that was found. The pointer must stay valid. */

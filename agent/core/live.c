@@ -2,7 +2,9 @@
 #include "agent/core/live.h"
 
 #include <stdatomic.h>
-#include <string.h>
+
+#include "agent/core/bits.h"
+#include "agent/wire/record.h"
 
 /* Addresses stand in buckets of one cache line; each address has two buckets it may be in. There
  * are no chains and no tombstones: a look-up reads two lines, always. */
@@ -29,6 +31,10 @@ static _Atomic uintptr_t *live_keys;
 static struct entry *live_entries;
 static _Atomic uint32_t live_used;
 
+/* Places that are taken, and those of samples whose type has not been looked at. */
+static _Atomic uint64_t taken[BITS_WORDS(LIVE_SAMPLES_MAX)];
+static _Atomic uint64_t untyped[WIRE_DOMAINS][BITS_WORDS(LIVE_SAMPLES_MAX)];
+
 size_t live_memory_bytes(void)
 {
     return LIVE_SAMPLES_MAX * (sizeof(uintptr_t) + sizeof(struct entry));
@@ -39,6 +45,11 @@ void live_init(void *memory)
     live_keys = memory;
     live_entries = (void *)((uint8_t *)memory + LIVE_SAMPLES_MAX * sizeof(uintptr_t));
     atomic_store(&live_used, 0);
+    for (size_t i = 0; i < BITS_WORDS(LIVE_SAMPLES_MAX); i++) {
+        atomic_store(&taken[i], 0);
+        for (size_t domain = 0; domain < WIRE_DOMAINS; domain++)
+            atomic_store(&untyped[domain][i], 0);
+    }
     live_mark_range(0, 1); /* free(NULL) is asked for there */
 }
 
@@ -144,6 +155,9 @@ bool live_put(uintptr_t addr, const struct live_sample *sample)
     atomic_fetch_add_explicit(&live_used, 1, memory_order_relaxed);
     filter_add(addr);
     atomic_store_explicit(&live_keys[at], addr, memory_order_release);
+    bits_add(taken, (uint32_t)at);
+    if (sample->type_id == 0)
+        bits_add(untyped[sample->domain], (uint32_t)at);
     return true;
 }
 
@@ -186,6 +200,8 @@ bool live_take(uintptr_t addr, struct live_sample *out)
     while (!atomic_compare_exchange_weak(&entry->tag, &tag, ((tag >> 32) + 1) << 32))
         continue;
     copy_entry(entry, tag, out);
+    bits_take(taken, (uint32_t)at);
+    bits_take(untyped[out->domain], (uint32_t)at);
     atomic_store_explicit(&live_keys[at], KEY_FREE, memory_order_release);
     atomic_fetch_sub_explicit(&live_used, 1, memory_order_relaxed);
     filter_remove(addr);
@@ -215,6 +231,25 @@ bool live_read(uint32_t index, uintptr_t *addr, struct live_sample *out)
     return true;
 }
 
+uint32_t live_next(uint32_t from)
+{
+    return bits_next(taken, from, LIVE_SAMPLES_MAX);
+}
+
+uint32_t live_next_untyped(unsigned domain, uint32_t from)
+{
+    return bits_next(untyped[domain], from, LIVE_SAMPLES_MAX);
+}
+
+uint64_t live_birth_ms(uint32_t index, uint16_t *site_id)
+{
+    uint64_t birth_and_site =
+        atomic_load_explicit(&live_entries[index].birth_and_site, memory_order_relaxed);
+
+    *site_id = birth_and_site & ((1u << SITE_BITS) - 1);
+    return birth_and_site >> (SITE_BITS + DOMAIN_BITS);
+}
+
 bool live_set_type(uint32_t index, uintptr_t addr, uint64_t birth_ms, uint32_t type_id)
 {
     struct entry *entry = &live_entries[index];
@@ -225,5 +260,9 @@ bool live_set_type(uint32_t index, uintptr_t addr, uint64_t birth_ms, uint32_t t
     if ((uint32_t)tag != 0 || !live_read(index, &key, &now) || key != addr ||
         now.birth_ms != birth_ms)
         return false;
-    return atomic_compare_exchange_strong(&entry->tag, &tag, (tag & ~(uint64_t)UINT32_MAX) | type_id);
+    bits_take(untyped[now.domain], index); /* before, so that a new sample's is not taken */
+    if (atomic_compare_exchange_strong(&entry->tag, &tag, (tag & ~(uint64_t)UINT32_MAX) | type_id))
+        return true;
+    bits_add(untyped[now.domain], index);
+    return false;
 }

@@ -54,6 +54,14 @@ bool live_take(uintptr_t addr, struct live_sample *out);
 
 uint32_t live_count(void);
 
+/* The first place from `from` on that is taken, or LIVE_SAMPLES_MAX; of a sample of this domain whose type
+ * is not set. It may be free again when it is read. */
+uint32_t live_next(uint32_t from);
+uint32_t live_next_untyped(unsigned domain, uint32_t from);
+
+/* When the sample at a place was born and to which site it belongs, of one moment. */
+uint64_t live_birth_ms(uint32_t index, uint16_t *site_id);
+
 /* A copy of the entry at place `index`; false when it is free or changes under the
  * reader. */
 bool live_read(uint32_t index, uintptr_t *addr, struct live_sample *out);

@@ -37,6 +37,7 @@ struct module {
 
 static struct module drawers[DRAWERS];
 static _Atomic uint32_t drawers_taken;
+static _Atomic uint64_t dropped; /* look-ups of files that found no room */
 static _Atomic uint16_t order[WIRE_MODULES_MAX + 1]; /* [id]: drawer + 1; 0 = none yet */
 static _Atomic uint16_t order_index[INDEX_ENTRIES];  /* ids */
 static _Atomic uint32_t ids_seen;                    /* all up to here are there */
@@ -120,7 +121,7 @@ static char *take_name(size_t len)
 }
 
 /* The link_map and its name go with dlclose: the path must be copied now. */
-static bool copy_path(struct module *module, const char *name)
+static void copy_path(struct module *module, const char *name)
 {
     size_t len = strnlen(name, WIRE_STRING_BYTES_MAX);
     size_t folder_len = name[0] == '/' ? 0 : strnlen(start_folder, sizeof(start_folder));
@@ -128,35 +129,38 @@ static bool copy_path(struct module *module, const char *name)
     char *path;
 
     if (folder_len + between + len > WIRE_STRING_BYTES_MAX)
-        return false;
+        folder_len = between = 0; /* the name alone says more than nothing */
     path = take_name(folder_len + between + len);
-    if (!path)
-        return false;
+    if (!path) {
+        module->path = "?";
+        module->path_len = 1;
+        return;
+    }
     memcpy(path, start_folder, folder_len);
     if (between)
         path[folder_len] = '/';
     memcpy(path + folder_len + between, name, len);
     module->path = path;
     module->path_len = (uint16_t)(folder_len + between + len);
-    return true;
 }
 
-static bool put_path(struct module *module)
+static void put_path(struct module *module)
 {
     const char *name = module->image.map->l_name;
 
     if (vdso >= module->image.start && vdso < module->image.end) {
         module->path = "";
-        return true;
+    } else if (name && name[0]) {
+        copy_path(module, name);
+    } else {
+        module->path = program_path;
+        module->path_len = (uint16_t)program_path_len;
     }
-    if (name && name[0])
-        return copy_path(module, name);
-    module->path = program_path;
-    module->path_len = (uint16_t)program_path_len;
-    return true;
 }
 
-static bool fill(struct module *module, const struct image *image)
+/* A path that finds no room is left out: its drawer is not spent in vain, and not once more for every
+ * stack through the file. The build-id still names it. */
+static void fill(struct module *module, const struct image *image)
 {
     size_t len = 0;
 
@@ -169,7 +173,7 @@ static bool fill(struct module *module, const struct image *image)
         memcpy(module->build_id, module->build_id_at, len);
     }
     read_sign(image, module->sign);
-    return put_path(module);
+    put_path(module);
 }
 
 /* Drawer + 1; 0: full. */
@@ -181,8 +185,9 @@ static uint16_t take_drawer(const struct image *image)
     if (atomic_load_explicit(&drawers_taken, memory_order_relaxed) >= DRAWERS)
         return 0;
     drawer = atomic_fetch_add_explicit(&drawers_taken, 1, memory_order_relaxed);
-    if (drawer >= DRAWERS || !fill(&drawers[drawer], image))
+    if (drawer >= DRAWERS)
         return 0;
+    fill(&drawers[drawer], image);
     return (uint16_t)(drawer + 1);
 }
 
@@ -252,7 +257,14 @@ static ATTR_COLD uint32_t module_learn(const struct image *image)
 
     if (id != WIRE_MODULE_UNKNOWN)
         index_put(image->start, id);
+    else
+        atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
     return id;
+}
+
+uint64_t module_dropped(void)
+{
+    return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
 
 uint32_t module_of(uintptr_t pc, uint64_t *offset)

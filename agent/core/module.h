@@ -24,6 +24,9 @@ uint32_t module_of(uintptr_t pc, uint64_t *offset);
 /* Modules known so far: ids 1..count. */
 uint32_t module_count(void);
 
+/* How often a file found no room in the table: its frames are bare addresses. */
+uint64_t module_dropped(void);
+
 /* Describes module id for the wire, as it was when it was first met; strings stay valid for ever.
  * Any thread. False only for an id that was never given. */
 bool module_describe(uint32_t id, struct wire_module *out);

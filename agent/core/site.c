@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "agent/core/bits.h"
 #include "agent/core/frame.h"
 #include "agent/core/pool.h"
 #include "agent/core/sampler.h"
@@ -16,8 +17,9 @@ struct totals {
     _Atomic uint64_t alloc_count_q16;
     _Atomic uint64_t free_count_q16;
     _Atomic uint32_t live_samples;
-    _Atomic bool changed;
 };
+
+#define AGES_PER_FLUSH 512 /* samples that one flush looks at: some 20 us */
 
 /* Births of live samples as site_look_at_ages saw them; 0 = none. */
 struct ages {
@@ -36,11 +38,14 @@ struct site_bytes {
 
 static struct pool site_pool;
 static struct totals *site_totals; /* by id, WIRE_SITE_OTHER too */
-static struct ages *site_ages;
+static _Atomic uint64_t changed[BITS_WORDS(WIRE_SITES_MAX + 1)];
+static struct ages *site_ages; /* of the last round through all samples */
+static struct ages *next_ages; /* of the round that is under way */
+static uint32_t round_at;      /* the place in the table of samples where it goes on */
 
 size_t site_memory_bytes(void)
 {
-    return (WIRE_SITES_MAX + 1) * (sizeof(struct totals) + sizeof(struct ages)) +
+    return (WIRE_SITES_MAX + 1) * (sizeof(struct totals) + 2 * sizeof(struct ages)) +
            pool_memory_bytes(WIRE_SITES_MAX, SITE_ARENA_BYTES);
 }
 
@@ -51,6 +56,8 @@ void site_init(void *memory)
     site_totals = (void *)at;
     at += (WIRE_SITES_MAX + 1) * sizeof(struct totals);
     site_ages = (void *)at;
+    at += (WIRE_SITES_MAX + 1) * sizeof(struct ages);
+    next_ages = (void *)at;
     at += (WIRE_SITES_MAX + 1) * sizeof(struct ages);
     pool_init(&site_pool, WIRE_SITES_MAX, SITE_ARENA_BYTES, at);
 }
@@ -81,7 +88,7 @@ void site_add(const struct live_sample *sample)
     add(&totals->alloc_bytes, sample->weight_bytes);
     add(&totals->alloc_count_q16, sampler_count_q16(sample->weight_bytes, sample->size_bytes));
     atomic_fetch_add_explicit(&totals->live_samples, 1, memory_order_relaxed);
-    atomic_store_explicit(&totals->changed, true, memory_order_release);
+    site_mark_changed(sample->site_id);
 }
 
 void site_remove(const struct live_sample *sample)
@@ -91,7 +98,7 @@ void site_remove(const struct live_sample *sample)
     add(&totals->free_bytes, sample->weight_bytes);
     add(&totals->free_count_q16, sampler_count_q16(sample->weight_bytes, sample->size_bytes));
     atomic_fetch_sub_explicit(&totals->live_samples, 1, memory_order_relaxed);
-    atomic_store_explicit(&totals->changed, true, memory_order_release);
+    site_mark_changed(sample->site_id);
 }
 
 uint64_t site_dropped(void)
@@ -117,40 +124,55 @@ void site_describe(uint32_t id, struct wire_site *out)
         frame_unpack(bytes->frames[i], &out->frames[i]);
 }
 
-static void note_birth(struct ages *ages, uint64_t birth_ms)
+static void note_birth(struct ages *all, uint32_t index)
 {
+    uint16_t site_id;
+    uint64_t birth_ms = live_birth_ms(index, &site_id);
+    struct ages *ages = &all[site_id];
+
     if (ages->oldest_birth_ms == 0 || birth_ms < ages->oldest_birth_ms)
         ages->oldest_birth_ms = birth_ms;
     if (birth_ms > ages->newest_birth_ms)
         ages->newest_birth_ms = birth_ms;
 }
 
+static void end_round(void)
+{
+    struct ages *ended = next_ages;
+
+    next_ages = site_ages;
+    site_ages = ended;
+    memset(next_ages, 0, (site_count() + 1) * sizeof(*next_ages));
+    round_at = 0;
+}
+
 void site_look_at_ages(void)
 {
-    uint32_t left = live_count();
-    struct live_sample sample;
-    uintptr_t addr;
+    for (unsigned looked = 0; looked < AGES_PER_FLUSH; looked++) {
+        uint32_t index = live_next(round_at);
 
-    memset(site_ages, 0, (site_count() + 1) * sizeof(*site_ages));
-    for (uint32_t i = 0; i < LIVE_SAMPLES_MAX && left > 0; i++) {
-        if (live_read(i, &addr, &sample)) {
-            note_birth(&site_ages[sample.site_id], sample.birth_ms);
-            left--;
+        if (index == LIVE_SAMPLES_MAX) {
+            end_round();
+            return;
         }
+        note_birth(next_ages, index);
+        round_at = index + 1;
     }
+}
+
+uint32_t site_next_changed(uint32_t from)
+{
+    return bits_next(changed, from, WIRE_SITES_MAX + 1);
 }
 
 bool site_take_changed(uint32_t id)
 {
-    struct totals *totals = &site_totals[id];
-
-    return atomic_load_explicit(&totals->changed, memory_order_relaxed) &&
-           atomic_exchange_explicit(&totals->changed, false, memory_order_acquire);
+    return bits_take(changed, id);
 }
 
 void site_mark_changed(uint32_t id)
 {
-    atomic_store_explicit(&site_totals[id].changed, true, memory_order_release);
+    bits_add(changed, id);
 }
 
 void site_mark_all_changed(void)
@@ -179,6 +201,11 @@ void site_read(uint32_t id, uint64_t now_ms, struct wire_site_totals *out)
     out->free_count = atomic_load(&totals->free_count_q16);
     out->alloc_bytes = atomic_load(&totals->alloc_bytes);
     out->alloc_count = atomic_load(&totals->alloc_count_q16);
+    /* A child that was forked in the middle of a sample may know of its free alone. */
+    if (out->alloc_bytes < out->free_bytes)
+        out->alloc_bytes = out->free_bytes;
+    if (out->alloc_count < out->free_count)
+        out->alloc_count = out->free_count;
     /* Rounded so that nothing alive reads as no count. */
     out->alloc_count = (out->alloc_count + 0x8000) >> 16;
     out->free_count = (out->free_count + 0x8000) >> 16;

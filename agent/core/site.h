@@ -29,9 +29,12 @@ uint64_t site_dropped(void); /* stacks counted in WIRE_SITE_OTHER */
 uint32_t site_count(void); /* ids 1..count */
 void site_describe(uint32_t id, struct wire_site *out);
 
-/* Looks up the births of all live samples, for the ages of site_read. */
+/* Looks up the births of live samples, a bounded number at a call, for the ages of site_read: those are of
+ * the last time it came around. */
 void site_look_at_ages(void);
 
+/* The first site from `from` on that has changed, or WIRE_SITES_MAX + 1. */
+uint32_t site_next_changed(uint32_t from);
 /* True once after the site has changed. */
 bool site_take_changed(uint32_t id);
 void site_mark_changed(uint32_t id);

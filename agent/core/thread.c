@@ -94,6 +94,14 @@ void thread_attach(void)
     thread_free_due_in(self->slot, 0);
 }
 
+void thread_reseed(uint64_t seed)
+{
+    thread_self.random ^= seed * UINT64_C(0xff51afd7ed558ccd);
+    thread_self.period_bytes = 0; /* draws the next sample anew: what has no memory is not biased */
+    if (thread_has_slot())
+        thread_alloc_due_in(thread_self.slot, 0);
+}
+
 void thread_count_shared(const struct thread_totals *delta)
 {
     counter_add_shared(&shared.alloc_bytes, delta->alloc_bytes);

@@ -85,6 +85,9 @@ static inline uint64_t thread_free_count(const struct thread_slot *slot)
 void thread_alloc_due_in(struct thread_slot *slot, uint64_t bytes);
 void thread_free_due_in(struct thread_slot *slot, uint64_t frees);
 
+/* In a forked child: else all workers of one parent would sample the same places. */
+void thread_reseed(uint64_t seed);
+
 /* For threads without a slot and before there are any: adds to the shared slot. */
 void thread_count_shared(const struct thread_totals *delta);
 

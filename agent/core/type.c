@@ -3,14 +3,13 @@
 
 #include <stdatomic.h>
 
+#include "agent/core/bits.h"
 #include "agent/core/core.h"
 #include "agent/core/sampler.h"
 
-/* Twice the types we take, so that probes stay short; place 0 is kept for the rest. */
-#define PLACES       (2 * WIRE_TYPES_MAX)
 #define PROBES_MAX   32
 #define TYPE_OTHER   0
-#define TYPE_SEGMENT (PLACES - 1)
+#define TYPE_SEGMENT (TYPE_PLACES - 1)
 
 /* live_bytes and so on may dip below zero for a moment, when a free overtakes the naming. */
 struct totals {
@@ -18,15 +17,15 @@ struct totals {
     _Atomic int32_t live_samples;
     _Atomic int64_t live_bytes;
     _Atomic int64_t live_count_q16;
-    _Atomic bool changed;
 };
 
 static struct totals *types;
+static _Atomic uint64_t changed[BITS_WORDS(TYPE_PLACES)];
 static _Atomic uint32_t types_used;
 
 size_t type_memory_bytes(void)
 {
-    return PLACES * sizeof(struct totals);
+    return TYPE_PLACES * sizeof(struct totals);
 }
 
 void type_init(void *memory)
@@ -68,7 +67,7 @@ static void count(uint32_t type_id, const struct live_sample *sample, int64_t si
     atomic_fetch_add(&totals->live_bytes, sign * (int64_t)sample->weight_bytes);
     atomic_fetch_add(&totals->live_count_q16, sign * count_q16);
     atomic_fetch_add(&totals->live_samples, (int32_t)sign);
-    atomic_store_explicit(&totals->changed, true, memory_order_release);
+    type_mark_changed((uint32_t)(totals - types));
 }
 
 void type_add(uint32_t type_id, const struct live_sample *sample)
@@ -81,25 +80,24 @@ void type_remove(uint32_t type_id, const struct live_sample *sample)
     count(type_id, sample, -1);
 }
 
-uint32_t type_places(void)
+uint32_t type_next_changed(uint32_t from)
 {
-    return atomic_load(&types_used) > 0 ? PLACES : TYPE_OTHER + 1;
+    return bits_next(changed, from, TYPE_PLACES);
 }
 
 bool type_take_changed(uint32_t place)
 {
-    return atomic_load_explicit(&types[place].changed, memory_order_relaxed) &&
-           atomic_exchange_explicit(&types[place].changed, false, memory_order_acquire);
+    return bits_take(changed, place);
 }
 
 void type_mark_changed(uint32_t place)
 {
-    atomic_store_explicit(&types[place].changed, true, memory_order_release);
+    bits_add(changed, place);
 }
 
 void type_mark_all_changed(void)
 {
-    for (uint32_t place = 0; place < PLACES; place++) {
+    for (uint32_t place = 0; place < TYPE_PLACES; place++) {
         if (atomic_load(&types[place].name_id) != 0 || atomic_load(&types[place].live_samples) != 0)
             type_mark_changed(place);
     }

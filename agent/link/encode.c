@@ -4,15 +4,15 @@
 #include <string.h>
 
 #include "agent/core/core.h"
-#include "agent/core/live.h"
 #include "agent/core/mark.h"
 #include "agent/core/module.h"
 #include "agent/core/report.h"
 #include "agent/core/site.h"
 #include "agent/core/type.h"
 
-#define AGES_EVERY        4    /* many samples are looked through only every so many flushes */
-#define AGES_FEW_SAMPLES  4096
+/* What one flush does at most, so that it is short: the rest goes out a tenth of a second later. */
+#define ANNOUNCE_BYTES    (16u * 1024)
+#define SITES_PER_FLUSH   256
 
 /* How far this connection's daemon knows our numbers. */
 static struct {
@@ -21,13 +21,13 @@ static struct {
     uint32_t sites;
 } announced;
 
-static unsigned ages_turn;
+static uint32_t next_site; /* where the last flush left off */
 static struct wire_site site; /* too large for the stacks we may find ourselves on */
 
 void encode_start_anew(void)
 {
     memset(&announced, 0, sizeof(announced));
-    ages_turn = 0;
+    next_site = 0;
     core_mark_all_changed();
     mark_all_unsent();
 }
@@ -76,8 +76,15 @@ static bool announce(struct wire_wr *wr)
     uint32_t sites = site_count();
     uint32_t names = core_name_count();
     uint32_t modules = module_count();
+    size_t room = (size_t)(wr->end - wr->pos);
+    struct wire_wr part;
+    bool all;
 
-    return announce_modules(wr, modules) && announce_names(wr, names) && announce_sites(wr, sites);
+    wire_wr_init(&part, wr->pos, room < ANNOUNCE_BYTES ? room : ANNOUNCE_BYTES);
+    all = announce_modules(&part, modules) && announce_names(&part, names) &&
+          announce_sites(&part, sites);
+    wr->pos = part.pos;
+    return all;
 }
 
 static void put_totals(struct wire_wr *wr, uint64_t now_ms)
@@ -95,6 +102,15 @@ static void put_totals(struct wire_wr *wr, uint64_t now_ms)
     if (python.method != WIRE_METHOD_NONE)
         totals.domains[totals.domain_count++] = python;
     wire_put_totals(wr, &totals);
+}
+
+static void put_snapshot(struct wire_wr *wr)
+{
+    const struct core_runtime *runtime = core_runtime();
+    struct wire_snapshot_state state;
+
+    if (runtime && runtime->snapshot_state && runtime->snapshot_state(&state))
+        wire_put_snapshot_state(wr, &state);
 }
 
 static void put_health(struct wire_wr *wr, const struct encode_extra *extra)
@@ -123,13 +139,6 @@ static bool put_marks(struct wire_wr *wr, uint64_t now_ms)
     return true;
 }
 
-static void look_at_ages(void)
-{
-    if (live_count() < AGES_FEW_SAMPLES || ages_turn % AGES_EVERY == 0)
-        site_look_at_ages();
-    ages_turn++;
-}
-
 /* Ends a list, or takes it back when nothing is in it. */
 static void end_list(struct wire_list *list)
 {
@@ -138,34 +147,38 @@ static void end_list(struct wire_list *list)
     wire_list_end(list);
 }
 
-/* One frame with the next changed sites from *next on. False when there is no room for all. */
-static bool put_site_frame(struct wire_wr *wr, uint64_t now_ms, uint32_t *next)
+/* Adds changed sites in [from, end) to the list; where it stopped, or end. */
+static uint32_t add_sites(struct wire_list *list, uint32_t from, uint32_t end)
 {
     struct wire_site_totals totals;
-    struct wire_list list;
-    bool fits = true;
 
-    wire_list_begin(wr, WIRE_SITES, now_ms, &list);
-    for (; *next <= announced.sites; ++*next) {
-        if (!site_take_changed(*next))
-            continue;
-        site_read(*next, now_ms, &totals);
-        fits = wire_list_add_site(&list, &totals);
-        if (!fits) {
-            site_mark_changed(*next);
-            break;
+    for (; (from = site_next_changed(from)) < end; from++) {
+        if (list->count == SITES_PER_FLUSH)
+            return from;
+        site_take_changed(from);
+        site_read(from, list->time_ms, &totals);
+        if (!wire_list_add_site(list, &totals)) {
+            site_mark_changed(from);
+            return from;
         }
     }
-    end_list(&list);
-    return fits;
+    return end;
 }
 
+/* Goes on where the last flush left off, so that no site waits for ever. */
 static bool put_sites(struct wire_wr *wr, uint64_t now_ms)
 {
-    uint32_t next = WIRE_SITE_OTHER;
+    const uint32_t end = announced.sites + 1;
+    const uint32_t start = next_site < end ? next_site : 0;
+    struct wire_list list;
 
-    look_at_ages();
-    return put_site_frame(wr, now_ms, &next) || put_site_frame(wr, now_ms, &next);
+    site_look_at_ages();
+    wire_list_begin(wr, WIRE_SITES, now_ms, &list);
+    next_site = add_sites(&list, start, end);
+    if (next_site == end)
+        next_site = add_sites(&list, 0, start);
+    end_list(&list);
+    return site_next_changed(0) >= end;
 }
 
 static bool put_types(struct wire_wr *wr, uint64_t now_ms)
@@ -173,11 +186,11 @@ static bool put_types(struct wire_wr *wr, uint64_t now_ms)
     struct wire_type_totals totals;
     struct wire_list list;
     bool all = true;
+    uint32_t place = 0;
 
     wire_list_begin(wr, WIRE_TYPES, now_ms, &list);
-    for (uint32_t place = 0; place < type_places(); place++) {
-        if (!type_take_changed(place))
-            continue;
+    for (; (place = type_next_changed(place)) < TYPE_PLACES; place++) {
+        type_take_changed(place);
         type_read(place, &totals);
         if (totals.name_id > announced.names || !wire_list_add_type(&list, &totals)) {
             type_mark_changed(place);
@@ -192,6 +205,7 @@ void encode_totals(struct wire_wr *wr, uint64_t now_ms, const struct encode_extr
 {
     put_totals(wr, now_ms);
     put_health(wr, extra);
+    put_snapshot(wr);
 }
 
 bool encode_changes(struct wire_wr *wr, uint64_t now_ms)

@@ -66,6 +66,8 @@ static uint32_t capabilities(void)
 
     if (core_runtime())
         caps |= WIRE_CAP_PYTHON;
+    if (core_runtime() && core_runtime()->snapshot)
+        caps |= WIRE_CAP_SNAPSHOT;
     if (hello.forked)
         caps |= WIRE_CAP_FORKED;
     return caps;

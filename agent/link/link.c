@@ -17,6 +17,7 @@
 #include "agent/core/clock.h"
 #include "agent/core/report.h"
 #include "agent/core/site.h"
+#include "agent/link/courier.h"
 #include "agent/link/encode.h"
 #include "agent/link/hello.h"
 #include "agent/link/order.h"
@@ -279,6 +280,7 @@ void link_init(void)
     if (strlen(path) >= sizeof(link_.path))
         return;
     strcpy(link_.path, path);
+    courier_init(link_.path);
     map_born_here();
     hello_init();
     link_.retry_ms = RETRY_MS_FIRST;

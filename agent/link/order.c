@@ -6,12 +6,13 @@
 
 #include "agent/core/core.h"
 #include "agent/core/hot.h"
+#include "agent/link/courier.h"
 
 #define READS_MAX 64 /* in one flush: a daemon that talks without end is read on the next time */
 
-/* Our orders are a few dozen bytes; longer frames are a later daemon's and passed over. */
+/* Our orders are short; longer frames are a later daemon's and passed over. */
 static struct {
-    uint8_t bytes[512];
+    uint8_t bytes[2048]; /* an order of a snapshot names types */
     size_t len;
     size_t skip; /* bytes of a long frame that are still to come */
     uint64_t paused_until_ms;
@@ -42,6 +43,18 @@ static int zoom(const struct wire_frame *frame)
     return 0;
 }
 
+static int take_snapshot(const struct wire_frame *frame)
+{
+    const struct core_runtime *runtime = core_runtime();
+    struct wire_snapshot_order order;
+
+    if (wire_get_snapshot_order(frame, &order) < 0)
+        return -EBADMSG;
+    if (runtime && runtime->snapshot)
+        runtime->snapshot(&order, &courier);
+    return 0;
+}
+
 static int pause_sending(const struct wire_frame *frame, uint64_t now_ms)
 {
     struct wire_pause order;
@@ -63,6 +76,8 @@ static int obey(const struct wire_frame *frame, uint64_t now_ms)
         return zoom(frame);
     case WIRE_PAUSE:
         return pause_sending(frame, now_ms);
+    case WIRE_SNAPSHOT_ORDER:
+        return take_snapshot(frame);
     default:
         return 0; /* of a later version */
     }

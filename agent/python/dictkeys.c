@@ -106,6 +106,13 @@ static bool read_head(unsigned minor, const uint8_t *bytes, struct dictkeys *out
     return minor < 11 ? read_old(bytes, out, whole) : read_new(bytes, out, whole);
 }
 
+bool dictkeys_read(unsigned minor, const uint8_t *bytes, struct dictkeys *out)
+{
+    bool whole;
+
+    return read_head(minor, bytes, out, &whole);
+}
+
 bool dictkeys_open(unsigned minor, uintptr_t dict, struct dictkeys *out)
 {
     uint8_t bytes[DICTKEYS_HEAD_BYTES];

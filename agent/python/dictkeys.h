@@ -25,6 +25,9 @@ uintptr_t dictkeys_entry(const struct dictkeys *keys, size_t index, uintptr_t *v
 
 #define DICTKEYS_HEAD_BYTES 40
 
+/* The table whose first DICTKEYS_HEAD_BYTES are at bytes; entries counts from there. Pure. */
+bool dictkeys_read(unsigned minor, const uint8_t *bytes, struct dictkeys *out);
+
 /* True when a block of size_bytes is such a table by everything that its first bytes say: counts
  * that add up and a size that is exactly the block's. Pure. */
 bool dictkeys_is_table(unsigned minor, const uint8_t *bytes, size_t size_bytes);

@@ -13,6 +13,7 @@
 #include "agent/python/hook.h"
 #include "agent/python/interp.h"
 #include "agent/python/loop.h"
+#include "agent/python/snapshot.h"
 #include "agent/python/type.h"
 
 #define WALK_BUDGET_NS     80000 /* of a flush */
@@ -56,11 +57,22 @@ static bool runtime_owns_pc(uintptr_t pc)
     return loop_owns(&loop, pc);
 }
 
+/* Another thread's turn comes when this one does not hold the interpreter's lock. */
+static void take_snapshot(void)
+{
+    const uint8_t *thread = interp_thread(&interp);
+
+    if (thread && layout_is_right(thread))
+        snapshot_take(&interp, thread);
+}
+
 /* Toggles if this thread may, and takes a rest after a refusal. */
 static void runtime_poll(void)
 {
     uint64_t now;
 
+    if (snapshot_is_due())
+        take_snapshot();
     if (!hook_is_due())
         return;
     now = clock_coarse_ms();
@@ -211,6 +223,8 @@ static const struct core_runtime runtime = {
     .flush = runtime_flush,
     .attribute = runtime_attribute,
     .attributing = hook_is_in,
+    .snapshot = snapshot_order,
+    .snapshot_state = snapshot_state,
 };
 
 static void start(bool always)

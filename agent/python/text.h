@@ -39,4 +39,9 @@ size_t text_encode(const void *data, uint8_t width, size_t length, char *out, si
 /* core_intern of a str object; WIRE_NAME_OTHER when it is none that can be read. */
 uint32_t text_intern(const struct layout *layout, const uint8_t *object);
 
+/* A str object that may go away meanwhile, or be none: at most cap bytes of UTF-8 of its first
+ * TEXT_PEEK_BYTES; their number. Read by peek. */
+#define TEXT_PEEK_BYTES 256
+size_t text_peek(const struct layout *layout, uintptr_t object, char *out, size_t cap);
+
 #endif

@@ -36,7 +36,7 @@ _Static_assert(offsetof(struct type_head, flags) == 168, "tp_flags of PyTypeObje
 #define GC_HEAD_BYTES   16
 #define PREHEADER_BYTES 16
 #define METATYPES_MAX   4 /* a class, its metaclass, that one's metaclass */
-#define NAME_BYTES_MAX  256
+#define NAME_BYTES_MAX  ((TYPE_NAME_BYTES_MAX - 2) / 2)
 
 /* An object's first words. */
 struct object_head {
@@ -82,25 +82,6 @@ static bool fits(const struct interp *interp, const struct type_head *type, size
     return offset + (size_t)type->basic_size <= size_bytes;
 }
 
-/* A str object that may go away while we read: into at most cap bytes of UTF-8. */
-static size_t read_text(const struct interp *interp, uintptr_t object, char *out, size_t cap)
-{
-    uint8_t bytes[NAME_BYTES_MAX];
-    uint8_t head_bytes[TEXT_HEAD_BYTES];
-    struct text_head head;
-    size_t shown;
-
-    if (!peek_plausible(object) || !peek(object, head_bytes, sizeof(head_bytes)) ||
-        !text_head_read(head_bytes, &head))
-        return 0;
-    shown = sizeof(bytes) / head.width;
-    if (shown > head.length)
-        shown = head.length;
-    if (!peek(object + text_data_offset(&interp->layout, &head), bytes, shown * head.width))
-        return 0;
-    return text_encode(bytes, head.width, shown, out, cap);
-}
-
 /* The class's __module__, which is one of the first names its body sets. */
 static size_t read_module(const struct interp *interp, uintptr_t type, char *out, size_t cap)
 {
@@ -114,9 +95,9 @@ static size_t read_module(const struct interp *interp, uintptr_t type, char *out
         uintptr_t value;
         uintptr_t key = dictkeys_entry(&keys, i, &value);
 
-        if (key && read_text(interp, key, name, sizeof(name)) == sizeof(wanted) - 1 &&
+        if (key && text_peek(&interp->layout, key, name, sizeof(name)) == sizeof(wanted) - 1 &&
             memcmp(name, wanted, sizeof(wanted) - 1) == 0)
-            return read_text(interp, value, out, cap);
+            return text_peek(&interp->layout, value, out, cap);
     }
     return 0;
 }
@@ -131,7 +112,7 @@ static size_t name_class(const struct interp *interp, uintptr_t type, char *out,
 {
     char qualname[NAME_BYTES_MAX];
     size_t used = read_module(interp, type, out, cap - NAME_BYTES_MAX - 1);
-    size_t len = read_text(interp, peek_word(type + interp->layout.type_qualname), qualname,
+    size_t len = text_peek(&interp->layout, peek_word(type + interp->layout.type_qualname), qualname,
                            sizeof(qualname));
 
     if (len == 0)
@@ -144,16 +125,40 @@ static size_t name_class(const struct interp *interp, uintptr_t type, char *out,
     return used + len;
 }
 
-static uint32_t intern_type(const struct interp *interp, uintptr_t addr,
-                            const struct type_head *type)
+size_t type_name(const struct interp *interp, uintptr_t type, char *out, size_t cap)
 {
-    char name[2 * NAME_BYTES_MAX + 2];
+    char own[TYPE_NAME_BYTES_MAX];
+    struct type_head head;
     size_t len = 0;
 
-    if (type->flags & TYPE_IS_HEAP)
-        len = name_class(interp, addr, name, sizeof(name));
-    if (len == 0)
-        len = peek_string(type->name, name, sizeof(name));
+    if (cap < TYPE_NAME_BYTES_MAX || !peek(type, &head, sizeof(head)))
+        return 0;
+    if (head.flags & TYPE_IS_HEAP)
+        len = name_class(interp, type, out, cap);
+    /* A class of C code may have no __module__ where we look: its own name has it. */
+    if (len == 0 || !memchr(out, '.', len)) {
+        size_t own_len = peek_string(head.name, own, sizeof(own));
+
+        if (own_len > len) {
+            memcpy(out, own, own_len);
+            len = own_len;
+        }
+    }
+    return len;
+}
+
+bool type_is_type(const struct interp *interp, uintptr_t addr)
+{
+    struct type_head head;
+
+    return peek(addr, &head, sizeof(head)) && is_type(interp, addr, &head);
+}
+
+static uint32_t intern_type(const struct interp *interp, uintptr_t addr)
+{
+    char name[TYPE_NAME_BYTES_MAX];
+    size_t len = type_name(interp, addr, name, sizeof(name));
+
     return len > 0 ? core_intern(name, len) : CORE_TYPE_UNKNOWN;
 }
 
@@ -210,7 +215,7 @@ static const struct known_type *recognise(const struct interp *interp, uintptr_t
     if (!peek(addr, &known->head, sizeof(known->head)) || !is_type(interp, addr, &known->head) ||
         !read_prefix(&known->head, known->prefix))
         return NULL;
-    known->name_id = intern_type(interp, addr, &known->head);
+    known->name_id = intern_type(interp, addr);
     known->addr = addr;
     return known;
 }

@@ -17,4 +17,12 @@ struct interp;
 uint32_t type_of_block(const struct interp *interp, uintptr_t addr, size_t size_bytes,
                        bool steady);
 
+/* "module.Class" of a type object, "dict" and the like, into cap >= TYPE_NAME_BYTES_MAX bytes; its
+ * length, 0 when it cannot be read. */
+#define TYPE_NAME_BYTES_MAX 514
+size_t type_name(const struct interp *interp, uintptr_t type, char *out, size_t cap);
+
+/* True for the address of a type object. */
+bool type_is_type(const struct interp *interp, uintptr_t addr);
+
 #endif

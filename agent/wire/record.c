@@ -346,6 +346,8 @@ bool wire_put_health(struct wire_wr *wr, const struct wire_health *health)
     wire_wr_u64(wr, health->sample_ns_total);
     wire_wr_u64(wr, health->sample_period_bytes);
     wire_wr_u8(wr, health->python_attributing);
+    wire_wr_u64(wr, health->dropped_modules);
+    wire_wr_u64(wr, health->dropped_marks);
     return wire_frame_end(wr);
 }
 
@@ -367,6 +369,8 @@ int wire_get_health(const struct wire_frame *frame, struct wire_health *out)
     health.python_attributing = wire_rd_u8(&rd);
     if (done(&rd) < 0)
         return -EBADMSG;
+    health.dropped_modules = wire_rd_u64(&rd); /* zeros behind the end of an older record */
+    health.dropped_marks = wire_rd_u64(&rd);
     *out = health;
     return 0;
 }
@@ -469,8 +473,7 @@ void wire_list_begin(struct wire_wr *wr, enum wire_type type, uint64_t time_ms,
     wire_wr_u16(wr, 0);
 }
 
-/* Keeps the entry that was just written, or takes it back: an open list never overflows. */
-static bool keep_entry(struct wire_list *list, uint8_t *entry)
+bool wire_list_keep(struct wire_list *list, uint8_t *entry)
 {
     struct wire_wr *wr = list->wr;
 
@@ -499,7 +502,7 @@ bool wire_list_add_site(struct wire_list *list, const struct wire_site_totals *t
     wire_wr_u32(wr, totals->live_samples);
     wire_wr_u32(wr, totals->oldest_age_ms);
     wire_wr_u32(wr, totals->newest_age_ms);
-    return keep_entry(list, entry);
+    return wire_list_keep(list, entry);
 }
 
 bool wire_list_add_type(struct wire_list *list, const struct wire_type_totals *totals)
@@ -513,7 +516,7 @@ bool wire_list_add_type(struct wire_list *list, const struct wire_type_totals *t
     wire_wr_u64(wr, totals->live_bytes);
     wire_wr_u64(wr, totals->live_count);
     wire_wr_u32(wr, totals->live_samples);
-    return keep_entry(list, entry);
+    return wire_list_keep(list, entry);
 }
 
 bool wire_list_end(struct wire_list *list)

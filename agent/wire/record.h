@@ -185,6 +185,9 @@ struct wire_health {
     uint64_t sample_ns_total;
     uint64_t sample_period_bytes; /* now in force */
     uint8_t python_attributing;   /* 1 while the Python hooks are in */
+    /* Appended: 0 from an older agent. */
+    uint64_t dropped_modules; /* look-ups of files that found no room: bare addresses */
+    uint64_t dropped_marks;
 };
 
 enum wire_bye_reason {
@@ -213,6 +216,64 @@ struct wire_pause {
     uint32_t duration_ms; /* send nothing for so long; counting goes on */
 };
 
+/*
+ * SNAPSHOT: what a copy of the process found in its frozen heap. The agent says on its own
+ * connection whether a copy was made; the copy says the rest on a connection of its own, without
+ * HELLO: the token of the order tells whose it is.
+ */
+struct wire_snapshot_order {
+    uint32_t number;
+    uint64_t token;
+    uint64_t memory_bytes; /* the copy's own tables may have so much */
+    uint32_t seconds;      /* and the copy may live so long */
+    uint8_t type_count;    /* 0: it chooses */
+    struct wire_str types[WIRE_SNAPSHOT_ASKED_MAX]; /* whose retainers are wanted */
+};
+
+enum wire_snapshot_part {
+    WIRE_SNAPSHOT_PART_STATE = 0,
+    WIRE_SNAPSHOT_PART_TYPES = 1,
+    WIRE_SNAPSHOT_PART_RETAINER = 2,
+};
+
+enum wire_snapshot_progress {
+    WIRE_SNAPSHOT_RUNNING = 1, /* the copy was made */
+    WIRE_SNAPSHOT_DONE = 2,
+    WIRE_SNAPSHOT_REFUSED = 3, /* no copy was made */
+    WIRE_SNAPSHOT_FAILED = 4,  /* the copy gave up */
+};
+
+#define WIRE_SNAPSHOT_CUT 0x01u /* not everything was looked at: no time or memory left */
+
+struct wire_snapshot_state {
+    uint32_t number;
+    uint64_t token;
+    uint8_t progress; /* enum wire_snapshot_progress */
+    uint8_t flags;    /* WIRE_SNAPSHOT_* */
+    uint64_t pause_ns;    /* RUNNING: for so long the process stood still */
+    uint64_t objects;     /* DONE, and so on */
+    uint64_t bytes;
+    uint64_t duration_ns;
+    struct wire_str reason; /* REFUSED, FAILED */
+};
+
+struct wire_snapshot_type {
+    struct wire_str name;
+    uint64_t count;
+    uint64_t bytes;
+};
+
+/* A way from a root to some of the objects of a type. */
+struct wire_snapshot_retainer {
+    uint32_t number;
+    uint64_t token;
+    struct wire_str type;
+    uint32_t sampled;   /* objects of the type that were looked at */
+    uint32_t explained; /* of them go this way */
+    uint8_t step_count;
+    struct wire_str steps[WIRE_SNAPSHOT_STEPS_MAX]; /* root first */
+};
+
 bool wire_put_hello(struct wire_wr *wr, const struct wire_hello *hello);
 bool wire_put_module(struct wire_wr *wr, const struct wire_module *module);
 bool wire_put_name(struct wire_wr *wr, const struct wire_name *name);
@@ -226,6 +287,9 @@ bool wire_put_bye(struct wire_wr *wr, const struct wire_bye *bye);
 bool wire_put_welcome(struct wire_wr *wr, const struct wire_welcome *welcome);
 bool wire_put_zoom(struct wire_wr *wr, const struct wire_zoom *zoom);
 bool wire_put_pause(struct wire_wr *wr, const struct wire_pause *pause);
+bool wire_put_snapshot_order(struct wire_wr *wr, const struct wire_snapshot_order *order);
+bool wire_put_snapshot_state(struct wire_wr *wr, const struct wire_snapshot_state *state);
+bool wire_put_snapshot_retainer(struct wire_wr *wr, const struct wire_snapshot_retainer *retainer);
 
 int wire_get_hello(const struct wire_frame *frame, struct wire_hello *out);
 int wire_get_module(const struct wire_frame *frame, struct wire_module *out);
@@ -240,6 +304,11 @@ int wire_get_bye(const struct wire_frame *frame, struct wire_bye *out);
 int wire_get_welcome(const struct wire_frame *frame, struct wire_welcome *out);
 int wire_get_zoom(const struct wire_frame *frame, struct wire_zoom *out);
 int wire_get_pause(const struct wire_frame *frame, struct wire_pause *out);
+int wire_get_snapshot_order(const struct wire_frame *frame, struct wire_snapshot_order *out);
+/* Which of the three a SNAPSHOT frame is, and whose: the part, or -EBADMSG. */
+int wire_get_snapshot_part(const struct wire_frame *frame, uint32_t *number, uint64_t *token);
+int wire_get_snapshot_state(const struct wire_frame *frame, struct wire_snapshot_state *out);
+int wire_get_snapshot_retainer(const struct wire_frame *frame, struct wire_snapshot_retainer *out);
 
 /*
  * SITES and TYPES are lists: `u64 time_ms | u16 count | entries`. Writing: begin, then as many
@@ -259,9 +328,18 @@ void wire_list_begin(struct wire_wr *wr, enum wire_type type, uint64_t time_ms,
 bool wire_list_add_site(struct wire_list *list, const struct wire_site_totals *totals);
 bool wire_list_add_type(struct wire_list *list, const struct wire_type_totals *totals);
 bool wire_list_end(struct wire_list *list);
+/* For add functions: keeps the entry that was just written, or takes it back, so that an open list
+ * never overflows. */
+bool wire_list_keep(struct wire_list *list, uint8_t *entry);
+/* A SNAPSHOT frame of types, written and read like the others; time_ms stays 0. */
+void wire_list_begin_snapshot(struct wire_wr *wr, uint32_t number, uint64_t token,
+                              struct wire_list *list);
+bool wire_list_add_snapshot_type(struct wire_list *list, const struct wire_snapshot_type *type);
 
 int wire_list_read(const struct wire_frame *frame, struct wire_list *list);
 int wire_list_next_site(struct wire_list *list, struct wire_site_totals *out);
 int wire_list_next_type(struct wire_list *list, struct wire_type_totals *out);
+int wire_list_read_snapshot(const struct wire_frame *frame, struct wire_list *list);
+int wire_list_next_snapshot_type(struct wire_list *list, struct wire_snapshot_type *out);
 
 #endif

@@ -24,6 +24,8 @@
 #define WIRE_NAMES_MAX        65536 /* interned strings a process */
 #define WIRE_MODULES_MAX      4096  /* ELF files a process ever mapped */
 #define WIRE_BUILD_ID_MAX     32    /* bytes; GNU ld writes 20 */
+#define WIRE_SNAPSHOT_ASKED_MAX 8   /* types a snapshot is asked about */
+#define WIRE_SNAPSHOT_STEPS_MAX 16  /* steps of a path from a root to an object */
 
 /* Ids are counted from 1 in order of first use; 0 has a meaning of its own. */
 #define WIRE_SITE_OTHER     0 /* the sum of all sites that found no room in the table */

@@ -50,9 +50,10 @@ def line_of(name, text):
 # What each program's leak looks like in its own source.
 WANTED = {
     "shop": {"file": "shop.py", "function": "remember", "type": "dict",
+             "held": ["module __main__", ".TRAIL"],
              "lines": {line_of("shop.py", 'event = {"request"'),
                        line_of("shop.py", "TRAIL.append(event)")}},
-    "reporter": {"file": "report.c", "function": "line_copy", "type": None,
+    "reporter": {"file": "report.c", "function": "line_copy", "type": None, "held": None,
                  "lines": {line_of("report.c", "calloc(1, ROW_BYTES)")}},
 }
 
@@ -110,6 +111,12 @@ def report(incident, wanted):
         print(f"        type       {', '.join(types[:3]) or 'none'}")
         if wanted["type"] not in types[:1]:
             complaints.append(f"the type is not {wanted['type']}")
+    if wanted["held"]:
+        paths = [entry["path"] for entry in incident["retainers"]]
+        for entry in incident["retainers"][:3]:
+            print(f"        held by    {entry['share']:4.0%}  {' -> '.join(entry['path'])}")
+        if not any(path[:2] == wanted["held"] for path in paths):
+            complaints.append(f"who keeps them is not {' '.join(wanted['held'])}")
     return complaints
 
 

@@ -24,8 +24,10 @@ struct group *group_new(const char *id)
     return group;
 }
 
-static void group_free(struct group *group)
+void group_free(struct group *group)
 {
+    if (!group)
+        return;
     free(group->members);
     free(group);
 }

@@ -79,6 +79,7 @@ bool groups_take_digest(struct groups *groups, uint64_t now_ms, uint64_t now_wal
                         struct notice *out, char *summary, size_t size);
 
 struct group *group_new(const char *id); /* NULL: no memory */
+void group_free(struct group *group);
 int group_add(struct group *group, const char *incident_id);
 void groups_put(struct groups *groups, struct group *take);   /* one from the disk */
 void groups_drop(struct groups *groups, struct group *group); /* off the list and freed */

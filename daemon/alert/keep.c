@@ -445,8 +445,10 @@ static int restore_group(struct channel *channel, const char *id, const struct j
 
     for (size_t i = 0; i < json_len(members) && rc == 0; i++)
         rc = group_add(group, json_text(json_at(members, i), ""));
-    if (rc < 0)
+    if (rc < 0) {
+        group_free(group);
         return rc;
+    }
     copy_str(tree, "group", group->key, sizeof(group->key));
     copy_str(tree, "leader", group->leader, sizeof(group->leader));
     copy_str(tree, "name", group->name, sizeof(group->name));

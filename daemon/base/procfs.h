@@ -48,6 +48,10 @@ struct procfs_memory_limit {
  * else the host's memory. */
 int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *out);
 
+/* What may still be used before a limit of cgroup v1 or v2 above the process, or the host's available
+ * memory, is reached; UINT64_MAX when nothing says. */
+int procfs_read_room(const struct procfs *fs, pid_t pid, uint64_t *out);
+
 /* Names this run of the kernel: with it a pid and its start stay unique over reboots. */
 #define PROCFS_BOOT_ID_SIZE 40
 int procfs_read_boot_id(const struct procfs *fs, char out[PROCFS_BOOT_ID_SIZE]);

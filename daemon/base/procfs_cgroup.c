@@ -279,3 +279,58 @@ int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_l
     *out = limit;
     return 0;
 }
+
+/* ---- room ---------------------------------------------------------------------------------- */
+
+static void take_room(uint64_t *room, const char *root, const char *group, const char *limit_name,
+                      const char *usage_name)
+{
+    char path[2 * PATH_MAX];
+    uint64_t limit, usage, left;
+
+    snprintf(path, sizeof(path), "%s%s/%s", root, group, limit_name);
+    if (!read_number(path, &limit))
+        return;
+    snprintf(path, sizeof(path), "%s%s/%s", root, group, usage_name);
+    if (!read_number(path, &usage))
+        return;
+    left = usage < limit ? limit - usage : 0;
+    if (left < *room)
+        *room = left;
+}
+
+/* From the group up to the root. Cuts group. */
+static void take_room_above(uint64_t *room, const char *root, char *group, const char *limit_name,
+                            const char *usage_name)
+{
+    char *slash = group + strlen(group);
+
+    do {
+        *slash = '\0';
+        take_room(room, root, group, limit_name, usage_name);
+        slash = strrchr(group, '/');
+    } while (slash);
+}
+
+int procfs_read_room(const struct procfs *fs, pid_t pid, uint64_t *out)
+{
+    char group[PATH_MAX], root[PATH_MAX], path[PATH_MAX];
+    uint64_t room = UINT64_MAX, available;
+    FILE *file;
+    int rc = open_cgroup(fs, pid, &file);
+
+    if (rc < 0)
+        return rc;
+    if (find_path(file, "memory", group, sizeof(group))) {
+        snprintf(root, sizeof(root), "%s/memory", fs->cgroup);
+        take_room_above(&room, root, group, "memory.limit_in_bytes", "memory.usage_in_bytes");
+    }
+    if (find_path(file, "", group, sizeof(group)))
+        take_room_above(&room, fs->cgroup, group, "memory.max", "memory.current");
+    fclose(file);
+    snprintf(path, sizeof(path), "%s/meminfo", fs->proc);
+    if (read_field(path, "MemAvailable:", &available) && available < room / 1024)
+        room = available * 1024;
+    *out = room;
+    return 0;
+}

@@ -14,6 +14,8 @@ struct command {
 extern const struct command command_run;
 extern const struct command command_ps;
 extern const struct command command_show;
+extern const struct command command_snapshot;
+extern const struct command command_retainers;
 extern const struct command command_sites;
 extern const struct command command_types;
 extern const struct command command_diff;

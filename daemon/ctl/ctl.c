@@ -10,7 +10,8 @@
 
 static const struct command *const commands[] = {
     &command_run,     &command_ps,     &command_show,      &command_sites,   &command_types,
-    &command_diff,    &command_export, &command_incidents, &command_ack,     &command_silence,
+    &command_diff,    &command_export, &command_snapshot,
+    &command_retainers, &command_incidents, &command_ack,     &command_silence,
     &command_resolve, &command_mark,   &command_receivers, &command_webhook, &command_replay,
 };
 

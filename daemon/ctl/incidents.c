@@ -79,6 +79,24 @@ static void put_evidence(struct buf *out, const struct json_tree *incident, bool
     }
 }
 
+/* Who keeps the objects, for the largest share of each type. */
+static void put_retainers(struct buf *out, const struct json_tree *incident)
+{
+    const struct json_tree *list = json_get(incident, "retainers");
+
+    for (size_t i = 0; i < json_len(list); i++) {
+        const struct json_tree *path = json_get(json_at(list, i), "path");
+        char text[FRAME_MAX];
+        int used = snprintf(text, sizeof(text), "%.0f %%",
+                            json_get_double(json_at(list, i), "share", 0) * 100);
+
+        for (size_t step = 0; step < json_len(path) && used < (int)sizeof(text); step++)
+            used += snprintf(text + used, sizeof(text) - (size_t)used, " %s%s",
+                             step ? "-> " : "", json_text(json_at(path, step), "-"));
+        put_line(out, i ? "" : "held by", text);
+    }
+}
+
 static void put_deliveries(struct buf *out, const struct json_tree *incident)
 {
     const struct json_tree *deliveries = json_get(incident, "deliveries");
@@ -134,6 +152,7 @@ static int print_one(const struct client *client, const struct json_tree *incide
     figure_growth(incident, client->bytes, text);
     put_line(&out, "growth", text);
     put_evidence(&out, incident, client->bytes);
+    put_retainers(&out, incident);
     put_log(&out, incident, client->bytes);
     put_deliveries(&out, incident);
     code = client_print(client, &out);

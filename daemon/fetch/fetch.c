@@ -501,11 +501,14 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
     }
     if (!watched)
         watched = watch(fetcher, fd);
+    /* An error from here would abort all transfers, and curl 7.88 does not survive that. A socket
+     * that nobody watches ends its request when the time is over. */
     if (!watched)
-        return -1;
+        return 0;
     events |= what & CURL_POLL_IN ? UV_READABLE : 0;
     events |= what & CURL_POLL_OUT ? UV_WRITABLE : 0;
-    return uv_poll_start(&watched->poll, events, on_poll) < 0 ? -1 : 0;
+    uv_poll_start(&watched->poll, events, on_poll);
+    return 0;
 }
 
 int fetcher_new(uv_loop_t *loop, struct fetcher **out)

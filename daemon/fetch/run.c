@@ -240,6 +240,9 @@ static int spawn(struct run *run, uv_loop_t *loop, int output_fd)
         return rc;
     set_env(&run->request, env);
     options.file = words[0];
+    /* Libraries open descriptors as they like (libcurl a pair of sockets). Where the kernel is too
+     * old for this the program gets those. */
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     run->has_process = true; /* also when it fails */
     run->handles_open++;
     rc = uv_spawn(loop, &run->process, &options);

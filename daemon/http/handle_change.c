@@ -68,7 +68,7 @@ static void change_incident(struct http_context *context, const struct http_requ
                    &ask.reason) ||
         !read_duration(request, reply, duration_ms, &ask.duration_ms))
         return;
-    rc = source->changes.incident ? source->changes.incident(source->arg, request->id, &ask)
+    rc = source->changes.incident ? source->changes.incident(source->changes.arg, request->id, &ask)
                                   : -ENOSYS;
     if (rc == -ENOENT) {
         reply_problem(reply, 404, "no incident has the id %.63s", request->id);
@@ -142,7 +142,7 @@ void handle_put_mark(struct http_context *context, const struct http_request *re
 
     if (!param_only(request, reply, "") || !read_mark(context, request, reply, &mark))
         return;
-    rc = source->changes.mark ? source->changes.mark(source->arg, &mark, &kept) : -ENOSYS;
+    rc = source->changes.mark ? source->changes.mark(source->changes.arg, &mark, &kept) : -ENOSYS;
     if (rc < 0) {
         reply_problem(reply, 503, "the mark cannot be kept: %s", strerror(-rc));
         return;

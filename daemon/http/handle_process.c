@@ -142,7 +142,7 @@ void handle_types(struct http_context *context, const struct http_request *reque
     json_object(&json, NULL);
     json_array(&json, "types");
     for (size_t i = 0; i < count; i++)
-        view_type(&json, NULL, process, types[i]);
+        view_type(&json, NULL, &context->source, process, types[i]);
     json_array_end(&json);
     json_object_end(&json);
     reply_set_weak_etag(reply, reply->body.data, reply->body.len);

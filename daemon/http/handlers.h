@@ -13,6 +13,9 @@
     X(series)                                                                                      \
     X(sites)                                                                                       \
     X(types)                                                                                       \
+    X(snapshots)                                                                                   \
+    X(snapshot_take)                                                                               \
+    X(snapshot)                                                                                    \
     X(maps)                                                                                        \
     X(flamegraph)                                                                                  \
     X(export)                                                                                      \

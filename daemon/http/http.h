@@ -101,6 +101,7 @@ struct http_receivers {
 
 /* What a client may change, done by other rooms. Each may be NULL (503). */
 struct http_changes {
+    void *arg;
     /* -ENOENT: no such incident; -EALREADY: it is resolved. */
     int (*incident)(void *arg, const char *id, const struct http_incident_request *request);
     /* id and time are set by it. -ENOMEM. *out: until the return to the loop. */
@@ -137,6 +138,9 @@ struct http_source {
     const char *asset_root; /* a folder instead of them, for work on the page; NULL: none */
     void *arg;
     void (*figures)(void *arg, struct http_figures *out);
+    /* Orders a snapshot; 0 and its number, or a negative errno with the reason in words. */
+    int (*snapshot)(void *arg, const char *process_id, const char *const *types, size_t type_count,
+                    uint32_t *number, char *reason, size_t reason_size);
     uint64_t (*now_wall_ms)(void);
     uint64_t (*now_mono_ms)(void);
 };

@@ -17,6 +17,8 @@
     X("/api/v1/processes/{id}/series", handle_series, NULL)                                        \
     X("/api/v1/processes/{id}/sites", handle_sites, NULL)                                          \
     X("/api/v1/processes/{id}/types", handle_types, NULL)                                          \
+    X("/api/v1/processes/{id}/snapshots", handle_snapshots, handle_snapshot_take)                  \
+    X("/api/v1/processes/{id}/snapshots/{sub}", handle_snapshot, NULL)                             \
     X("/api/v1/processes/{id}/maps", handle_maps, NULL)                                            \
     X("/api/v1/processes/{id}/flamegraph", handle_flamegraph, NULL)                                \
     X("/api/v1/processes/{id}/export", handle_export, NULL)                                        \

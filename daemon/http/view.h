@@ -29,8 +29,8 @@ void view_process_whole(struct json *json, const char *key, const struct http_so
                         const struct process *process);
 void view_site(struct json *json, const char *key, const struct http_source *source,
                const struct process *process, const struct site *site);
-void view_type(struct json *json, const char *key, const struct process *process,
-               const struct type *type);
+void view_type(struct json *json, const char *key, const struct http_source *source,
+               const struct process *process, const struct type *type);
 void view_frozen_site(struct json *json, const char *key, const struct frozen_site *site);
 void view_frozen_type(struct json *json, const char *key, const struct frozen_type *type);
 void view_incident(struct json *json, const char *key, const struct http_source *source,
@@ -44,6 +44,10 @@ void view_history(struct json *json, const char *key, const struct store *store,
 void view_mark(struct json *json, const char *key, const struct operator_mark *mark);
 void view_status(struct json *json, const char *key, const struct http_source *source,
                  uint64_t started_wall_ms, size_t event_clients);
+
+void view_retainer(struct json *json, const char *key, const struct retainer *retainer);
+/* whole: with types and retainers. */
+void view_snapshot(struct json *json, const char *key, const struct snapshot *snapshot, bool whole);
 
 /* {function, file, line} of the frame to look at in the site that grows fastest, or null. */
 void view_culprit(struct json *json, const char *key, const struct http_source *source,

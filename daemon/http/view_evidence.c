@@ -173,15 +173,31 @@ void view_culprit(struct json *json, const char *key, const struct http_source *
     view_culprit_frame(json, key, query_culprit(frames, count));
 }
 
-void view_type(struct json *json, const char *key, const struct process *process,
-               const struct type *type)
+/* A snapshot's count is exact, and as old as the snapshot: a minute later samples know better. */
+#define EXACT_FOR_MS 60000u
+
+static const struct snapshot_type *find_exact(const struct http_source *source,
+                                              const struct process *process, const char *name)
 {
+    const struct snapshot *last = query_last_snapshot(process);
+
+    if (!last || source->now_wall_ms() > last->ended_wall_ms + EXACT_FOR_MS)
+        return NULL;
+    return query_snapshot_type(last, name);
+}
+
+void view_type(struct json *json, const char *key, const struct http_source *source,
+               const struct process *process, const struct type *type)
+{
+    const char *name = query_name(process, type->name_id);
+    const struct snapshot_type *exact = find_exact(source, process, name);
+
     json_object(json, key);
-    json_str(json, "name", query_name(process, type->name_id));
-    json_u64(json, "live_bytes", type->live_bytes);
-    json_u64(json, "live_count", type->live_count);
+    json_str(json, "name", name);
+    json_u64(json, "live_bytes", exact ? exact->bytes : type->live_bytes);
+    json_u64(json, "live_count", exact ? exact->count : type->live_count);
     view_growth(json, "growth_bytes_per_s", &type->growth);
-    json_str(json, "source", "sampled");
+    json_str(json, "source", exact ? "snapshot" : "sampled");
     json_str(json, "verdict", verdict_name(type->verdict));
     json_u64(json, "live_samples", type->live_samples);
     json_object_end(json);

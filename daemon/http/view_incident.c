@@ -95,6 +95,8 @@ static void put_evidence(struct json *json, const struct incident *incident)
         view_frozen_type(json, NULL, &incident->types[i]);
     json_array_end(json);
     json_array(json, "retainers");
+    for (size_t i = 0; i < incident->retainer_count; i++)
+        view_retainer(json, NULL, &incident->retainers[i]);
     json_array_end(json);
 }
 

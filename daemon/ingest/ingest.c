@@ -5,6 +5,7 @@
  */
 #include "daemon/ingest/ingest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,15 +58,26 @@ static unsigned user_connections(const struct ingest *ingest, uid_t uid)
     return (unsigned)(uintptr_t)map_get_u64(ingest->per_user, uid);
 }
 
-void ingest_count_connection(struct ingest *ingest, uid_t uid, int change)
+int ingest_add_connection(struct ingest *ingest, uid_t uid)
 {
-    unsigned count = user_connections(ingest, uid) + (unsigned)change;
+    uintptr_t count = user_connections(ingest, uid) + 1;
+    int rc = map_put_u64(&ingest->per_user, uid, (void *)count);
 
-    ingest->stats.connected += (uint64_t)(int64_t)change;
-    if (count == 0)
+    if (rc == 0)
+        ingest->stats.connected++;
+    return rc;
+}
+
+void ingest_drop_connection(struct ingest *ingest, uid_t uid)
+{
+    uintptr_t count = user_connections(ingest, uid);
+
+    assert(count > 0 && ingest->stats.connected > 0);
+    ingest->stats.connected--;
+    if (count == 1)
         map_take_u64(&ingest->per_user, uid);
-    else if (map_put_u64(&ingest->per_user, uid, (void *)(uintptr_t)count) < 0)
-        log_error("ingest.memory", "uid=%u, not counting this connection", (unsigned)uid);
+    else
+        map_put_u64(&ingest->per_user, uid, (void *)(count - 1)); /* is there: cannot fail */
 }
 
 void ingest_take_over(struct ingest *ingest, struct peer *peer)
@@ -314,6 +326,14 @@ int ingest_order_zoom(struct ingest *ingest, const struct process *process, uint
     struct peer *peer = map_get_str(ingest->by_process, process->id);
 
     return peer ? peer_send_zoom(peer, period_bytes, python) : -ENOTCONN;
+}
+
+int ingest_order_snapshot(struct ingest *ingest, const struct process *process,
+                          const struct wire_snapshot_order *order)
+{
+    struct peer *peer = map_get_str(ingest->by_process, process->id);
+
+    return peer ? peer_send_snapshot_order(peer, order) : -ENOTCONN;
 }
 
 void ingest_read_stats(const struct ingest *ingest, struct ingest_stats *out)

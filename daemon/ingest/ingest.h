@@ -12,6 +12,7 @@
 #include <uv.h>
 
 struct conf;
+struct wire_snapshot_order;
 struct process;
 struct store;
 struct ingest;
@@ -34,6 +35,10 @@ void ingest_stop(struct ingest *ingest, void (*on_stopped)(void *arg), void *arg
 /* Orders the agent of a process; -ENOTCONN when it is not there. */
 int ingest_order_zoom(struct ingest *ingest, const struct process *process, uint64_t period_bytes,
                       bool python);
+
+/* Also -EMSGSIZE for an order that no agent reads. */
+int ingest_order_snapshot(struct ingest *ingest, const struct process *process,
+                          const struct wire_snapshot_order *order);
 
 void ingest_read_stats(const struct ingest *ingest, struct ingest_stats *out);
 

@@ -12,7 +12,7 @@
 #include "daemon/base/procfs.h"
 #include "daemon/ingest/server.h"
 
-#define ORDER_BYTES_MAX 64
+#define ORDER_BYTES_MAX 2048 /* an agent reads no longer ones */
 
 struct order {
     uv_write_t request;
@@ -40,7 +40,7 @@ static void close_pipe(struct peer *peer)
     if (!peer->has_pipe)
         return;
     peer->has_pipe = false;
-    ingest_count_connection(peer->ingest, peer->session.identity.uid, -1);
+    ingest_drop_connection(peer->ingest, peer->session.identity.uid);
     uv_close((uv_handle_t *)&peer->pipe, on_handle_closed);
     free(peer->partial);
     peer->partial = NULL;
@@ -108,7 +108,8 @@ static void finish(struct peer *peer, uint64_t now_ms)
 static void go_away(struct peer *peer)
 {
     close_pipe(peer);
-    if (peer->state == PEER_NEW) {
+    if (peer->state == PEER_NEW || peer->state == PEER_COPY) {
+        session_end(&peer->session, clock_wall_ms());
         peer_close(peer);
         return;
     }
@@ -201,6 +202,17 @@ int peer_send_zoom(struct peer *peer, uint64_t period_bytes, bool python)
     return send_record(peer, &wr);
 }
 
+int peer_send_snapshot_order(struct peer *peer, const struct wire_snapshot_order *order)
+{
+    uint8_t bytes[ORDER_BYTES_MAX];
+    struct wire_wr wr;
+
+    if (peer->state != PEER_TALKING)
+        return -ENOTCONN;
+    wire_wr_init(&wr, bytes, sizeof(bytes));
+    return wire_put_snapshot_order(&wr, order) ? send_record(peer, &wr) : -EMSGSIZE;
+}
+
 /* ---- reading ------------------------------------------------------------------------------- */
 
 static void on_space_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -270,6 +282,8 @@ static void take_bytes(struct peer *peer, const uint8_t *data, size_t len)
     peer->ingest->stats.frames_total += peer->session.frame_count - frames;
     if (peer->session.greeted)
         welcome(peer);
+    if (peer->session.is_copy && peer->state == PEER_NEW)
+        move(peer, PEER_COPY);
     if (taken < 0) {
         drop(peer);
     } else if (!keep(peer, data + taken, len - (size_t)taken)) {
@@ -367,11 +381,14 @@ void peer_sweep(struct peer *peer, uint64_t now_ms)
     if (peer->state == PEER_NEW && now_ms - peer->since_ms > PEER_HELLO_MAX_MS) {
         peer->session.problem = "no HELLO within 10 s";
         drop(peer);
+    } else if (peer->state == PEER_COPY && now_ms - peer->since_ms > PEER_COPY_MAX_MS) {
+        peer->session.problem = "a snapshot without end";
+        drop(peer);
     } else if (is_gone && (!process || process->ended_mono_ms != 0)) {
         peer_close(peer); /* forgotten, or replaced by exec */
     } else if (peer->dead_ms != 0 && (is_gone || now_ms - peer->dead_ms >= PEER_DEAD_MAX_MS)) {
-        if (peer->state == PEER_NEW)
-            peer_close(peer);
+        if (peer->state == PEER_NEW || peer->state == PEER_COPY)
+            go_away(peer);
         else
             finish(peer, now_ms);
     } else if (peer->state == PEER_AWAY && now_ms - peer->since_ms > PEER_AWAY_MAX_MS) {
@@ -392,17 +409,16 @@ int peer_open(struct ingest *ingest, int socket_fd, const struct process_identit
     peer->ingest = ingest;
     peer->since_ms = now_ms;
     session_init(&peer->session, ingest->store, ingest->profile, identity);
+    rc = ingest_add_connection(ingest, identity->uid);
+    if (rc < 0)
+        goto free_peer;
     rc = uv_pipe_init(ingest->loop, &peer->pipe, 0);
-    if (rc < 0) {
-        close(socket_fd);
-        free(peer);
-        return rc;
-    }
+    if (rc < 0)
+        goto drop_connection;
     peer->pipe.data = peer;
     peer->has_pipe = true;
     peer->open_handles = 1;
     ingest_add_peer(ingest, peer);
-    ingest_count_connection(ingest, identity->uid, 1);
     watch_death(peer, socket_fd);
     rc = uv_pipe_open(&peer->pipe, socket_fd);
     if (rc < 0)
@@ -411,5 +427,12 @@ int peer_open(struct ingest *ingest, int socket_fd, const struct process_identit
         rc = uv_read_start((uv_stream_t *)&peer->pipe, on_space_wanted, on_read);
     if (rc < 0)
         peer_close(peer);
+    return rc;
+
+drop_connection:
+    ingest_drop_connection(ingest, identity->uid);
+free_peer:
+    close(socket_fd);
+    free(peer);
     return rc;
 }

@@ -20,13 +20,16 @@
 #define PEER_AWAY_MAX_MS 5000u
 /* After the process's end: time for its last bytes, and for its parent to reap it. */
 #define PEER_DEAD_MAX_MS 1000u
-/* Orders an agent has not read; they are 17 bytes each. */
-#define PEER_QUEUE_BYTES_MAX 1024u
+/* Orders an agent has not read; they are 17 bytes each, those of snapshots some hundred. */
+#define PEER_QUEUE_BYTES_MAX 8192u
+/* A copy of a process ends itself long before. */
+#define PEER_COPY_MAX_MS 150000u
 #define PEER_BUFFER_BYTES    (WIRE_HEADER_BYTES + WIRE_BODY_BYTES_MAX)
 
 enum peer_state {
     PEER_NEW,     /* connected, HELLO is due */
     PEER_TALKING, /* connected */
+    PEER_COPY,    /* connected; a snapshot's copy of a process, which is not watched itself */
     PEER_AWAY,    /* connection gone, the process may come back or end */
     PEER_LOST,    /* it did not; only the process's end is still of interest */
     PEER_CLOSED,  /* its handles are closing */
@@ -60,5 +63,6 @@ void peer_close(struct peer *peer);
 void peer_sweep(struct peer *peer, uint64_t now_ms);
 /* -ENOTCONN, -ENOBUFS when the agent does not read. */
 int peer_send_zoom(struct peer *peer, uint64_t period_bytes, bool python);
+int peer_send_snapshot_order(struct peer *peer, const struct wire_snapshot_order *order);
 
 #endif

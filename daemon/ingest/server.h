@@ -34,7 +34,9 @@ struct ingest {
 /* Bookkeeping of peers. */
 void ingest_add_peer(struct ingest *ingest, struct peer *peer);
 void ingest_remove_peer(struct ingest *ingest, struct peer *peer); /* frees it */
-void ingest_count_connection(struct ingest *ingest, uid_t uid, int change);
+/* Counts a user's connections; -ENOMEM: not counted, and not to be dropped. */
+int ingest_add_connection(struct ingest *ingest, uid_t uid);
+void ingest_drop_connection(struct ingest *ingest, uid_t uid);
 /* The peer speaks for its process from now on; the one before is closed. */
 void ingest_take_over(struct ingest *ingest, struct peer *peer);
 /* The timer's work, by itself for tests. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/wire/record.h"
+#include "daemon/base/log.h"
 
 /* Readers speak N-2..N. */
 #define PROTOCOL_OLDEST (WIRE_PROTOCOL > 3 ? WIRE_PROTOCOL - 2 : 1)
@@ -131,6 +132,18 @@ static int read_totals(struct session *session, struct process *process,
                             session->now_wall_ms);
 }
 
+/* Sums that cannot be: an agent's fault, not a stranger's. Said once a connection; the store cuts them. */
+static void note_impossible(struct session *session, const struct wire_site_totals *totals)
+{
+    if (session->said_impossible ||
+        (totals->free_bytes <= totals->alloc_bytes && totals->free_count <= totals->alloc_count))
+        return;
+    session->said_impossible = true;
+    log_warning("peer.impossible",
+                "pid=%d process=%s site=%u freed more than it allocated; counting it as empty",
+                (int)session->identity.pid, session->process_id, (unsigned)totals->site_id);
+}
+
 static int read_sites(struct session *session, struct process *process,
                       const struct wire_frame *frame)
 {
@@ -141,6 +154,7 @@ static int read_sites(struct session *session, struct process *process,
     if (wire_list_read(frame, &list) < 0)
         return -EBADMSG;
     while ((rc = wire_list_next_site(&list, &totals)) > 0) {
+        note_impossible(session, &totals);
         rc = store_put_site_totals(session->store, process, &totals, session->now_mono_ms);
         if (rc < 0)
             return rc;
@@ -220,6 +234,83 @@ static int read_bye(struct session *session, struct process *process,
     return 0;
 }
 
+static int read_snapshot_types(struct snapshot *snapshot, const struct wire_frame *frame)
+{
+    struct wire_snapshot_type type;
+    struct wire_list list;
+    int rc;
+
+    if (wire_list_read_snapshot(frame, &list) < 0)
+        return -EBADMSG;
+    while ((rc = wire_list_next_snapshot_type(&list, &type)) > 0) {
+        rc = store_put_snapshot_type(snapshot, &type);
+        if (rc < 0)
+            return rc;
+    }
+    return rc;
+}
+
+static int read_snapshot_part(struct session *session, struct process *process,
+                              struct snapshot *snapshot, int part, const struct wire_frame *frame)
+{
+    struct wire_snapshot_retainer retainer;
+    struct wire_snapshot_state state;
+
+    switch (part) {
+    case WIRE_SNAPSHOT_PART_STATE:
+        if (wire_get_snapshot_state(frame, &state) < 0)
+            return -EBADMSG;
+        store_put_snapshot_state(process, snapshot, &state, session->now_wall_ms);
+        return 0;
+    case WIRE_SNAPSHOT_PART_TYPES:
+        return read_snapshot_types(snapshot, frame);
+    case WIRE_SNAPSHOT_PART_RETAINER:
+        if (wire_get_snapshot_retainer(frame, &retainer) < 0)
+            return -EBADMSG;
+        return store_put_snapshot_retainer(snapshot, &retainer);
+    default:
+        return 0; /* of a later version */
+    }
+}
+
+/* From an agent (process is its) or from a copy (NULL): whose it is says the token alone. */
+static int read_snapshot(struct session *session, struct process *process,
+                         const struct wire_frame *frame)
+{
+    struct snapshot *snapshot;
+    struct process *owner;
+    uint32_t number;
+    uint64_t token;
+    int part = wire_get_snapshot_part(frame, &number, &token);
+
+    if (part < 0)
+        return -EBADMSG;
+    owner = store_find_snapshot(session->store, number, token, &snapshot);
+    if (process && owner != process) /* of an order that was given up */
+        return 0;
+    if (!owner)
+        return -EACCES;
+    if (!process) {
+        session->is_copy = true;
+        session->snapshot_number = number;
+        session->snapshot_token = token;
+    }
+    return read_snapshot_part(session, owner, snapshot, part, frame);
+}
+
+void session_end(struct session *session, uint64_t now_wall_ms)
+{
+    struct snapshot *snapshot;
+    struct process *process =
+        session->is_copy ? store_find_snapshot(session->store, session->snapshot_number,
+                                               session->snapshot_token, &snapshot)
+                         : NULL;
+
+    if (process)
+        store_fail_snapshot(process, snapshot, "the copy of the process ended without a word",
+                            now_wall_ms);
+}
+
 static const struct {
     uint16_t type;
     int (*read)(struct session *session, struct process *process, const struct wire_frame *frame);
@@ -227,7 +318,8 @@ static const struct {
     {WIRE_SITES, read_sites}, {WIRE_TOTALS, read_totals}, {WIRE_SITE, read_site},
     {WIRE_NAME, read_name},   {WIRE_MODULE, read_module}, {WIRE_TYPES, read_types},
     {WIRE_GC, read_gc},       {WIRE_SMAPS, read_smaps},   {WIRE_HEALTH, read_health},
-    {WIRE_BYE, read_bye},     {WIRE_MARK, read_mark},
+    {WIRE_BYE, read_bye},     {WIRE_SNAPSHOT, read_snapshot},
+    {WIRE_MARK, read_mark},
 };
 
 static int read_record(struct session *session, struct process *process,
@@ -252,6 +344,10 @@ static int read_frame(struct session *session, struct process **process,
         rc = read_hello(session, frame);
         *process = session_process(session);
         return rc;
+    }
+    if (!session->process_id[0] && frame->type == WIRE_SNAPSHOT) {
+        rc = read_snapshot(session, NULL, frame);
+        return rc < 0 ? refuse(session, rc, "no snapshot that was ordered") : 0;
     }
     if (!session->process_id[0])
         return refuse(session, -EPROTO, "came before HELLO");

@@ -19,7 +19,11 @@ struct session {
     char process_id[40];                  /* "" before HELLO */
     bool greeted;                         /* HELLO came: the caller answers and clears it */
     bool is_new;                          /* the first one of this connection; cleared likewise */
+    bool is_copy; /* a snapshot's copy of a process, not an agent */
+    uint32_t snapshot_number; /* and which one */
+    uint64_t snapshot_token;
     bool said_bye;
+    bool said_impossible; /* its figures were complained about */
     uint8_t bye_reason; /* enum wire_bye_reason */
     uint64_t frame_count;
     uint16_t last_type;  /* of the last frame, the bad one after an error */
@@ -35,6 +39,9 @@ void session_init(struct session *session, struct store *store,
  * reason in problem: the sender is then not worth listening to any more. */
 long session_read(struct session *session, const uint8_t *data, size_t len, uint64_t now_mono_ms,
                   uint64_t now_wall_ms);
+
+/* The connection is over: a snapshot whose copy spoke here will not be completed. */
+void session_end(struct session *session, uint64_t now_wall_ms);
 
 /* The process of the session, NULL before HELLO and once the store has forgotten it. */
 struct process *session_process(const struct session *session);

@@ -36,6 +36,8 @@ void incident_free(struct incident *incident)
         free_site(&incident->sites[i]);
     for (size_t i = 0; i < incident->type_count; i++)
         free(incident->types[i].name);
+    for (size_t i = 0; i < incident->retainer_count; i++)
+        retainer_clear(&incident->retainers[i]);
     free(incident->process_name);
     free(incident->unit);
     free(incident->exe);

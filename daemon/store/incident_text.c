@@ -97,6 +97,19 @@ static void put_type(struct json *json, const struct frozen_type *type)
     json_object_end(json);
 }
 
+static void put_retainer(struct json *json, const struct retainer *retainer)
+{
+    json_object(json, NULL);
+    json_str(json, "type", retainer->type);
+    put_double(json, "share", retainer->share);
+    json_u64(json, "sampled", retainer->sampled);
+    json_array(json, "path");
+    for (size_t i = 0; i < retainer->step_count; i++)
+        json_str(json, NULL, retainer->steps[i]);
+    json_array_end(json);
+    json_object_end(json);
+}
+
 static void put_delivery(struct json *json, const struct delivery *delivery)
 {
     json_object(json, NULL);
@@ -203,6 +216,10 @@ void incident_write(const struct incident *incident, struct buf *out)
     json_array(&json, "types");
     for (size_t i = 0; i < incident->type_count; i++)
         put_type(&json, &incident->types[i]);
+    json_array_end(&json);
+    json_array(&json, "retainers");
+    for (size_t i = 0; i < incident->retainer_count; i++)
+        put_retainer(&json, &incident->retainers[i]);
     json_array_end(&json);
     json_array(&json, "deliveries");
     for (size_t i = 0; i < incident->delivery_count; i++)
@@ -335,6 +352,33 @@ static void get_site(const struct json_tree *tree, struct frozen_site *out, int 
         get_frame(json_at(frames, i), &out->frames[i], rc);
 }
 
+/* Readers take the strings for granted. */
+static char *copy_or_empty(const char *text, int *rc)
+{
+    char *copy = strdup(text ? text : "");
+
+    if (!copy)
+        *rc = -ENOMEM;
+    return copy;
+}
+
+static void get_retainers(const struct json_tree *list, struct incident *out, int *rc)
+{
+    out->retainer_count = list_len(list, INCIDENT_RETAINERS_MAX);
+    for (size_t i = 0; i < out->retainer_count; i++) {
+        const struct json_tree *from = json_at(list, i);
+        const struct json_tree *path = json_get(from, "path");
+        struct retainer *retainer = &out->retainers[i];
+
+        retainer->type = copy_or_empty(json_get_str(from, "type", NULL), rc);
+        retainer->share = json_get_double(from, "share", 0);
+        retainer->sampled = (uint32_t)get_u64(from, "sampled");
+        retainer->step_count = list_len(path, WIRE_SNAPSHOT_STEPS_MAX);
+        for (size_t j = 0; j < retainer->step_count; j++)
+            retainer->steps[j] = copy_or_empty(json_text(json_at(path, j), NULL), rc);
+    }
+}
+
 static void get_evidence(const struct json_tree *tree, struct incident *out, int *rc)
 {
     const struct json_tree *sites = json_get(tree, "sites");
@@ -453,6 +497,7 @@ static int get_incident(const struct json_tree *tree, struct incident *out)
     get_state(tree, out);
     get_process(tree, out, &rc);
     get_evidence(tree, out, &rc);
+    get_retainers(json_get(tree, "retainers"), out, &rc);
     get_deliveries(tree, out);
     get_blame(json_get(tree, "blame"), &out->blame);
     get_past(json_get(tree, "past"), &out->past);

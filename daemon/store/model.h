@@ -15,6 +15,7 @@
 #include "agent/wire/record.h"
 #include "daemon/detect/load.h"
 #include "daemon/store/series.h"
+#include "daemon/store/snapshot.h"
 
 #define PROCESS_STATES(X)                                                                          \
     X(WATCHING, "watching")     /* its agent is connected */                                       \
@@ -210,6 +211,10 @@ struct process {
     struct type *types; /* in order of name_id */
     size_t type_count;
 
+    struct snapshot *snapshots[SNAPSHOTS_KEPT]; /* oldest first */
+    size_t snapshot_count;
+    uint32_t snapshot_serial;
+
     uint64_t revision; /* grows with every change a reader could see */
 };
 
@@ -229,6 +234,7 @@ const char *incident_state_name(enum incident_state state);
 #define INCIDENT_SITES_MAX  5
 #define INCIDENT_TYPES_MAX  5
 #define INCIDENT_FRAMES_MAX 24
+#define INCIDENT_RETAINERS_MAX 8
 
 /* A site as it was when the evidence was frozen; strings owned by the incident. */
 struct frozen_frame {
@@ -350,6 +356,8 @@ struct incident {
     struct frozen_site sites[INCIDENT_SITES_MAX];
     size_t type_count;
     struct frozen_type types[INCIDENT_TYPES_MAX];
+    size_t retainer_count;
+    struct retainer retainers[INCIDENT_RETAINERS_MAX];
     size_t delivery_count;
     struct delivery deliveries[INCIDENT_DELIVERIES_MAX]; /* the last ones */
     size_t note_count;

@@ -208,21 +208,24 @@ int store_put_site(struct store *store, struct process *process, const struct wi
     return 0;
 }
 
+static uint64_t at_most(uint64_t value, uint64_t max)
+{
+    return value < max ? value : max;
+}
+
 int store_put_site_totals(struct store *store, struct process *process,
                           const struct wire_site_totals *totals, uint64_t now_mono_ms)
 {
     struct site *site;
     int rc;
 
-    if (totals->free_bytes > totals->alloc_bytes || totals->free_count > totals->alloc_count)
-        return -EBADMSG;
     rc = take_site(store, entry_of(process), totals->site_id, &site);
     if (rc < 0)
         return rc == -ENOSPC ? 0 : rc;
     site->alloc_bytes = totals->alloc_bytes;
-    site->free_bytes = totals->free_bytes;
+    site->free_bytes = at_most(totals->free_bytes, totals->alloc_bytes);
     site->alloc_count = totals->alloc_count;
-    site->free_count = totals->free_count;
+    site->free_count = at_most(totals->free_count, totals->alloc_count);
     site->live_samples = totals->live_samples;
     site->oldest_age_ms = totals->oldest_age_ms;
     site->updated_mono_ms = now_mono_ms;

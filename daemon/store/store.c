@@ -120,6 +120,7 @@ void entry_free(struct store *store, struct entry *entry)
     for (size_t i = 0; i < entry->name_cap; i++)
         intern_drop(store->texts, entry->names[i]);
     free(entry->names);
+    snapshots_free(process);
     series_free(process->live_series);
     series_free(process->rss_series);
     series_free(process->python_series);

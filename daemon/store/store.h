@@ -27,7 +27,8 @@ int store_put_module(struct store *store, struct process *process,
                      const struct wire_module *module);
 int store_put_name(struct store *store, struct process *process, const struct wire_name *name);
 int store_put_site(struct store *store, struct process *process, const struct wire_site *site);
-/* Unknown ids are kept as sites without frames, their frames may follow. -EBADMSG: free > alloc. */
+/* Unknown ids are kept as sites without frames, their frames may follow. Of what was never allocated
+ * nothing is freed: such totals are cut. */
 int store_put_site_totals(struct store *store, struct process *process,
                           const struct wire_site_totals *totals, uint64_t now_mono_ms);
 int store_put_type_totals(struct store *store, struct process *process,

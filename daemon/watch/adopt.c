@@ -24,10 +24,30 @@ static bool is_same_program(const struct watch *watch, const struct incident *in
            strcmp(incident->boot_id, watch->boot_id) == 0;
 }
 
+/* What somebody resolved by hand stays so while it grows on, also over a restart. NULL: nothing. */
+static const struct incident *find_resolved_by_hand(const struct watch *watch,
+                                                    const struct process *process)
+{
+    for (size_t i = 0; i < query_incident_count(watch->store); i++) {
+        const struct incident *incident = query_incident_at(watch->store, i);
+        const struct incident_note *last =
+            incident->note_count > 0 ? &incident->notes[incident->note_count - 1] : NULL;
+
+        if (strcmp(incident->process_id, process->id) == 0)
+            return incident->state == INCIDENT_RESOLVED && last &&
+                           strcmp(last->what, "resolved") == 0 && strcmp(last->by, "leakd") != 0
+                       ? incident
+                       : NULL;
+    }
+    return NULL;
+}
+
 void adopt_incident(struct watch *watch, struct watched *watched, const struct process *process)
 {
     const struct incident *incident = store_find_open_incident(watch->store, process->id);
 
+    if (!incident)
+        incident = find_resolved_by_hand(watch, process);
     if (!incident || incident->end[0] || !is_same_program(watch, incident, process))
         return;
     memcpy(watched->incident_id, incident->id, sizeof(watched->incident_id));
@@ -86,6 +106,13 @@ bool adopt_holds(struct watch *watch, struct watched *watched, const struct proc
         return true;
     watched->held_since_ms = 0;
     return false;
+}
+
+bool adopt_is_fresh(const struct watch *watch, const struct watched *watched,
+                    const struct process *process)
+{
+    return watched->held_since_ms != 0 && (double)(watch->now_mono_ms - watched->held_since_ms) <
+                                              process->profile->wait_gain_max_s * 1000;
 }
 
 /* A zombie has ended, too; its agent will say nothing more. */

@@ -16,6 +16,7 @@
 #include "daemon/watch/private.h"
 
 #define TELL_MAX_MS      10000u
+#define KEEPER_MAX_MS    15000u /* the first notice waits for who keeps the objects, so long at most */
 #define EVIDENCE_MAX_MS  60000u
 #define EVIDENCE_STEP_MS 5000u
 /* An hour is what somebody who is paged needs to look, understand and restart. */
@@ -162,6 +163,8 @@ static void open_incident(struct watch *watch, struct watched *watched, struct p
     watched->opened_ms = watch->now_mono_ms;
     watched->evidence_due_ms = watch->now_mono_ms;
     watched->held_since_ms = 0;
+    watched->is_snapshot_asked = false;
+    watched->snapshot_number = 0;
     evidence_freeze(watch->store, process, incident);
     set_past(watch, process, incident);
     set_fingerprint(watch, process, incident);
@@ -173,8 +176,12 @@ static void open_incident(struct watch *watch, struct watched *watched, struct p
 static bool may_tell(const struct watch *watch, const struct watched *watched,
                      const struct incident *incident)
 {
+    uint64_t age_ms = watch->now_mono_ms - watched->opened_ms;
+
+    if (keeper_is_awaited(watched) && age_ms < KEEPER_MAX_MS)
+        return false;
     return !incident->is_provisional || incident->verdict == VERDICT_FRAGMENTATION ||
-           watch->now_mono_ms - watched->opened_ms >= TELL_MAX_MS;
+           age_ms >= TELL_MAX_MS;
 }
 
 /* Who silenced it as a warning has not silenced this. */
@@ -221,6 +228,8 @@ static void update(struct watch *watch, struct watched *watched, struct process 
         if (!incident->is_provisional)
             evidence_freeze(watch->store, process, incident);
     }
+    if (keeper_follow(watch, watched, process, incident))
+        change(watch, incident, WATCH_INCIDENT_UPDATED);
     escalate(watch, process, incident);
     action_follow(watch, watched, process, incident);
     if (may_tell(watch, watched, incident))
@@ -264,7 +273,8 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
         open_incident(watch, watched, process);
     else if (!incident)
         return;
-    else if (incident->state == INCIDENT_RESOLVED && !verdict_is_growing(process->verdict))
+    else if (incident->state == INCIDENT_RESOLVED && !verdict_is_growing(process->verdict) &&
+             !adopt_is_fresh(watch, watched, process))
         watched->incident_id[0] = '\0'; /* resolved by hand, and now in truth */
     else if (incident->state == INCIDENT_RESOLVED || adopt_holds(watch, watched, process, incident))
         return;

@@ -45,6 +45,9 @@ struct watched {
     char incident_id[24]; /* of the open one, "" = none */
     uint64_t opened_ms;
     uint64_t evidence_due_ms;
+    uint64_t snapshot_due_ms;  /* not before: they cost the process a pause */
+    bool is_snapshot_asked;    /* for the open incident */
+    uint32_t snapshot_number;  /* its; 0 = there is none, or what it said is in the evidence */
     uint64_t action_due_ms;   /* a decided action is taken then at the latest; 0 = none is */
     uint64_t action_revision; /* of the incident, that says so */
     bool is_spent;            /* it is said that there was one action too many today */
@@ -101,8 +104,8 @@ void object_leak(struct process *process, struct detect_result *live, uint64_t n
 /* Notes the live bytes of every site and type, making their rings where they are missing;
  * from_start tells that sites without ring are new ones, which began at nothing. */
 void attribute_note(struct process *process, uint64_t now_mono_ms, bool from_start);
-/* Tests every ring: sets verdict and growth of sites and types. is_leak: the process leaks for sure,
- * or the server whose worker it is. */
+/* Tests every ring: sets verdict and growth of sites and types. is_leak: the process leaks for
+ * sure, or the server whose worker it is. */
 void attribute_test(struct process *process, bool is_leak);
 void attribute_forget(struct process *process);
 /* Of what sites have gained: the share of those whose oldest object is younger than half of
@@ -227,6 +230,17 @@ void action_follow(struct watch *watch, struct watched *watched, const struct pr
  * its executable, else, as for every interpreter, "start of 2026-11-22 14:02:10 UTC". */
 void release_of(const struct store *store, const struct process *process, char *out, size_t size);
 
+/* ---- keeper.c: who keeps the objects alive --------------------------------------------------- */
+
+/* Has a snapshot taken for a young incident, once, and takes what it found over into the evidence.
+ * True when the evidence changed. */
+bool keeper_follow(struct watch *watch, struct watched *watched, struct process *process,
+                   struct incident *incident);
+/* A snapshot that this incident waits for is on its way. */
+bool keeper_is_awaited(const struct watched *watched);
+/* "module shop .registry list[...]": how most objects of the type are held; false: not known. */
+bool keeper_words(const struct process *process, const char *type, char *out, size_t size);
+
 /* ---- adopt.c: incidents from before a restart ----------------------------------------------- */
 
 /* A process that is seen for the first time may have an open incident already. */
@@ -235,6 +249,9 @@ void adopt_incident(struct watch *watch, struct watched *watched, const struct p
  * the incident stays as it is. */
 bool adopt_holds(struct watch *watch, struct watched *watched, const struct process *process,
                  struct incident *incident);
+/* The process came back after a restart, too lately to say that it does not grow any more. */
+bool adopt_is_fresh(const struct watch *watch, const struct watched *watched,
+                    const struct process *process);
 /* Open incidents whose processes ended while nobody looked get their end. */
 void adopt_orphans(struct watch *watch);
 

@@ -238,6 +238,7 @@ void watch_tick(struct watch *watch, uint64_t now_mono_ms, uint64_t now_wall_ms)
         if (!watched) /* no memory: it is seen again in a second */
             continue;
         watched->last_tick = watch->tick;
+        store_expire_snapshot(process, now_mono_ms, now_wall_ms);
         if (process->ended_mono_ms != 0) {
             watch_process_ended(watch, process, now_mono_ms, now_wall_ms);
         } else {

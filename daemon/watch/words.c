@@ -152,15 +152,18 @@ static void say_blame(struct sentence *sentence, const struct store *store,
                       const struct process *process)
 {
     struct blame blame;
-    char place[200];
+    char place[200], keeper[160];
 
     attribute_blame(store, process, &blame);
     if (!blame.known)
         return;
     words_frame(&blame.culprit, place, sizeof(place));
     say(sentence, "; %.0f %% of it allocated at %s", blame.share * 100, place);
-    if (blame.type_name && *blame.type_name)
-        say(sentence, " as %s", blame.type_name);
+    if (!blame.type_name || !*blame.type_name)
+        return;
+    say(sentence, " as %s", blame.type_name);
+    if (keeper_words(process, blame.type_name, keeper, sizeof(keeper)))
+        say(sentence, ", held by %s", keeper);
 }
 
 static void say_limit(struct sentence *sentence, const struct process *process)

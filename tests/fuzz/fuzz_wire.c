@@ -33,6 +33,9 @@ static void read_lists(const struct wire_frame *frame)
 {
     struct wire_site_totals site;
     struct wire_type_totals type;
+    struct wire_snapshot_type exact;
+    uint32_t number;
+    uint64_t token;
     struct wire_list list;
 
     if (wire_list_read(frame, &list) == 0)
@@ -41,6 +44,12 @@ static void read_lists(const struct wire_frame *frame)
     if (wire_list_read(frame, &list) == 0)
         while (wire_list_next_type(&list, &type) == 1)
             continue;
+    if (wire_list_read_snapshot(frame, &list) == 0) {
+        if (wire_get_snapshot_part(frame, &number, &token) != WIRE_SNAPSHOT_PART_TYPES)
+            abort();
+        while (wire_list_next_snapshot_type(&list, &exact) == 1)
+            continue;
+    }
 }
 
 static void read_everything(const struct wire_frame *frame)
@@ -60,6 +69,9 @@ static void read_everything(const struct wire_frame *frame)
     ROUND_TRIP(welcome);
     ROUND_TRIP(zoom);
     ROUND_TRIP(pause);
+    ROUND_TRIP(snapshot_order);
+    ROUND_TRIP(snapshot_state);
+    ROUND_TRIP(snapshot_retainer);
     read_lists(frame);
     (void)wire_type_name(frame->type);
 }

@@ -111,6 +111,19 @@ class Fixed:
         return [self.field.get(reader) for _ in range(self.count)]
 
 
+class Added:
+    """A number that a later version appended: 0 when it is not there."""
+
+    def __init__(self, field):
+        self.field = field
+
+    def put(self, value):
+        return self.field.put(value)
+
+    def get(self, reader):
+        return self.field.get(reader) if reader.at < len(reader.data) else 0
+
+
 class Counted:
     """A count, then so many of the same."""
 
@@ -122,6 +135,23 @@ class Counted:
 
     def get(self, reader):
         return [self.field.get(reader) for _ in range(self.count_field.get(reader))]
+
+
+class Variant:
+    """Fields that all have, `part` (u8), then the fields of that part."""
+
+    def __init__(self, head, parts):
+        self.head, self.parts = head, parts
+
+    def put(self, value):
+        return self.head.put(value) + U8.put(value["part"]) + self.parts[value["part"]].put(value)
+
+    def get(self, reader):
+        head = self.head.get(reader)
+        part = U8.get(reader)
+        if part not in self.parts:
+            raise WireError("unknown part")
+        return {**head, "part": part, **self.parts[part].get(reader)}
 
 
 class Frame:
@@ -169,12 +199,23 @@ RECORDS = {
     "HEALTH": Group(
         samples=U64, dropped_samples=U64, dropped_sites=U64, dropped_names=U64,
         skipped_flushes=U64, reentrant=U64, flush_ns_total=U64, sample_ns_total=U64,
-        sample_period_bytes=U64, python_attributing=U8),
+        sample_period_bytes=U64, python_attributing=U8, dropped_modules=Added(U64),
+        dropped_marks=Added(U64)),
     "BYE": Group(time_ms=U64, reason=U8),
     "WELCOME": Group(protocol=U16, flags=U32),
     "ZOOM": Group(period_bytes=U64, python=U8),
     "PAUSE": Group(duration_ms=U32),
+    "SNAPSHOT": Variant(Group(number=U32, token=U64), {
+        0: Group(progress=U8, flags=U8, pause_ns=U64, objects=U64, bytes=U64, duration_ns=U64,
+                 reason=TEXT),
+        1: Group(types=Counted(U16, Group(name=TEXT, count=U64, bytes=U64))),
+        2: Group(type=TEXT, sampled=U32, explained=U32, steps=Counted(U8, TEXT))}),
+    "SNAPSHOT_ORDER": Group(number=U32, token=U64, memory_bytes=U64, seconds=U32,
+                            types=Counted(U8, TEXT)),
 }
+SNAPSHOT_STATE, SNAPSHOT_TYPES, SNAPSHOT_RETAINER = 0, 1, 2
+SNAPSHOT_RUNNING, SNAPSHOT_DONE, SNAPSHOT_REFUSED, SNAPSHOT_FAILED = 1, 2, 3, 4
+SNAPSHOT_CUT = 1
 
 
 def encode(name, /, **fields):
@@ -217,6 +258,7 @@ class Agent:
         self.hellos, self.totals, self.gcs, self.healths, self.marks = [], [], [], [], []
         self.modules, self.names, self.sites = {}, {}, {}
         self.site_totals, self.types = {}, {}
+        self.snapshots = []  # parts, also of a copy that speaks on a connection of its own
         self.bye = None
         self.closed = False
 
@@ -249,9 +291,11 @@ class Agent:
             self.order.append(name)
 
     def take(self, name, record):
-        if not self.hellos and name != "HELLO":
+        if name == "SNAPSHOT":
+            self.snapshots.append(record)
+        elif not self.hellos and name != "HELLO":
             raise WireError("%s before HELLO" % name)
-        if name == "HELLO":
+        elif name == "HELLO":
             self.hellos.append(record)
         elif name in ("MODULE", "NAME", "SITE"):
             self.announce(name, record)
@@ -338,6 +382,8 @@ class Daemon:
             os.rmdir(self.folder)
 
     def accept_all(self):
+        # As leakd: who is woken by an agent does not take its processor away. Threads inherit it.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         while not self.ended:
             try:
                 connection, _ = self.listener.accept()

@@ -18,7 +18,7 @@ daemon/symbol: daemon/base
 daemon/fetch: daemon/base
 daemon/alert: daemon/base daemon/detect daemon/fetch
 daemon/watch: daemon/base daemon/store daemon/detect daemon/alert
-daemon/http: daemon/base daemon/store/query.h daemon/store/model.h daemon/store/series.h daemon/detect
+daemon/http: daemon/base daemon/store/query.h daemon/store/model.h daemon/store/series.h daemon/store/snapshot.h daemon/detect
 daemon/ctl: daemon/base daemon/detect daemon/fetch
 '
 
@@ -27,7 +27,7 @@ doors='
 uthash.h daemon/base/map.c
 cjson/ daemon/base/json_read.c
 ini.h daemon/base/conf*.c
-microhttpd.h daemon/http/server*.c
+microhttpd.h daemon/http/server*
 curl/ daemon/fetch/*.c
 gnutls/ daemon/alert/sign.c
 elfutils/ daemon/symbol/dwarf*.c

@@ -3,8 +3,10 @@
 loaded against a small daemon (lib/wire.py), and bare where their output is compared."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -90,7 +92,96 @@ class Marks(Stream):
         self.assertEqual(self.texts(child), [("release", "r1")])
 
 
+class LastWords(Stream):
+    def test_the_last_totals_and_bye_go_before_what_else_is_new(self):
+        lines = "keep.append(bytearray(900))\n" * 1500
+        code = "keep = []\nexec(compile(%r, 'many', 'exec'))\n" % lines
+        agent, _ = self.hear(["/usr/bin/python3", "-c", code], period=512, python="always")
+        bye = agent.order.index("BYE")
+        self.assertEqual(agent.order[bye - 1], "HEALTH")
+        self.assertIn("TOTALS", agent.order[bye - 3:bye])
+        self.assertIn("SITE", agent.order[bye:])  # there was more to say than one send holds
+        self.assertEqual(agent.order.count("BYE"), 1)
+
+
+class Allocators(Stream):
+    """Every entry of the malloc family, in front of and behind other allocators."""
+
+    FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64")
+    ROUNDS = 200
+
+    def library(self, name):
+        for folder in self.FOLDERS:
+            path = os.path.join(folder, name)
+            if os.path.exists(path):
+                return path
+        self.skipTest(name + " is not installed")
+
+    def count_of(self, rounds, preload):
+        before = len(self.daemon.agents)
+        kinds = "8" if "jemalloc" in preload else "9"  # it lacks pvalloc: its free would get glibc's
+        argv = [target("family"), str(rounds), kinds]
+        self.assertEqual(run(argv, self.environment(preload=preload)), (0, kinds + "\n", ""))
+        agent = self.daemon.wait_closed(before + 1)[before]
+        return agent, agent.native
+
+    def check_counted(self, preload, method):
+        _, idle = self.count_of(0, preload)
+        agent, busy = self.count_of(self.ROUNDS, preload)
+        self.assertEqual(wire.METHODS[agent.hello["method"][0]], method)
+        for field in ("alloc_count", "free_count"):
+            kinds = 8 if "jemalloc" in preload else 9
+            self.assertEqual(busy[field] - idle[field], kinds * self.ROUNDS, field)
+        self.assertEqual(busy["live_bytes"], idle["live_bytes"])
+
+    def check_unseen(self, preload):
+        agent, native = self.count_of(self.ROUNDS, preload)
+        self.assertEqual(wire.METHODS[agent.hello["method"][0]], "none")
+        self.assertIn("must come first", agent.hello["reason"])
+        self.assertLess(native["alloc_count"], self.ROUNDS)
+
+    def test_every_entry_is_counted_with_glibc(self):
+        self.check_counted(AGENT, "exact")
+
+    def test_every_entry_is_counted_before_jemalloc(self):
+        self.check_counted(AGENT + ":" + self.library("libjemalloc.so.2"), "usable")
+
+    def test_every_entry_is_counted_before_tcmalloc(self):
+        self.check_counted(AGENT + ":" + self.library("libtcmalloc_minimal.so.4"), "usable")
+
+    def test_every_entry_is_counted_before_mimalloc(self):
+        self.check_counted(AGENT + ":" + self.library("libmimalloc.so.2"), "usable")
+
+    def test_behind_another_allocator_the_agent_says_that_it_sees_nothing(self):
+        for name in ("libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"):
+            with self.subTest(name):
+                self.check_unseen(self.library(name) + ":" + AGENT)
+
+
+class Quiet(Stream):
+    def system_calls(self, operations, env):
+        with tempfile.NamedTemporaryFile() as trace:
+            done = run(["strace", "-f", "-o", trace.name, target("shadow"), "1", str(operations), "1"],
+                       env)
+            self.assertEqual(done[0], 0, done[2])
+            return len(trace.readlines())
+
+    @unittest.skipUnless(shutil.which("strace"), "no strace")
+    def test_no_system_call_is_made_between_two_flushes(self):
+        if run(["strace", "-o", "/dev/null", "true"], clean_environment())[0] != 0:
+            self.skipTest("strace may not trace here")
+        loaded = self.environment(delay_ms=3600000, python="off")
+        added = [self.system_calls(60000, env) - self.system_calls(1000, env)
+                 for env in (clean_environment(), loaded)]
+        self.assertLessEqual(abs(added[0] - added[1]), 2, added)  # glibc's heap begins elsewhere
+
+
 class WholePath(unittest.TestCase):
+    def test_leakd_takes_no_programs_processor_when_an_agent_wakes_it(self):
+        with daemon.Daemon() as leakd:
+            policy = os.sched_getscheduler(leakd.process.pid) & ~os.SCHED_RESET_ON_FORK
+        self.assertEqual(policy, os.SCHED_BATCH)
+
     def test_marks_and_release_are_on_the_processs_page(self):
         code = ("import ctypes, time\n"
                 "ctypes.CDLL(None).leakd_phase(b'warm')\n"

@@ -73,7 +73,7 @@ class Receiver:
         self.server.server_close()
 
     def conf(self, name):
-        return (f'[receiver "{name}"]\ntype = webhook\nurl = http://127.0.0.1:{self.port}/\n')
+        return (f'[receiver "{name}"]\ntype = webhook\ngroup = no\nurl = http://127.0.0.1:{self.port}/\n')
 
 
 def incidents_of(daemon):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """From malloc() in running programs to a webhook: leaking programs and a prefork server are found with
-their lines, innocent ones that run for the same time raise nothing. Takes some four minutes."""
+their lines, innocent ones that run for the same time raise nothing; a receiver that lies in every way
+gets it all in the end, and Debian's Alertmanager sees an incident begin and end. Takes some four
+minutes."""
 import base64
 import glob
 import json
@@ -13,10 +15,12 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import python_table  # noqa: E402
-from daemon import BUILD, PYTHON, ROOT, Daemon  # noqa: E402
+from daemon import BUILD, PYTHON, ROOT, Daemon, wait_for  # noqa: E402
+from receivers import Alertmanager, Receiver, reload_until  # noqa: E402
 
 WITHIN_S = 240
 LEAKING = ("shop", "reporter")
+LIES = ("500", "302", "closes", "garbage", "429", "slow")
 INNOCENT = ("lru", "json", "warm_up")
 
 
@@ -44,11 +48,27 @@ class WholePath(unittest.TestCase):
             stdout=subprocess.PIPE, text=True)
         cls.daemon.programs.append(receiver)
         with open(cls.daemon.conf_path, "a", encoding="utf-8") as file:
-            file.write(f'[receiver "test"]\ntype = webhook\nsecret = {secret}\n'
+            file.write(f'[receiver "test"]\ntype = webhook\ngroup = no\nsecret = {secret}\n'
                        f'url = http://127.0.0.1:{port_of(receiver.stdout)}/hook\n')
+            file.write(cls.start_receivers())
         cls.daemon.start()
         cls.programs = cls.start_programs()
         cls.follow()
+        cls.resolve_one()
+
+    @classmethod
+    def start_receivers(cls):
+        """One that lies, and the real Alertmanager where there is one."""
+        cls.liar = Receiver(LIES)
+        cls.addClassCleanup(cls.liar.close)
+        conf = f'[receiver "liar"]\nurl = http://127.0.0.1:{cls.liar.port}/\ntimeout = 1s\ngroup = no\n'
+        cls.manager = None
+        if not Alertmanager.is_missing():
+            cls.manager = Alertmanager(cls.daemon.folder)
+            cls.addClassCleanup(cls.manager.close)
+            conf += ('[receiver "manager"]\ntype = alertmanager\n'
+                     f"url = http://127.0.0.1:{cls.manager.port}\n")
+        return conf
 
     @classmethod
     def start_programs(cls):
@@ -89,10 +109,30 @@ class WholePath(unittest.TestCase):
         for row in cls.daemon.get("/api/v1/incidents")["incidents"]:
             cls.incidents[row["process"]["name"]] = cls.daemon.get(
                 "/api/v1/incidents/" + row["id"])
-        cls.received = []
-        for path in sorted(glob.glob(os.path.join(cls.hooks, "*.json"))):
+        cls.active = cls.manager.alerts("alertname=MemoryLeak") if cls.manager else None
+        cls.received = cls.hooks_so_far()
+
+    @classmethod
+    def resolve_one(cls):
+        """Somebody says that it is over; then everybody is given the time to say the truth."""
+        done = cls.daemon.ctl("resolve", cls.incidents["reporter"]["id"], "--socket",
+                              cls.daemon.api_path)
+        assert done.returncode == 0, done.stderr
+        wait_for(lambda: any(hook["body"]["type"] == "leak.incident.resolved"
+                             for hook in cls.hooks_so_far()), 30, "the end is told")
+        wanted = len(cls.hooks_so_far())
+        reload_until(cls.daemon, lambda: len(cls.liar.taken()) >= wanted, 60,
+                     "the liar has taken everything")
+        cls.told = cls.hooks_so_far()
+
+    @classmethod
+    def hooks_so_far(cls):
+        received = []
+        for path in sorted(glob.glob(os.path.join(cls.hooks, "*.json")),
+                           key=lambda path: int(os.path.basename(path)[:-len(".json")])):
             with open(path, encoding="utf-8") as file:
-                cls.received.append(json.load(file))
+                received.append(json.load(file))
+        return received
 
     def culprit(self, name):
         self.assertIn(name, self.incidents, self.verdicts)
@@ -107,6 +147,16 @@ class WholePath(unittest.TestCase):
 
     def test_the_python_leak_is_named_by_type(self):
         self.assertEqual("dict", self.incidents["shop"]["types"][0]["name"])
+
+    def test_who_keeps_the_objects_is_in_the_evidence(self):
+        kept = self.incidents["shop"]["retainers"]
+        held = [r for r in kept if r["type"] == "dict" and
+                r["path"][:3] == ["module __main__", ".TRAIL", "list[...]"]]
+        self.assertTrue(held, kept)
+        self.assertGreater(held[0]["share"], 0.5)
+        self.assertIn("held by module __main__ .TRAIL list[...]",
+                      self.incidents["shop"]["summary"])
+        self.assertEqual([], self.incidents["reporter"]["retainers"])
 
     def test_the_bounded_cache_beside_it_is_not_blamed(self):
         blamed = [site["culprit"]["function"] for site in self.incidents["shop"]["sites"]
@@ -144,6 +194,25 @@ class WholePath(unittest.TestCase):
         self.assertTrue(all(hook["verified"] for hook in self.received))
         for hook in opened:
             self.assertTrue(hook["body"]["data"]["sites"], "the culprit is in the notice")
+
+    def test_who_lied_gets_all_in_order_with_the_ids_of_the_first_attempt(self):
+        self.assertEqual(list(LIES), [how for _, _, how in self.liar.requests[:len(LIES)]])
+        ids = [headers["webhook-id"] for headers, _, _ in self.liar.requests[:len(LIES) + 1]]
+        self.assertEqual(1, len(set(ids)))
+        taken = [(body["type"], body["data"]["incident_id"]) for body in self.liar.taken()]
+        self.assertEqual([(hook["body"]["type"], hook["body"]["data"]["incident_id"])
+                          for hook in self.told][:len(taken)], taken)
+
+    def test_the_real_alertmanager_sees_an_incident_begin_and_end(self):
+        if not self.manager:
+            self.skipTest("prometheus-alertmanager is not installed")
+        labels = {alert["labels"]["process"]: alert["labels"] for alert in self.active}
+        self.assertLessEqual(set(LEAKING), set(labels))
+        self.assertEqual(self.incidents["reporter"]["id"], labels["reporter"]["incident"])
+        wait_for(lambda: not self.manager.alerts("alertname=MemoryLeak", "process=reporter"), 60,
+                 "amtool sees the end")
+        self.assertIn("shop", {alert["labels"]["process"]
+                               for alert in self.manager.alerts("alertname=MemoryLeak")})
 
     def test_innocent_programs_raise_no_alarm(self):
         for name in INNOCENT:

@@ -164,7 +164,7 @@ static struct wire_type_totals type_totals(uint32_t name_id)
 {
     struct wire_type_totals totals = {0};
 
-    for (uint32_t place = 0; place < type_places(); place++) {
+    for (uint32_t place = 0; place < TYPE_PLACES; place++) {
         type_read(place, &totals);
         if (totals.name_id == name_id)
             return totals;

@@ -102,7 +102,7 @@ static void peer_begin(struct http_peer *peer, const char *const *answers)
     ck_assert_int_eq(pthread_create(&peer->thread, NULL, peer_run, peer), 0);
 }
 
-static struct http_peer *peer_start(const char *const *answers)
+static inline struct http_peer *peer_start(const char *const *answers)
 {
     struct http_peer *peer = calloc(1, sizeof(*peer));
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -130,7 +130,7 @@ static inline struct http_peer *peer_start_unix(const char *path, const char *co
     return peer;
 }
 
-static void peer_end(struct http_peer *peer)
+static inline void peer_end(struct http_peer *peer)
 {
     ck_assert_int_eq(write(peer->stop[1], "", 1), 1);
     pthread_join(peer->thread, NULL);

@@ -337,17 +337,27 @@ START_TEST(a_length_beyond_64_kib_costs_the_connection_at_once)
 }
 END_TEST
 
-START_TEST(frees_beyond_allocations_cost_the_connection)
+START_TEST(frees_beyond_allocations_are_cut_and_the_agent_is_still_heard)
 {
     struct wire_site_totals totals = {.site_id = 1, .alloc_bytes = 1, .free_bytes = 2};
     struct wire_list list;
     struct wire_wr wr;
+    int fd;
 
-    wire_wr_init(&wr, bad, sizeof(bad));
+    start();
+    fd = connect_agent();
+    wire_wr_init(&wr, bytes, sizeof(bytes));
+    put_hello(&wr, 1);
     wire_list_begin(&wr, WIRE_SITES, 1, &list);
     wire_list_add_site(&list, &totals);
     wire_list_end(&list);
-    expect_drop(&wr, true);
+    put_totals(&wr, 77);
+    write_all(fd, &wr);
+    run_until(only_process() && only_process()->has_totals);
+    ck_assert_uint_eq(only_process()->sites[0].free_bytes, 1);
+    ck_assert_uint_eq(stats().bad_frames, 0);
+    ck_assert(!is_closed(fd));
+    close(fd);
 }
 END_TEST
 
@@ -414,7 +424,7 @@ int main(void)
     tcase_add_test(tcase, records_of_later_versions_are_skipped);
     tcase_add_test(tcase, a_record_before_hello_costs_the_connection);
     tcase_add_test(tcase, a_length_beyond_64_kib_costs_the_connection_at_once);
-    tcase_add_test(tcase, frees_beyond_allocations_cost_the_connection);
+    tcase_add_test(tcase, frees_beyond_allocations_are_cut_and_the_agent_is_still_heard);
     tcase_add_test(tcase, an_agent_of_another_protocol_is_refused);
     tcase_add_test(tcase, a_second_program_on_one_connection_is_refused);
     tcase_add_test(tcase, silence_instead_of_hello_ends_after_10_s);

@@ -160,6 +160,22 @@ START_TEST(an_opening_that_was_not_told_is_told_after_the_restart)
 }
 END_TEST
 
+START_TEST(what_was_resolved_by_hand_is_not_opened_again_by_a_restart)
+{
+    struct watch_request request = {.to = INCIDENT_RESOLVED, .by = "ada", .reason = "a cache"};
+
+    leak_and_tell();
+    ck_assert_int_eq(
+        watch_request(watch, query_incident_at(store, 0)->id, &request, mono(), wall()), 0);
+    restart(5);
+    come_back();
+    leak_until(VERDICT_LEAK, LEVEL, RATE, 800);
+    leak_on(LEVEL, RATE, 90);
+    ck_assert_uint_eq(query_incident_count(store), 1);
+    ck_assert_int_eq(query_incident_at(store, 0)->state, INCIDENT_RESOLVED);
+}
+END_TEST
+
 /* ---- ends that nobody saw ------------------------------------------------------------------ */
 
 START_TEST(a_process_that_is_gone_leaves_its_end)
@@ -268,6 +284,7 @@ int main(void)
         the_evidence_is_that_of_before_the_restart,
         growth_that_ended_meanwhile_resolves_it_once_that_is_sure,
         an_opening_that_was_not_told_is_told_after_the_restart,
+        what_was_resolved_by_hand_is_not_opened_again_by_a_restart,
         a_process_that_is_gone_leaves_its_end,
         a_process_that_lives_is_waited_for,
         a_zombie_has_ended,

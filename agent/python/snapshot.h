@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Snapshots: a copy of the process, made when it is safe, counts all objects and tells who keeps
+ * them. The process stands still while the kernel copies its page tables, and no longer. The copy
+ * is nobody's child that could be waited for, and makes no SIGCHLD.
+ */
+#ifndef LEAKD_AGENT_PYTHON_SNAPSHOT_H
+#define LEAKD_AGENT_PYTHON_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core_courier;
+struct interp;
+struct wire_snapshot_order;
+struct wire_snapshot_state;
+
+/* Keeps the order; a younger one takes the place of one that was not carried out. Flushing thread.
+ */
+void snapshot_order(const struct wire_snapshot_order *order, const struct core_courier *courier);
+
+/* Cheap. True: an order waits. */
+bool snapshot_is_due(void);
+
+/* Makes the copy, or does nothing yet (the collector runs, another thread is at it), or refuses.
+ * thread: the calling thread's state, which holds the interpreter's lock. Outside of malloc's own
+ * work. */
+void snapshot_take(const struct interp *interp, const uint8_t *thread);
+
+/* What the daemon is to be told, once; also looks after what is left of earlier copies. Flushing
+ * thread. */
+bool snapshot_state(struct wire_snapshot_state *out);
+
+#endif

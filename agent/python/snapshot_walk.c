@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/python/snapshot_walk.h"
+
+#include "agent/core/clock.h"
+#include "agent/python/interp.h"
+#include "agent/python/peek.h"
+#include "agent/python/snapshot_frame.h"
+#include "agent/python/type.h"
+
+/* struct _gc_runtime_state around its statistics, the same from 3.8 to 3.13. */
+#define GENERATIONS_BEFORE 104
+#define GENERATION_BYTES   24
+#define GENERATIONS        3
+#define GENERATION0_BEFORE 32 /* a pointer to the first generation: the proof of the layout */
+#define PERMANENT_BEFORE   24
+#define COLLECTING_BEHIND  72
+#define ENABLED_BEFORE     116
+#define GC_HEAD_BYTES      16
+#define GC_PREV_FLAGS      3ul /* low bits of the link backwards */
+#define GC_NEXT_FLAGS      1ul
+
+/* Names in modules are what people look for; a local variable is often just a borrower, and the
+ * interpreter's own fields say little. So these begin that many steps later. */
+#define FRAMES_AT_LEVEL 4
+#define STATES_AT_LEVEL 7
+
+#define THREADS_MAX        4096
+#define FRAMES_MAX         2000 /* of a thread */
+#define THREAD_STATE_WORDS 45   /* looked through for references, in all versions at least so many \
+                                 */
+#define LOOK_AT_CLOCK_EVERY  1024
+#define MINOR_WITH_IMMORTALS 12
+
+static uintptr_t stats_of(const struct interp *interp, uintptr_t interpreter)
+{
+    uintptr_t base = interp->layout.gc_stats_in_runtime ? (uintptr_t)interp->runtime : interpreter;
+
+    return base + interp->layout.gc_stats;
+}
+
+static uintptr_t first_interpreter(const struct interp *interp)
+{
+    return peek_word((uintptr_t)interp->runtime + interp->layout.runtime_interp_head);
+}
+
+const char *walk_obstacle(const struct interp *interp)
+{
+    for (uintptr_t each = first_interpreter(interp); each;
+         each = peek_word(each + interp->layout.interp_next)) {
+        uintptr_t stats = stats_of(interp, each);
+        int collecting;
+
+        if (peek_word(stats - GENERATION0_BEFORE) != stats - GENERATIONS_BEFORE)
+            return "the collector's lists are not where this agent looks for them";
+        if (!peek(stats + COLLECTING_BEHIND, &collecting, sizeof(collecting)) || collecting)
+            return "the collector runs";
+    }
+    return NULL;
+}
+
+/* ---- what the collector knows --------------------------------------------------------------- */
+
+static void enumerate(struct walk *walk, uintptr_t list)
+{
+    uintptr_t head = object_word(list) & ~GC_NEXT_FLAGS;
+    uintptr_t before = list;
+
+    while (head != list && !walk->heap.is_full) {
+        uintptr_t object = head + GC_HEAD_BYTES;
+        bool is_new;
+
+        if ((object_word(head + sizeof(uintptr_t)) & ~GC_PREV_FLAGS) != before) {
+            walk->is_late = true; /* a broken list ends here */
+            return;
+        }
+        heap_add(&walk->heap, object, &is_new);
+        if (is_new)
+            object_count(&walk->types, object);
+        before = head;
+        head = object_word(head) & ~GC_NEXT_FLAGS;
+    }
+}
+
+static void enumerate_interpreter(struct walk *walk, uintptr_t interpreter)
+{
+    uintptr_t stats = stats_of(walk->interp, interpreter);
+
+    for (size_t i = 0; i < GENERATIONS; i++)
+        enumerate(walk, stats - GENERATIONS_BEFORE + i * GENERATION_BYTES);
+    enumerate(walk, stats - PERMANENT_BEFORE);
+    if (object_half(stats - ENABLED_BEFORE) == 0)
+        walk->collector_is_off = true;
+}
+
+static void enumerate_all(struct walk *walk)
+{
+    uintptr_t each = first_interpreter(walk->interp);
+
+    for (; each && !(walk->interp->layout.gc_stats_in_runtime && walk->heap.count);
+         each = object_word(each + walk->interp->layout.interp_next))
+        enumerate_interpreter(walk, each);
+    walk->tracked = walk->heap.count;
+}
+
+/* ---- outwards ------------------------------------------------------------------------------- */
+
+static int visit(void *object, void *arg)
+{
+    struct walk *walk = arg;
+    bool is_new;
+    uint32_t index = heap_add(&walk->heap, (uintptr_t)object, &is_new);
+
+    if (index == 0)
+        return 0;
+    if (is_new)
+        object_count(&walk->types, (uintptr_t)object);
+    if (walk->heap.objects[index].parent == 0)
+        heap_reach(&walk->heap, index, walk->at);
+    return 0;
+}
+
+static bool is_time_left(struct walk *walk, uint32_t turn)
+{
+    if (turn % LOOK_AT_CLOCK_EVERY == 0 && clock_fine_ns() > walk->deadline_ns)
+        walk->is_late = true;
+    return !walk->is_late;
+}
+
+static void look_into(struct walk *walk, uint32_t index, object_visit visitor)
+{
+    uintptr_t object = walk->heap.objects[index].addr;
+
+    walk->at = index;
+    object_each(object_type_of(&walk->types, object), object, visitor, walk);
+}
+
+/* All that is queued, and what they lead to; before: only what was queued before that many. */
+static void spread(struct walk *walk, uint32_t before)
+{
+    uint32_t index;
+
+    while (walk->heap.queue_start < before && is_time_left(walk, walk->heap.queue_start) &&
+           (index = heap_next(&walk->heap)) != 0)
+        look_into(walk, index, visit);
+}
+
+static uint32_t add_root(struct walk *walk, enum walk_root_kind kind, uintptr_t addr)
+{
+    if (walk->root_count == WALK_ROOTS_MAX)
+        return HEAP_ROOT | (walk->root_count - 1);
+    walk->roots[walk->root_count] = (struct walk_root){.kind = kind, .addr = addr};
+    return HEAP_ROOT | walk->root_count++;
+}
+
+/* What a root holds. Places that may hold anything count only if it is an object. */
+static void reach_from(struct walk *walk, uint32_t root, uintptr_t object)
+{
+    bool is_new;
+    uint32_t index = heap_find(&walk->heap, object);
+
+    if (index == 0) {
+        if (!object_is_plausible(walk->interp, object))
+            return;
+        index = heap_add(&walk->heap, object, &is_new);
+        if (index == 0)
+            return;
+        object_count(&walk->types, object);
+    }
+    if (walk->heap.objects[index].parent == 0)
+        heap_reach(&walk->heap, index, root);
+}
+
+/* A word that may be anything is a reference if it is the address of something the collector knows.
+ */
+static void reach_tracked(struct walk *walk, uint32_t root, uintptr_t word)
+{
+    uint32_t index = heap_find(&walk->heap, word);
+
+    if (index != 0 && index <= walk->tracked && walk->heap.objects[index].parent == 0)
+        heap_reach(&walk->heap, index, root);
+}
+
+/* The youngest first: those of the program are made after those that it imports. */
+static void reach_modules(struct walk *walk)
+{
+    for (uint32_t i = walk->tracked; i > 0; i--) {
+        uintptr_t object = walk->heap.objects[i].addr;
+
+        if (object_type_of(&walk->types, object)->kind == OBJECT_MODULE)
+            reach_from(walk, add_root(walk, WALK_MODULE, object), object);
+    }
+}
+
+/* ---- threads -------------------------------------------------------------------------------- */
+
+#define THREAD_PREV_AT 0
+#define THREAD_NEXT_AT 8
+
+static void reach_frames_of(struct walk *walk, uintptr_t thread)
+{
+    const struct layout *layout = &walk->interp->layout;
+    uintptr_t frame = frame_top(layout, thread);
+
+    for (int i = 0; frame && i < FRAMES_MAX; i++, frame = object_word(frame + layout->frame_back)) {
+        struct frame_locals locals;
+        uint32_t root;
+
+        if (!frame_read_locals(layout, frame, &locals))
+            continue;
+        root = add_root(walk, WALK_FRAME, frame);
+        if (layout->frame_owner == LAYOUT_NONE) /* an object, with its stack and more */
+            reach_from(walk, root, frame);
+        for (uint32_t at = 0; at < locals.count; at++)
+            reach_from(walk, root, object_word(locals.values + at * sizeof(uintptr_t)));
+        for (uint32_t at = locals.count; at < locals.count + locals.stack_count; at++)
+            reach_tracked(walk, root, object_word(locals.values + at * sizeof(uintptr_t)));
+    }
+}
+
+static void reach_state_of(struct walk *walk, uintptr_t thread)
+{
+    uint32_t root = add_root(walk, WALK_THREAD, thread);
+    uintptr_t words[THREAD_STATE_WORDS];
+
+    if (!peek(thread, words, sizeof(words)))
+        return;
+    for (size_t i = 0; i < THREAD_STATE_WORDS; i++)
+        reach_tracked(walk, root, words[i]);
+}
+
+static void each_thread(struct walk *walk, void (*reach)(struct walk *walk, uintptr_t thread))
+{
+    uintptr_t own = (uintptr_t)walk->thread;
+    uintptr_t each = own;
+    int count = 0;
+
+    for (; each && count < THREADS_MAX; count++, each = object_word(each + THREAD_NEXT_AT))
+        reach(walk, each);
+    each = object_word(own + THREAD_PREV_AT);
+    for (; each && count < THREADS_MAX; count++, each = object_word(each + THREAD_PREV_AT))
+        reach(walk, each);
+}
+
+static void spread_from_roots(struct walk *walk)
+{
+    reach_modules(walk);
+    for (int level = 0; walk->heap.queue_start < walk->heap.queue_end || level <= STATES_AT_LEVEL;
+         level++) {
+        if (level == FRAMES_AT_LEVEL)
+            each_thread(walk, reach_frames_of);
+        if (level == STATES_AT_LEVEL)
+            each_thread(walk, reach_state_of);
+        if (walk->is_late)
+            return;
+        spread(walk, walk->heap.queue_end);
+    }
+}
+
+/* ---- what no root reaches ------------------------------------------------------------------- */
+
+static int count_reference(void *object, void *arg)
+{
+    struct walk *walk = arg;
+    uint32_t index = heap_find(&walk->heap, (uintptr_t)object);
+
+    if (index != 0)
+        walk->heap.objects[index].refs++;
+    return 0;
+}
+
+static void count_references(struct walk *walk)
+{
+    for (uint32_t i = 1; i <= walk->tracked && is_time_left(walk, i); i++) {
+        if (walk->heap.objects[i].parent == 0)
+            look_into(walk, i, count_reference);
+    }
+}
+
+static bool has_extra_references(const struct walk *walk, uint32_t index)
+{
+    uintptr_t count = object_word(walk->heap.objects[index].addr);
+
+    if (walk->interp->layout.minor >= MINOR_WITH_IMMORTALS)
+        count = (uint32_t)count;
+    return count > walk->heap.objects[index].refs;
+}
+
+static void spread_from_extra_references(struct walk *walk)
+{
+    uint32_t root;
+
+    count_references(walk);
+    if (walk->is_late)
+        return;
+    root = add_root(walk, WALK_EXTRA, 0);
+    for (uint32_t i = 1; i <= walk->tracked; i++) {
+        if (walk->heap.objects[i].parent == 0 && has_extra_references(walk, i))
+            heap_reach(&walk->heap, i, root);
+    }
+    spread(walk, UINT32_MAX);
+}
+
+static bool is_wanted(const struct walk *walk, const char *name, size_t len)
+{
+    for (uint32_t i = 0; i < walk->wanted_count; i++) {
+        if (strlen(walk->wanted[i]) == len && memcmp(walk->wanted[i], name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void mark_wanted(struct walk *walk)
+{
+    char name[TYPE_NAME_BYTES_MAX];
+
+    for (uint32_t i = 1; i < walk->types.count && walk->wanted_count > 0; i++) {
+        struct object_type *type = &walk->types.list[i];
+        size_t len = type_name(walk->interp, type->addr, name, sizeof(name));
+
+        type->wanted = is_wanted(walk, name, len);
+    }
+}
+
+/* The way back to the beginning of a cycle. */
+static int visit_cycle(void *object, void *arg)
+{
+    struct walk *walk = arg;
+    uint32_t index = heap_find(&walk->heap, (uintptr_t)object);
+    uint32_t parent = index ? walk->heap.objects[index].parent : 0;
+    struct walk_root *root = parent & HEAP_ROOT ? &walk->roots[parent & ~HEAP_ROOT] : NULL;
+
+    if (root && root->kind == WALK_CYCLE && root->addr == (uintptr_t)object && root->back == 0)
+        root->back = walk->at;
+    return visit(object, arg);
+}
+
+static void spread_from_cycle(struct walk *walk, uint32_t index)
+{
+    uint32_t queued;
+
+    heap_reach(&walk->heap, index, add_root(walk, WALK_CYCLE, walk->heap.objects[index].addr));
+    while (is_time_left(walk, walk->heap.queue_start) && (queued = heap_next(&walk->heap)) != 0)
+        look_into(walk, queued, visit_cycle);
+}
+
+/* A cycle is told from an object of a wanted type, if it has one, and round to it again. */
+static void spread_from_cycles(struct walk *walk)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 1; i <= walk->tracked && !walk->is_late; i++) {
+            if (walk->heap.objects[i].parent == 0 &&
+                (pass == 1 || object_type_of(&walk->types, walk->heap.objects[i].addr)->wanted))
+                spread_from_cycle(walk, i);
+        }
+    }
+}
+
+void walk_all(struct walk *walk)
+{
+    object_types_init(&walk->types, walk->interp);
+    walk->root_count = 1; /* 0 would be no parent */
+    enumerate_all(walk);
+    spread_from_roots(walk);
+    if (!walk->is_late)
+        spread_from_extra_references(walk);
+    mark_wanted(walk);
+    if (!walk->is_late)
+        spread_from_cycles(walk);
+}
