@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -30,7 +32,10 @@ function start(...words) {
 const log = () => readFileSync(join(folder, 'log'), 'utf8');
 
 async function startDaemon(port) {
-  writeFileSync(join(folder, 'leakd.conf'), `[http]\nlisten = 127.0.0.1:${port}\n`);
+  writeFileSync(
+    join(folder, 'leakd.conf'),
+    `[http]\nlisten = 127.0.0.1:${port}\n[receiver "ops"]\ntype = webhook\nurl = http://127.0.0.1:${receiver.address().port}/\nsecret = ${secret}\n`,
+  );
   const from = children.length === 0 ? 0 : log().length;
   const child = start(join(BUILD, 'leakd'), '--user', '--config', join(folder, 'leakd.conf'),
     '--runtime-dir', join(folder, 'run'), '--state-dir', join(folder, 'state'));
@@ -44,9 +49,23 @@ async function startDaemon(port) {
 }
 
 let daemon;
+let receiver;
+let received = 0;
+const secret = join(folder, 'secret');
+
+async function startReceiver() {
+  writeFileSync(secret, randomBytes(32).toString('base64'), { mode: 0o600 });
+  receiver = createServer((request, response) => {
+    received++;
+    request.resume();
+    response.writeHead(204).end();
+  });
+  await new Promise((ready) => receiver.listen(0, '127.0.0.1', ready));
+}
 
 before(async () => {
   browser = await launch();
+  await startReceiver();
   daemon = await startDaemon(0);
   start(join(BUILD, 'leakctl'), 'run', '--socket', join(folder, 'run', 'agent.sock'), '--name', NAME, '--profile', 'fast',
     '--', '/usr/bin/python3', join(ROOT, 'tests', 'targets', 'steady.py'));
@@ -59,6 +78,7 @@ const rowOf = (page, name) => page.locator('tr.row', { has: page.getByRole('link
 after(async () => {
   for (const child of children) child.kill('SIGKILL');
   await browser.close();
+  receiver.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -83,6 +103,52 @@ test('figures_change_by_themselves', async () => {
   const text = () => row.innerText();
   const first = await text();
   await retry(async () => assert.notEqual(await text(), first));
+  await page.context().close();
+});
+
+/** Asks the page's own address bar: what is in it is what a colleague gets. */
+const pageOf = async (name) => {
+  const { processes } = await (await fetch(`${url}/api/v1/processes`)).json();
+  return `/p/${encodeURIComponent(processes.find((one) => one.name === name).id)}`;
+};
+
+test('two_dragged_ranges_show_the_frame_that_grew_between_them', { timeout: 180_000 }, async () => {
+  const { page, log: seen } = await openPage(browser, url + (await pageOf('reporter')));
+  // Shots of the sites are taken every ten seconds to a minute: the difference needs two.
+  await retry(async () => assert.match(await page.locator('.flame canvas').getAttribute('aria-label', { timeout: 500 }), /grew.*line_copy/), {
+    forMs: 150_000,
+    between: async () => {
+      await page.getByRole('button', { name: 'Clear' }).click({ timeout: 300 }).catch(() => {});
+      const box = await page.locator('.u-over').boundingBox();
+      for (const [from, to] of [[0.02, 0.1], [0.7, 0.85]]) {
+        await page.mouse.move(box.x + box.width * from, box.y + 40);
+        await page.mouse.down();
+        await page.mouse.move(box.x + box.width * to, box.y + 60, { steps: 3 });
+        await page.mouse.up();
+      }
+      await page.waitForTimeout(4000);
+    },
+  });
+  const { page: other } = await openPage(browser, page.url());
+  await other.locator('.flame canvas').waitFor();
+  assert.equal(await other.locator('.range-bar input').first().inputValue(), await page.locator('.range-bar input').first().inputValue());
+  assert.deepEqual(seen.console, []);
+  assert.deepEqual(seen.foreign, []);
+  await other.context().close();
+  await page.context().close();
+});
+
+test('mappings_exports_and_health_come_from_the_daemon_itself', async () => {
+  const { page, log: seen } = await openPage(browser, `${url}${await pageOf('reporter')}?tab=maps`);
+  await retry(async () => assert.match(await page.locator('.panel').last().innerText(), /Heap \(brk\)[\s\S]*Stack/));
+  await page.getByRole('button', { name: 'Raw' }).click();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'collapsed' }).click()]);
+  assert.match((await (await download.createReadStream()).toArray()).join(''), /line_copy \(report\.c:\d+\) \d+/);
+  await page.goto(`${url}/health`);
+  await page.getByRole('button', { name: 'Test ops' }).click();
+  await page.getByText('Delivered (HTTP 204)', { exact: true }).waitFor({ timeout: 30_000 });
+  assert.ok(received > 0);
+  assert.deepEqual(seen.console, []);
   await page.context().close();
 });
 

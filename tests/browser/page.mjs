@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RETRY_MS = 8000;
+/** Long enough for a machine that does much else at the same time. */
+const RETRY_MS = 20000;
 
 export async function openPage(browser, url, options = {}) {
   const { before, ...rest } = options;
@@ -27,15 +28,15 @@ export async function openPage(browser, url, options = {}) {
 }
 
 /** Asks again until the assertion holds; its last word when it never does. The policy of the page
- * forbids the eval that Playwright's own waiting needs. */
-export async function retry(assertion) {
-  const endMs = Date.now() + RETRY_MS;
+ * forbids the eval that Playwright's own waiting needs. Between two askings something may be tried. */
+export async function retry(assertion, { forMs = RETRY_MS, between = () => new Promise((done) => setTimeout(done, 60)) } = {}) {
+  const endMs = Date.now() + forMs;
   for (;;) {
     try {
       return await assertion();
     } catch (error) {
       if (Date.now() > endMs) throw error;
-      await new Promise((done) => setTimeout(done, 60));
+      await between();
     }
   }
 }

@@ -18,10 +18,16 @@ export function readColors(host: HTMLElement): Colors {
   return colors;
 }
 
-/** rgb(r, g, b) with another opacity. */
+const channels = new Map<string, string>();
+
+/** rgb(r, g, b) with another opacity; asked for once a frame, so what was read is kept. */
 export function faded(color: string, alpha: number): string {
-  const parts = color.match(/[\d.]+/g);
-  return parts ? `rgb(${parts.slice(0, 3).join(' ')} / ${alpha})` : color;
+  let known = channels.get(color);
+  if (known === undefined) {
+    known = color.match(/[\d.]+/g)?.slice(0, 3).join(' ') ?? '0 0 0';
+    channels.set(color, known);
+  }
+  return `rgb(${known} / ${alpha})`;
 }
 
 /** Calls back when the look may have changed: the system's scheme or the chosen theme. */

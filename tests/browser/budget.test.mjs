@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// The page's budgets. Sizes are facts and asserted; times are measured and printed (# lines), with
+// the work behind them asserted: how much was drawn, not how long it took.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { launch } from './browser.mjs';
+import { bigFlame } from './mock-more.mjs';
+import { findPage, startMock } from './mock.mjs';
+import { openPage, retry } from './page.mjs';
+
+const ORDERS = '/p/2210-15470';
+const LONG = process.env.LEAKD_LONG === '1';
+/** Updates of all processes; at one a second the long run is an hour. */
+const UPDATES = LONG ? 3600 : 120;
+const HEAP_GROWTH_MAX = 1.5 * 1024 * 1024;
+
+let browser;
+let mock;
+let page;
+
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+beforeEach(async () => {
+  mock = await startMock();
+});
+afterEach(async () => {
+  await page?.context().close();
+  page = undefined;
+  await mock.close();
+});
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+async function open(path) {
+  ({ page } = await openPage(browser, mock.url + path));
+  await page.locator('h1').waitFor();
+}
+
+/** Seconds of script since the page began, and bytes of its heap. */
+async function metrics(session) {
+  const { metrics: all } = await session.send('Performance.getMetrics');
+  return Object.fromEntries(all.map(({ name, value }) => [name, value]));
+}
+
+async function perf() {
+  const session = await page.context().newCDPSession(page);
+  // The processor's time, not the clock's: a busy machine makes nothing slower.
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  return session;
+}
+
+function manyServices(count) {
+  const [first] = mock.processes();
+  return Array.from({ length: count }, (_, at) => ({
+    ...first,
+    id: `${3000 + at}-1`,
+    pid: 3000 + at,
+    name: `service-${at}`,
+    rss_bytes: (40 + at) * 1024 * 1024,
+    verdict: at % 20 === 0 ? 'leak' : 'ok',
+  }));
+}
+
+/** One tick of the daemon: every process has changed. */
+function tick(services, turn) {
+  services.forEach((service, at) => {
+    services[at] = { ...service, rss_bytes: service.rss_bytes + (1 + (at % 3)) * 300_000, sparkline: service.sparkline.map((value) => value + turn * 1000) };
+    mock.send('process', services[at]);
+  });
+}
+
+test('script_and_styles_keep_their_budgets', (t) => {
+  const assets = join(findPage(), 'assets');
+  const size = (pattern) => readdirSync(assets).filter((name) => pattern.test(name)).reduce((sum, name) => sum + gzipSync(readFileSync(join(assets, name)), { level: 9 }).length, 0);
+  const first = size(/^(?!later).*\.js$/);
+  const styles = size(/\.css$/);
+  t.diagnostic(`script of the first screen ${first} B gzip of 60000, in all ${size(/\.js$/)}; styles ${styles} B of 12000`);
+  assert.ok(first <= 60_000 && styles <= 12_000);
+});
+
+test('the_first_screen_loads_no_more_than_it_needs', async (t) => {
+  await open('/');
+  const loaded = mock.requests.filter((path) => path.startsWith('/assets/'));
+  assert.ok(!loaded.some((path) => path.includes('/later')), loaded.join());
+  const usable = [];
+  for (let turn = 0; turn < 5; turn++) {
+    await page.goto(mock.url);
+    await page.locator('.row').first().waitFor();
+    usable.push(await page.evaluate(() => performance.getEntriesByType('paint').find((entry) => entry.name === 'first-contentful-paint')?.startTime ?? 0));
+  }
+  t.diagnostic(`usable after ${median(usable).toFixed(0)} ms (median of 5; budget 300 on a quiet machine)`);
+});
+
+test('of_200_services_only_the_rows_in_sight_are_drawn_in_a_tick', async (t) => {
+  const services = manyServices(200);
+  mock.processes = () => services;
+  await open('/');
+  await retry(async () => assert.equal(await page.locator('.row').count(), 200));
+  const session = await perf();
+  await page.evaluate(() => {
+    globalThis.changed = new Set();
+    new MutationObserver((records) => {
+      for (const record of records) {
+        const row = (record.target.nodeType === 1 ? record.target : record.target.parentElement)?.closest('.row');
+        if (row) globalThis.changed.add(row);
+      }
+    }).observe(document.querySelector('.processes'), { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+  const before = await metrics(session);
+  const TICKS = 8;
+  for (let turn = 0; turn < TICKS; turn++) {
+    tick(services, turn);
+    await page.waitForTimeout(400);
+  }
+  const now = await metrics(session);
+  const drawn = await page.evaluate(() => globalThis.changed.size);
+  t.diagnostic(`overview of 200: ${((1000 * (now.ScriptDuration - before.ScriptDuration)) / TICKS).toFixed(1)} ms of script a tick (budget 16 on a quiet machine), ${drawn} rows drawn`);
+  assert.ok(drawn > 0 && drawn < 60, `${drawn} rows were drawn`);
+});
+
+test('a_day_of_chart_is_drawn_at_once', async (t) => {
+  await open(`${ORDERS}?range=24h`);
+  await page.locator('.uplot').waitFor();
+  const session = await perf();
+  const before = await metrics(session);
+  await page.getByRole('button', { name: 'From 0' }).click();
+  await page.waitForTimeout(200);
+  const now = await metrics(session);
+  t.diagnostic(`24 h of chart: ${(1000 * (now.ScriptDuration - before.ScriptDuration)).toFixed(1)} ms of script to draw it anew (budget 50)`);
+  assert.ok(Number(await page.locator('.uplot canvas').evaluate((canvas) => canvas.width)) > 500);
+});
+
+test('20000_frames_are_zoomed_by_drawing_only_what_is_wide_enough', async (t) => {
+  const flame = bigFlame(20_000);
+  mock.flame = () => flame;
+  await open(`${ORDERS}?tab=flame&frames=all`);
+  await page.locator('.flame canvas').waitFor();
+  await page.locator('.flame').focus();
+  const session = await perf();
+  const times = [];
+  for (let turn = 0; turn < 6; turn++) {
+    await page.keyboard.press('ArrowDown');
+    await page.evaluate(() => performance.clearMeasures('flame'));
+    const before = await metrics(session);
+    await page.keyboard.press('Enter');
+    await retry(async () => assert.ok(await page.evaluate(() => performance.getEntriesByName('flame').length > 0)));
+    times.push(1000 * ((await metrics(session)).ScriptDuration - before.ScriptDuration));
+  }
+  assert.match(await page.locator('.chart-summary').last().textContent(), /in 19,?\d\d\d frames|in 20,?000 frames|in 1\d{4} frames/);
+  t.diagnostic(`20,000 frames: a zoom takes ${median(times).toFixed(1)} ms of script (median of 6; budget 50)`);
+});
+
+test(`the_pages_own_heap_is_flat_over_${UPDATES}_updates`, async (t) => {
+  const services = manyServices(40);
+  mock.processes = () => services;
+  await open('/');
+  const session = await perf();
+  const heap = async () => {
+    await session.send('HeapProfiler.collectGarbage');
+    await session.send('HeapProfiler.collectGarbage');
+    return (await metrics(session)).JSHeapUsedSize;
+  };
+  const run = async (updates) => {
+    for (let turn = 0; turn < updates; turn++) {
+      tick(services, 0);
+      if (turn % 10 === 0) await page.waitForTimeout(130);
+    }
+    await page.waitForTimeout(400);
+  };
+  await run(UPDATES / 3);
+  const before = await heap();
+  await run((UPDATES * 2) / 3);
+  const growth = (await heap()) - before;
+  t.diagnostic(`heap after ${UPDATES} updates of 40 services: ${(before / 1048576).toFixed(2)} MiB, ${(growth / 1024).toFixed(0)} KiB more`);
+  assert.ok(growth < HEAP_GROWTH_MAX, `${growth} bytes more`);
+});
