@@ -51,7 +51,8 @@ static void window_copy(const struct detect_ring *ring, double *y)
     before = y[0];
     for (unsigned i = 1; i + 1 < DETECT_BLOCKS; i++) {
         now = y[i];
-        y[i] = fmin(now, fmax(before, y[i + 1]));
+        if (now > before && now > y[i + 1])
+            y[i] = before > y[i + 1] ? before : y[i + 1];
         before = now;
     }
 }

@@ -12,14 +12,10 @@
 
 static char error[CONF_ERROR_MAX];
 
-/* A file of the source tree, found from this one. */
+/* A file of the source tree; compilers may write __FILE__ as a relative path. */
 static void source_path(const char *name, char *out, size_t size)
 {
-    const char *here = __FILE__;
-    const char *tests = strstr(here, "tests/unit/daemon/");
-
-    ck_assert_ptr_nonnull(tests);
-    snprintf(out, size, "%.*s%s", (int)(tests - here), here, name);
+    snprintf(out, size, "%s/%s", LEAKD_SOURCE, name);
 }
 
 static char *read_source(const char *name)
