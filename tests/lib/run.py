@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PYTHON = "/usr/bin/python3"
@@ -18,6 +20,10 @@ BUILDS = {
     "tsan": ("clang", "thread", ["-DLEAKD_WEB=OFF"]),
     "plain": ("gcc", "", ["-DLEAKD_WEB=ON"]),
 }
+# What mostly waits runs two at a time, the longest first.
+AT_ONCE = 2
+SLOW = ("test_whole_path.py", "test_durability.py")
+TELLING = threading.Lock()
 TAP = re.compile(r"^\s*(not )?ok\b(.*)$")
 
 
@@ -38,6 +44,12 @@ class Tally:
                 self.passed += count if word == "pass" else 0
                 self.failed += count if word in ("fail", "cancelled") else 0
                 self.skipped += count if word in ("skipped", "todo") else 0
+
+    def add_all(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.bad += other.bad
 
     def add(self, step, line):
         match = TAP.match(line)
@@ -64,43 +76,48 @@ def run(tally, step, command, env=None, timeout=1200, cwd=ROOT, tap=True):
     """Streams a command; its TAP lines are counted (tap="node": node's summary), or, with
     tap=False, its exit status is."""
     started = time.monotonic()
-    environment = dict(os.environ, **(env or {}))
-    before = tally.passed + tally.failed + tally.skipped
-    failed_before = tally.failed
+    own = Tally()
     lines = []
-    process = subprocess.Popen(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                               errors="replace", start_new_session=True)
+    process = subprocess.Popen(command, cwd=cwd, env=dict(os.environ, **(env or {})),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace",
+                               start_new_session=True)
     watchdog = subprocess.Popen(["sh", "-c", f"sleep {timeout}; kill -KILL -{process.pid}"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                 start_new_session=True)
     for line in process.stdout:
         lines.append(line.rstrip("\n"))
         if tap is True:
-            tally.add(step, line)
+            own.add(step, line)
     status = process.wait()
     os.killpg(watchdog.pid, 9)
     watchdog.wait()
     if tap == "node":
-        tally.add_node(step, lines)
-    counted = tally.passed + tally.failed + tally.skipped - before
+        own.add_node(step, lines)
     if not tap:
-        tally.add(step, ("ok" if status == 0 else "not ok") + f" - {step}")
-    elif status != 0 and tally.failed == failed_before:
-        tally.add(step, f"not ok - {step} ended with {status}")
-    elif counted == 0:
-        tally.add(step, f"not ok - {step} ran no test")
-    failed = tally.failed > failed_before
-    took = time.monotonic() - started
-    say(f"{'FAILED' if failed else 'ok':>6}  {step}  ({took:.0f} s)")
-    if failed:
-        for line in lines[-200:]:
-            say("        " + line)
-    else:
-        for line in lines:
-            if re.search(r"#\s*SKIP\b", line, re.I):
-                say("        " + line.strip())
-    return not failed
+        own.add(step, ("ok" if status == 0 else "not ok") + f" - {step}")
+    elif status != 0 and own.failed == 0:
+        own.add(step, f"not ok - {step} ended with {status}")
+    elif own.passed + own.failed + own.skipped == 0:
+        own.add(step, f"not ok - {step} ran no test")
+    with TELLING:
+        tell(step, own, lines, time.monotonic() - started)
+        tally.add_all(own)
+    return own.failed == 0
+
+
+def tell(step, own, lines, seconds):
+    say(f"{'FAILED' if own.failed else 'ok':>6}  {step}  ({seconds:.0f} s)")
+    for line in lines[-200:] if own.failed else lines:
+        if own.failed or re.search(r"#\s*SKIP\b", line, re.I):
+            say("        " + (line if own.failed else line.strip()))
+
+
+def at_once(jobs):
+    """Calls every job; two run at a time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in [pool.submit(job) for job in jobs]:
+            done.result()
 
 
 def build(tally, name):
@@ -130,28 +147,37 @@ def unit(tally, name, pattern="test_*"):
             timeout=7200 if LONG else 300)
 
 
+def fuzz_one(tally, program, seconds):
+    name = os.path.basename(program)
+    work = os.path.join(folder("clang"), "fuzz", "corpus", name)
+    os.makedirs(work, exist_ok=True)
+    seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name)
+    command = [program, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10",
+               "-print_final_stats=1", work]
+    if os.path.isdir(seeds):
+        command.append(seeds)
+    run(tally, f"fuzz {name}, {seconds} s", command, tap=False,
+        env={"ASAN_OPTIONS": "detect_leaks=1"}, cwd=work)
+
+
 def fuzz(tally):
     seconds = 300 if LONG else 8
-    for program in sorted(glob.glob(os.path.join(folder("clang"), "fuzz", "fuzz_*"))):
-        name = os.path.basename(program)
-        if not os.access(program, os.X_OK):
-            continue
-        work = os.path.join(folder("clang"), "fuzz", "corpus", name)
-        os.makedirs(work, exist_ok=True)
-        seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name)
-        command = [program, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10",
-                   "-print_final_stats=1", work]
-        if os.path.isdir(seeds):
-            command.append(seeds)
-        run(tally, f"fuzz {name}, {seconds} s", command, tap=False,
-            env={"ASAN_OPTIONS": "detect_leaks=1"}, cwd=work)
+    programs = [path for path in sorted(glob.glob(os.path.join(folder("clang"), "fuzz", "fuzz_*")))
+                if os.path.isfile(path) and os.access(path, os.X_OK)]
+    at_once([lambda path=path: fuzz_one(tally, path, seconds) for path in programs])
 
 
-def python_files(tally, step, pattern, build_name="asan", timeout=1200, env=None):
-    for path in sorted(glob.glob(os.path.join(ROOT, pattern))):
-        run(tally, f"{step}: {os.path.basename(path)}", [PYTHON, "tests/lib/tap.py", path],
-            env=dict({"LEAKD_BUILD": folder(build_name), "PYTHONDONTWRITEBYTECODE": "1",
-                      "LEAKD_LONG": "1" if LONG else ""}, **(env or {})), timeout=timeout)
+def python_file(tally, step, path, build_name, timeout):
+    run(tally, f"{step}: {os.path.basename(path)}", [PYTHON, "tests/lib/tap.py", path],
+        env={"LEAKD_BUILD": folder(build_name), "PYTHONDONTWRITEBYTECODE": "1",
+             "LEAKD_LONG": "1" if LONG else ""}, timeout=timeout)
+
+
+def python_files(tally, step, pattern, build_name="asan", timeout=1200):
+    paths = sorted(glob.glob(os.path.join(ROOT, pattern)),
+                   key=lambda path: (os.path.basename(path) not in SLOW, path))
+    at_once([lambda path=path: python_file(tally, step, path, build_name, timeout)
+             for path in paths])
 
 
 def lint(tally):
