@@ -29,8 +29,11 @@
 #define FLUSH_MORE_MS       100 /* when one buffer did not hold everything */
 #define RETRY_MS_FIRST      1000
 #define RETRY_MS_MAX        8000
-#define EXIT_WAIT_MS        5
-#define NEVER               UINT64_MAX
+/* Who ends waits so long for a reader that takes nothing, and so long in all: hundreds of sites
+ * that nobody has heard of are worth it, a stuck leakd is not. */
+#define EXIT_WAIT_MS  5
+#define EXIT_TOTAL_MS 50
+#define NEVER         UINT64_MAX
 
 enum link_state {
     LINK_OFF, /* not initialised */
@@ -311,12 +314,12 @@ void link_forked(void)
         atomic_store(born_here, 1);
 }
 
-/* The last totals and why there will be no more, in one piece; then what else is still to be said, for
- * as long as somebody listens. */
+/* The last totals and why there will be no more, in one piece; then what else is still to be said,
+ * for as long as somebody listens. */
 static void say_last(enum wire_bye_reason reason)
 {
     uint64_t now_ms = clock_coarse_ms();
-    const uint64_t deadline_ms = now_ms + EXIT_WAIT_MS;
+    const uint64_t deadline_ms = now_ms + EXIT_TOTAL_MS;
     const struct wire_bye bye = {.time_ms = now_ms, .reason = (uint8_t)reason};
     bool is_first = true;
     bool more = true;
@@ -329,8 +332,9 @@ static void say_last(enum wire_bye_reason reason)
         if (is_sent) {
             more = encode(now_ms, false, is_first ? &bye : NULL);
             is_first = false;
-        } else if (atomic_load(&link_.state) == LINK_CONNECTED) {
-            stream_wait_writable(&link_.stream, EXIT_WAIT_MS);
+        } else if (atomic_load(&link_.state) == LINK_CONNECTED &&
+                   !stream_wait_writable(&link_.stream, EXIT_WAIT_MS)) {
+            return;
         }
         now_ms = clock_coarse_ms();
     }
@@ -341,8 +345,8 @@ static void end(enum wire_bye_reason reason)
     uint64_t signals;
     int saved_errno = errno;
 
-    if (atomic_load(&link_.state) != LINK_CONNECTED || is_new_copy() ||
-        !is_own_process() || !lock_briefly(&signals)) {
+    if (atomic_load(&link_.state) != LINK_CONNECTED || is_new_copy() || !is_own_process() ||
+        !lock_briefly(&signals)) {
         errno = saved_errno;
         return;
     }

@@ -130,8 +130,7 @@ long stream_send(const struct stream *stream, const void *data, size_t len)
 {
     if (!is_ours(stream))
         return -EBADF;
-    return result_of(
-        call(sendto, stream->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0));
+    return result_of(call(sendto, stream->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0));
 }
 
 long stream_receive(const struct stream *stream, void *data, size_t len)
@@ -144,10 +143,10 @@ long stream_receive(const struct stream *stream, void *data, size_t len)
     return rc == 0 ? -ECONNRESET : result_of(rc);
 }
 
-void stream_wait_writable(const struct stream *stream, int timeout_ms)
+bool stream_wait_writable(const struct stream *stream, int timeout_ms)
 {
     struct pollfd wanted = {.fd = stream->fd, .events = POLLOUT};
     const struct timespec timeout = {.tv_nsec = timeout_ms * 1000000L};
 
-    call(ppoll, &wanted, 1, &timeout, NULL, 0);
+    return call(ppoll, &wanted, 1, &timeout, NULL, 0) > 0;
 }

@@ -28,7 +28,7 @@ void stream_close(struct stream *stream);
 long stream_send(const struct stream *stream, const void *data, size_t len);
 long stream_receive(const struct stream *stream, void *data, size_t len);
 
-/* Waits until something can be sent, at most so long (< 1 s). */
-void stream_wait_writable(const struct stream *stream, int timeout_ms);
+/* Waits until something can be sent, at most so long (< 1 s). False: nothing can. */
+bool stream_wait_writable(const struct stream *stream, int timeout_ms);
 
 #endif
