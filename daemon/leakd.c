@@ -503,6 +503,16 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* The start has failed and the process ends: the kernel closes what is open, but names in the file
+ * system would stay. Nothing is waited for, as the loop runs no more. */
+static void unlink_sockets(struct daemon *daemon)
+{
+    if (daemon->http)
+        http_stop(daemon->http, NULL, NULL);
+    if (daemon->ingest)
+        ingest_stop(daemon->ingest, NULL, NULL);
+}
+
 static int run(struct daemon *daemon)
 {
     int rc = uv_loop_init(&daemon->loop);
@@ -517,8 +527,10 @@ static int run(struct daemon *daemon)
         rc = start_sockets(daemon);
     if (rc == 0)
         rc = start_timers(daemon);
-    if (rc < 0)
-        return rc; /* the process ends: the kernel closes what is open */
+    if (rc < 0) {
+        unlink_sockets(daemon);
+        return rc;
+    }
     say_ready(daemon);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
     free_rooms(daemon);

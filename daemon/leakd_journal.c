@@ -20,7 +20,6 @@
 #define RETRY_MS           5000u
 #define UPKEEP_MS          60000u
 #define TELL_STEP_MS       3600000u
-#define INCIDENT_BYTES_MAX (1u << 20)
 #define MARK_BYTES_MAX     8192u
 #define INCIDENTS_LOADED   1000u /* as many as the store keeps */
 /* In one batch; the rest follows in the next. */
@@ -180,7 +179,7 @@ static int put_incident(struct leakd_journal *journal, const struct incident *in
     struct buf text;
     int rc;
 
-    buf_init(&text, INCIDENT_BYTES_MAX);
+    buf_init(&text, INCIDENT_TEXT_BYTES_MAX);
     incident_write(incident, &text);
     row.text = text.data;
     row.len = text.len;
@@ -422,6 +421,14 @@ static void start_run(struct leakd_journal *journal)
     uv_queue_work(journal->loop, &run->work, on_work, on_work_end);
 }
 
+/* What waits for its row would wait as long as memory is short: it goes without. */
+static void say_not_collected(struct leakd_journal *journal, int rc)
+{
+    log_error("journal.collect", "error=\"%s\"; nothing is stored, trying again in %u s",
+              strerror(-rc), RETRY_MS / 1000);
+    alert_set_disk(journal->rooms.alert, false);
+}
+
 static void drop_batch(struct leakd_journal *journal)
 {
     journal_batch_free(journal->run.batch);
@@ -472,6 +479,8 @@ static void pump(struct leakd_journal *journal)
     if (rc < 0 || (journal_batch_count(journal->run.batch) == 0 && journal->status.error == 0 &&
                    now_ms - journal->ran_ms < UPKEEP_MS)) {
         drop_batch(journal);
+        if (rc < 0)
+            say_not_collected(journal, rc);
         journal->retry_ms = rc < 0 ? now_ms + RETRY_MS : 0;
         return;
     }

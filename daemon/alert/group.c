@@ -34,6 +34,9 @@ void group_free(struct group *group)
 
 int group_add(struct group *group, const char *incident_id)
 {
+    if (group->member_count == GROUP_MEMBERS_MAX)
+        memmove(group->members, group->members + 1,
+                --group->member_count * sizeof(*group->members));
     if (group->member_count == group->member_cap) {
         size_t cap = group->member_cap ? 2 * group->member_cap : 4;
         struct group_member *grown = realloc(group->members, cap * sizeof(*grown));

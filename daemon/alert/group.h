@@ -25,6 +25,9 @@
 #define GROUP_PAGES_MAX     10
 #define GROUP_PAGE_MS       UINT64_C(60000) /* a page more every */
 
+/* More than the store has incidents: the oldest is forgotten, so that the group's row fits. */
+#define GROUP_MEMBERS_MAX 2000
+
 struct group_member {
     char incident_id[GROUP_MEMBER_SIZE];
 };

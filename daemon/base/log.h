@@ -12,7 +12,12 @@ enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_INFO = 6,
 /* Lines above the level are dropped; INFO at the start. */
 void log_set_level(enum log_level level);
 
-/* event is a short dotted name ("peer.drop"). Values with spaces are the caller's to quote. */
+/*
+ * event is a short dotted name ("peer.drop"). A %s may be a stranger's: behind key= it gets quotes
+ * where it needs them, between the format's quotes it is escaped, and control characters become '?'
+ * everywhere, so that it can forge neither a field nor a line. Of printf's conversions there are
+ * %s %.Ns %d %u, with l, ll or z, and %%. A line is cut at 2 KiB.
+ */
 void log_event(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

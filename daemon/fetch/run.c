@@ -299,7 +299,8 @@ int run_start(uv_loop_t *loop, const struct run_request *request, run_on_done on
         run_free(run);
         return -ENOMEM;
     }
-    memcpy(run->input_bytes, request->input, request->input_len);
+    if (request->input_len > 0) /* else there may be no input at all */
+        memcpy(run->input_bytes, request->input, request->input_len);
     buf_init(&run->text, RUN_OUTPUT_MAX + 1);
     run->on_done = on_done;
     run->arg = arg;

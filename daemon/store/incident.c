@@ -19,6 +19,15 @@ const char *incident_state_name(enum incident_state state)
 }
 #undef X
 
+char *incident_copy_name(const char *name)
+{
+    size_t len = strnlen(name, INCIDENT_NAME_MAX);
+
+    while (len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80)
+        len--;
+    return strndup(name, len);
+}
+
 static void free_site(struct frozen_site *site)
 {
     for (size_t i = 0; i < site->frame_count; i++) {

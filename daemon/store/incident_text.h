@@ -11,6 +11,10 @@
 struct buf;
 struct incident;
 
+/* The most that incident_write writes: each byte of a name grows sixfold at most. A row that does
+ * not fit would hold up all the others. */
+#define INCIDENT_TEXT_BYTES_MAX (2u << 20)
+
 void incident_write(const struct incident *incident, struct buf *out);
 /* The caller's, by incident_free; revision 1. -EBADMSG: no incident, -ENOMEM. Fields that are
  * missing are empty; lists longer than ours are cut. */

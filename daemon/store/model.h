@@ -236,6 +236,8 @@ const char *incident_state_name(enum incident_state state);
 #define INCIDENT_TYPES_MAX  5
 #define INCIDENT_FRAMES_MAX 24
 #define INCIDENT_RETAINERS_MAX 8
+/* Of a name, in bytes: programs have names of 4 KiB, an incident keeps hundreds of them. */
+#define INCIDENT_NAME_MAX 512
 
 /* A site as it was when the evidence was frozen; strings owned by the incident. */
 struct frozen_frame {
@@ -269,6 +271,9 @@ struct frozen_type {
 #define INCIDENT_DELIVERIES_MAX 16
 #define INCIDENT_NOTES_MAX      16
 #define RELEASE_SIZE            96
+
+/* A copy cut to INCIDENT_NAME_MAX, not within a character; free(). NULL: no memory. */
+char *incident_copy_name(const char *name);
 
 /* What was done to an incident, by whom and why: "opened", "acknowledged", "silenced", "escalated",
  * "reopened", "resolved", "action". */

@@ -30,11 +30,11 @@ void retainer_clear(struct retainer *retainer)
 int retainer_copy(const struct retainer *from, struct retainer *out)
 {
     *out = (struct retainer){.share = from->share, .sampled = from->sampled};
-    out->type = strdup(from->type);
+    out->type = incident_copy_name(from->type);
     if (!out->type)
         return -ENOMEM;
     for (; out->step_count < from->step_count; out->step_count++) {
-        out->steps[out->step_count] = strdup(from->steps[out->step_count]);
+        out->steps[out->step_count] = incident_copy_name(from->steps[out->step_count]);
         if (!out->steps[out->step_count])
             return -ENOMEM;
     }

@@ -9,7 +9,7 @@
 
 static char *copy_text(const char *text, int *rc)
 {
-    char *copy = text ? strdup(text) : NULL;
+    char *copy = text ? incident_copy_name(text) : NULL;
 
     if (text && !copy)
         *rc = -ENOMEM;

@@ -359,10 +359,12 @@ void incident_age(struct watch *watch)
 {
     for (size_t i = 0; i < query_incident_count(watch->store); i++) {
         const struct incident *seen = query_incident_at(watch->store, i);
+        /* A leak may have been open for days before it kills. */
+        uint64_t since_ms = seen->end_wall_ms ? seen->end_wall_ms : seen->opened_wall_ms;
         struct watched nobody = {.incident_id = ""};
 
         if (seen->state != INCIDENT_RESOLVED && seen->end[0] &&
-            watch->now_wall_ms > seen->opened_wall_ms + DEAD_OPEN_MAX_MS)
+            watch->now_wall_ms > since_ms + DEAD_OPEN_MAX_MS)
             resolve(watch, &nobody, store_incident(watch->store, seen->id),
                     "its process ended a day ago");
     }

@@ -138,8 +138,11 @@ def unit(tally, name, pattern="test_*"):
         tap_file = program + ".tap"
         if os.path.exists(tap_file):
             os.unlink(tap_file)
-        # Check writes TAP to a file; the program's own output is for the failure report.
-        command = f'"{program}"; status=$?; cat "{tap_file}" 2>/dev/null; exit $status'
+        # Check writes TAP to a file; the program's own output is for the failure report. What a case
+        # says goes through a file in the temporary folder: when that stays empty ("Error in call to
+        # punpack"), the disk is full, or the case was killed before its first word.
+        command = (f'"{program}"; status=$?; cat "{tap_file}" 2>/dev/null; '
+                   '[ $status -le 1 ] || df -P "${TEMP:-/tmp}"; exit $status')
         run(tally, f"unit {name}: {os.path.basename(program)}", ["sh", "-c", command],
             env={"CK_TAP_LOG_FILE_NAME": tap_file, "CK_VERBOSITY": "silent",
                  "CK_DEFAULT_TIMEOUT": "60", "LEAKD_BUILD": folder(name),

@@ -116,6 +116,18 @@ class Life(unittest.TestCase):
             self.assertIn("leakd", answer.stderr)
 
 
+class BadStart(unittest.TestCase):
+    def test_a_taken_port_is_said_and_no_socket_is_left_behind(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            daemon = Daemon(f"[http]\nlisten = 127.0.0.1:{taken.getsockname()[1]}\n")
+            self.addCleanup(daemon.close)
+            with self.assertRaises(AssertionError) as failed:
+                daemon.start()
+        self.assertIn("is in use", str(failed.exception))
+        for path in (daemon.socket_path, daemon.api_path):
+            self.assertFalse(os.path.lexists(path), path)
+
+
 class BadFrames(unittest.TestCase):
     """Every bad peer loses its own connection; a good one beside it goes on."""
 

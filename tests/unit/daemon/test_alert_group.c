@@ -113,6 +113,21 @@ START_TEST(a_graver_newcomer_is_told_at_once)
 }
 END_TEST
 
+/* An incident that the store forgets while it is open never ends for its group. */
+START_TEST(a_group_that_nobody_leaves_keeps_its_size)
+{
+    char id[16];
+
+    for (unsigned i = 0; i < 3 * GROUP_MEMBERS_MAX; i++) {
+        snprintf(id, sizeof(id), "i%u", i);
+        opened(id, 0);
+        ck_assert_uint_le(groups.first->member_count, GROUP_MEMBERS_MAX);
+    }
+    ck_assert_str_eq(groups.first->members[GROUP_MEMBERS_MAX - 1].incident_id, id);
+    ck_assert_uint_eq(groups.first->joined, 3 * GROUP_MEMBERS_MAX);
+}
+END_TEST
+
 START_TEST(numbers_come_a_quarter_of_an_hour_apart)
 {
     struct notice digest;
@@ -205,6 +220,7 @@ int main(void)
         other_units_and_other_places_are_other_troubles,
         what_becomes_grave_is_told_once_more,
         a_graver_newcomer_is_told_at_once,
+        a_group_that_nobody_leaves_keeps_its_size,
         numbers_come_a_quarter_of_an_hour_apart,
         a_flood_of_different_troubles_becomes_a_number,
         nobody_hears_the_end_of_what_nobody_heard_of,

@@ -3,8 +3,10 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -392,6 +394,77 @@ START_TEST(a_hostile_value_stays_one_line_of_bounded_length)
 }
 END_TEST
 
+START_TEST(a_value_forges_no_field)
+{
+    char text[4096];
+    int fd = divert_stderr();
+
+    unsetenv("JOURNAL_STREAM");
+    log_info("x", "name=%s uid=%u", "a verdict=leak", 7U);
+    read_log(fd, text, sizeof(text));
+    ck_assert_str_eq(text, "info x name=\"a verdict=leak\" uid=7\n");
+    log_info("x", "name=%s reason=\"%s\" end", "a\" b=\"c", "d\" e=\"f\\");
+    read_log(fd, text, sizeof(text));
+    ck_assert_str_eq(text, "info x name=\"a\\\" b=\\\"c\" reason=\"d\\\" e=\\\"f\\\\\" end\n");
+    log_info("x", "name=%s unit=%s.", "", "a.service");
+    read_log(fd, text, sizeof(text));
+    ck_assert_str_eq(text, "info x name=\"\" unit=a.service.\n");
+}
+END_TEST
+
+START_TEST(a_value_moves_no_cursor_and_turns_no_line_round)
+{
+    char text[4096];
+    int fd = divert_stderr();
+
+    unsetenv("JOURNAL_STREAM");
+    log_info("x", "a=%s b=%s c=%s d=%s", "1\x1b[2J",
+             "2\xc2\x9b"
+             "2J",
+             "3\xe2\x80\xae"
+             "4\xe2\x81\xa6",
+             "é\xe2\x82\xac");
+    read_log(fd, text, sizeof(text));
+    ck_assert_str_eq(text, "info x a=\"1?[2J\" b=\"2?2J\" c=\"3?4?\" d=é\xe2\x82\xac\n");
+}
+END_TEST
+
+START_TEST(a_line_that_is_cut_closes_its_quotes)
+{
+    static const char *const formats[] = {"v=%s w=%s x=\"%s\"", "v=\"%s\" w=%s x=\"%s\""};
+    char text[8192], value[5000];
+    int fd = divert_stderr();
+
+    for (size_t skew = 0; skew < 4; skew++) {
+        for (size_t i = 0; i < 2; i++) {
+            memset(value, '"', sizeof(value) - 1);
+            memset(value, 'x', skew);
+            value[sizeof(value) - 1] = '\0';
+            log_event(LOG_LEVEL_INFO, "x", formats[i], value, value, value);
+            read_log(fd, text, sizeof(text));
+            ck_assert_uint_le(strlen(text), 2048);
+            ck_assert_uint_ge(strlen(text), 2045);
+            ck_assert_str_eq(text + strlen(text) - 4, "\\\"\"\n");
+        }
+    }
+}
+END_TEST
+
+START_TEST(numbers_are_written_as_printf_writes_them)
+{
+    char text[4096];
+    int fd = divert_stderr();
+
+    unsetenv("JOURNAL_STREAM");
+    log_info("x", "%d %ld %lld %u %lu %llu %zu %.2s 100%%", INT_MIN, LONG_MIN, LLONG_MIN, UINT_MAX,
+             ULONG_MAX, ULLONG_MAX, SIZE_MAX, "abc");
+    read_log(fd, text, sizeof(text));
+    ck_assert_str_eq(text, "info x -2147483648 -9223372036854775808 -9223372036854775808 "
+                           "4294967295 18446744073709551615 18446744073709551615 "
+                           "18446744073709551615 ab 100%\n");
+}
+END_TEST
+
 /* ---- notify -------------------------------------------------------------------------------- */
 
 static int notify_socket(const char *name, size_t name_len)
@@ -488,6 +561,10 @@ int main(void)
         a_line_says_level_event_and_values,
         lines_above_the_level_are_dropped,
         a_hostile_value_stays_one_line_of_bounded_length,
+        a_value_forges_no_field,
+        a_value_moves_no_cursor_and_turns_no_line_round,
+        a_line_that_is_cut_closes_its_quotes,
+        numbers_are_written_as_printf_writes_them,
         readiness_goes_to_a_path_and_to_an_abstract_name,
         without_systemd_nothing_is_sent,
         the_watchdog_is_half_of_what_is_asked_and_only_ours,

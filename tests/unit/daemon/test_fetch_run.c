@@ -93,6 +93,16 @@ START_TEST(it_gets_words_input_and_a_clean_environment)
 }
 END_TEST
 
+START_TEST(without_input_there_is_nothing_to_read)
+{
+    start("cat; echo over", NULL, 0, 20000);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(done_count, 1);
+    ck_assert_int_eq(result.error, 0);
+    ck_assert_str_eq(output, "over\n");
+}
+END_TEST
+
 START_TEST(a_status_that_is_not_0_is_an_error_with_the_last_words)
 {
     run_whole("echo first; echo the reason >&2; exit 3");
@@ -223,6 +233,7 @@ int main(void)
         it_gets_words_input_and_a_clean_environment,
         a_status_that_is_not_0_is_an_error_with_the_last_words,
         death_by_signal_is_an_error,
+        without_input_there_is_nothing_to_read,
         it_need_not_read_its_input,
         much_output_is_read_and_cut,
         what_runs_too_long_is_killed_with_all_it_started,

@@ -153,6 +153,78 @@ START_TEST(a_full_incident_comes_back_as_it_was)
 }
 END_TEST
 
+/* What a hostile program can bring it to: control characters are written as six. */
+static char *worst_name(void)
+{
+    char name[4097];
+    char *copy;
+
+    memset(name, '\x01', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    copy = incident_copy_name(name);
+    ck_assert_uint_eq(strlen(copy), INCIDENT_NAME_MAX);
+    return copy;
+}
+
+static void fill_worst_site(struct frozen_site *site)
+{
+    site->frame_count = INCIDENT_FRAMES_MAX;
+    for (size_t i = 0; i < site->frame_count; i++) {
+        site->frames[i].function = worst_name();
+        site->frames[i].file = worst_name();
+        site->frames[i].module = worst_name();
+        site->frames[i].line = UINT32_MAX;
+    }
+}
+
+START_TEST(the_longest_names_fit_into_a_row)
+{
+    struct incident *before = small(), *after;
+    struct buf text;
+
+    before->site_count = INCIDENT_SITES_MAX;
+    for (size_t i = 0; i < before->site_count; i++)
+        fill_worst_site(&before->sites[i]);
+    before->type_count = INCIDENT_TYPES_MAX;
+    for (size_t i = 0; i < before->type_count; i++)
+        before->types[i].name = worst_name();
+    before->retainer_count = INCIDENT_RETAINERS_MAX;
+    for (size_t i = 0; i < before->retainer_count; i++) {
+        before->retainers[i].type = worst_name();
+        while (before->retainers[i].step_count < WIRE_SNAPSHOT_STEPS_MAX)
+            before->retainers[i].steps[before->retainers[i].step_count++] = worst_name();
+    }
+    for (uint64_t i = 0; i < INCIDENT_NOTES_MAX; i++)
+        incident_note(before, "silenced", "\x01\x01", before->sites[0].frames[0].file, i);
+    buf_init(&text, INCIDENT_TEXT_BYTES_MAX);
+    incident_write(before, &text);
+    ck_assert(!text.failed);
+    ck_assert_uint_gt(text.len, 1u << 20);
+    ck_assert_int_eq(incident_read(text.data, text.len, &after), 0);
+    ck_assert_str_eq(after->sites[4].frames[23].module, before->sites[4].frames[23].module);
+    buf_done(&text);
+    incident_free(before);
+    incident_free(after);
+}
+END_TEST
+
+START_TEST(a_name_is_not_cut_within_a_character)
+{
+    char name[INCIDENT_NAME_MAX + 2];
+    char *copy;
+
+    memset(name, 'x', sizeof(name));
+    strcpy(name + INCIDENT_NAME_MAX - 2, "\xe2\x82\xac");
+    copy = incident_copy_name(name);
+    ck_assert_uint_eq(strlen(copy), INCIDENT_NAME_MAX - 2);
+    free(copy);
+    strcpy(name + INCIDENT_NAME_MAX - 3, "\xe2\x82\xac");
+    copy = incident_copy_name(name);
+    ck_assert_str_eq(copy, name);
+    free(copy);
+}
+END_TEST
+
 START_TEST(an_empty_one_comes_back_empty)
 {
     struct incident *before = small();
@@ -226,6 +298,7 @@ START_TEST(restored_incidents_stand_in_order_and_once)
 }
 END_TEST
 
-SUITE_MAIN("incident_text", a_full_incident_comes_back_as_it_was, an_empty_one_comes_back_empty,
+SUITE_MAIN("incident_text", a_full_incident_comes_back_as_it_was, the_longest_names_fit_into_a_row,
+           a_name_is_not_cut_within_a_character, an_empty_one_comes_back_empty,
            the_text_of_a_later_leakd_is_read_as_far_as_we_know_it, what_is_no_incident_is_refused,
            restored_incidents_stand_in_order_and_once)

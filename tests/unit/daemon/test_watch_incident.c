@@ -49,6 +49,27 @@ START_TEST(a_killed_process_leaves_a_readable_open_incident)
 }
 END_TEST
 
+START_TEST(a_leak_of_days_that_kills_its_program_stays_open_for_a_day)
+{
+    struct incident *incident;
+
+    hello(1, "fast");
+    describe_program();
+    leak_until(VERDICT_LEAK, LEVEL, RATE, 800);
+    leak_on(LEVEL, RATE, 15);
+    incident = store_incident(store, query_incident_at(store, 0)->id);
+    incident->opened_wall_ms -= 3u * 24 * 3600 * 1000;
+    store_set_state(store, process, PROCESS_OOM_KILLED, mono(), wall());
+    tick();
+    second += 60 * 60;
+    tick();
+    ck_assert_int_eq(incident->state, INCIDENT_OPEN);
+    second += 24 * 60 * 60;
+    tick();
+    ck_assert_int_eq(incident->state, INCIDENT_RESOLVED);
+}
+END_TEST
+
 START_TEST(an_oom_kill_escalates_to_critical)
 {
     const struct incident *incident = end_as(PROCESS_OOM_KILLED);
@@ -161,6 +182,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_limit_near_ahead_escalates_once);
     tcase_add_test(tcase, a_killed_process_leaves_a_readable_open_incident);
+    tcase_add_test(tcase, a_leak_of_days_that_kills_its_program_stays_open_for_a_day);
     tcase_add_test(tcase, an_oom_kill_escalates_to_critical);
     tcase_add_test(tcase, an_exit_resolves_with_its_end);
     tcase_add_test(tcase, a_new_start_of_the_program_is_a_new_incident_with_the_same_fingerprint);
