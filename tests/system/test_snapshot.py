@@ -422,6 +422,21 @@ class Api(unittest.TestCase):
         self.assertEqual(self.daemon.ctl("retainers", "native", *url).returncode, 5)
         self.assertEqual(self.daemon.ctl("snapshot", "native", *url).returncode, 2)
 
+    def test_a_program_may_ask_for_one(self):
+        code = ("import leakd\n"
+                "leakd.snapshot()\n"
+                "while True: held = [bytearray(4096) for _ in range(100)]\n")
+        self.daemon.run(PYTHON, "-c", code, name="asking", env={
+            "LEAKD_DELAY_MS": "0", "PYTHONPATH": os.path.join(os.path.dirname(TESTS), "agent",
+                                                              "python")})
+
+        def granted():
+            asking = next((p for p in self.daemon.processes() if p["name"] == "asking"), None)
+            listed = asking and self.daemon.get(
+                f"/api/v1/processes/{asking['id']}/snapshots")["snapshots"]
+            return listed and listed[0]["state"] == "done" and listed
+        self.assertEqual(len(wait_for(granted, 60, "the snapshot that it asked for")), 1)
+
     def test_a_stranger_with_a_wrong_token_is_dropped(self):
         peer = self.daemon.connect()
         peer.sendall(wire.encode("SNAPSHOT", number=1, token=99, part=0, progress=2, flags=0,
