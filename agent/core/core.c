@@ -56,35 +56,50 @@ static size_t align_up(size_t bytes)
     return (bytes + 63) & ~(size_t)63;
 }
 
+static size_t name_memory_bytes(void)
+{
+    return pool_memory_bytes(NAMES_MAX, NAME_ARENA_BYTES);
+}
+
 static void name_init(void *memory)
 {
     pool_init(&name_pool, NAMES_MAX, NAME_ARENA_BYTES, memory);
 }
 
+static const struct {
+    size_t (*count_bytes)(void);
+    void (*init)(void *memory);
+} tables[] = {
+    {.count_bytes = thread_memory_bytes, .init = thread_init},
+    {.count_bytes = live_memory_bytes, .init = live_init},
+    {.count_bytes = site_memory_bytes, .init = site_init},
+    {.count_bytes = type_memory_bytes, .init = type_init},
+    {.count_bytes = name_memory_bytes, .init = name_init},
+};
+
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
+
+size_t core_memory_bytes(void)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < TABLES; i++)
+        total += align_up(tables[i].count_bytes());
+    return total;
+}
+
 bool core_start(void)
 {
-    const struct {
-        size_t bytes;
-        void (*init)(void *memory);
-    } tables[] = {
-        {thread_memory_bytes(), thread_init}, {live_memory_bytes(), live_init},
-        {site_memory_bytes(), site_init},     {type_memory_bytes(), type_init},
-        {pool_memory_bytes(NAMES_MAX, NAME_ARENA_BYTES), name_init},
-    };
-    const size_t count = sizeof(tables) / sizeof(tables[0]);
-    size_t total = 0;
-    uint8_t *memory;
+    size_t total = core_memory_bytes();
+    uint8_t *memory = mmap(NULL, total, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    for (size_t i = 0; i < count; i++)
-        total += align_up(tables[i].bytes);
-    memory = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                  -1, 0);
     if (memory == MAP_FAILED)
         return false;
     madvise(memory, total, MADV_DONTDUMP); /* the program's core dumps stay as small as they were */
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < TABLES; i++) {
         tables[i].init(memory);
-        memory += align_up(tables[i].bytes);
+        memory += align_up(tables[i].count_bytes());
     }
     return true;
 }

@@ -71,6 +71,9 @@ static inline bool hot_free(struct thread_slot *slot, size_t size_bytes)
     return unlikely(counter_take(&slot->free_left, 1));
 }
 
+/* Of all tables, when they are full; what is not used is not touched. */
+size_t core_memory_bytes(void);
+
 /* Maps and lays out all tables; false when there is no memory. Once, inside the first malloc. */
 bool core_start(void);
 

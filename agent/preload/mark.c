@@ -23,7 +23,7 @@ static void tell(enum wire_mark_kind kind, const char *text)
     if (!preload_attach())
         return;
     mark_put(kind, text);
-    slow_poll(); /* a program that allocates little is heard sooner */
+    slow_send(); /* a program that allocates little is heard sooner */
 }
 
 ATTR_EXPORT void leakd_mark(const char *text)

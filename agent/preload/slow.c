@@ -49,12 +49,12 @@ ATTR_COLD void slow_free(void)
     errno = saved_errno;
 }
 
-void slow_poll(void)
+void slow_send(void)
 {
     int saved_errno = errno;
 
     if (core_enter()) {
-        poll();
+        link_poll();
         core_leave();
     }
     errno = saved_errno;

@@ -10,8 +10,9 @@
 void *slow_alloc(void *block, size_t size_bytes);
 void slow_free(void);
 
-/* Drives what has to be driven, from a call that is no allocation. */
-void slow_poll(void);
+/* Drives the stream alone, from a call that is no allocation and may come from a signal handler: the
+ * loader is not asked for anything. */
+void slow_send(void);
 
 /* The long way of counting, for every thread that preload_attach has let through. */
 void slow_count_alloc(void *block, size_t size_bytes);

@@ -46,7 +46,7 @@ static int is_python(struct dl_phdr_info *info, size_t size, void *unused)
 
     (void)size;
     (void)unused;
-    return strstr(name, "python") || strstr(name, "pypy");
+    return strncmp(name, "libpython", 9) == 0 || strncmp(name, "libpypy", 7) == 0;
 }
 
 /*

@@ -25,6 +25,8 @@
 #define STACK_BYTES          (256u << 10) /* of the copy */
 #define HELPER_STACK_BYTES   (64u << 10)
 #define PATIENCE_MS          30000u /* for a thread that may make the copy */
+#define PATIENCE_COPY_MS     5000u  /* for an earlier copy that is ending */
+#define COPY_SLACK_MS        15000u /* of a copy that has used up its time, to be gone */
 #define SECONDS_LEAST        5u
 #define SECONDS_MOST         120u
 #define MINOR_WITH_OWN_LOCKS 12 /* interpreters beside the first may run at the same time */
@@ -38,19 +40,56 @@ enum stage {
 
 static struct {
     _Atomic enum stage stage;
-    uint64_t until_ms;
+    _Atomic uint64_t until_ms;
+    _Atomic pid_t owner; /* who was ordered: a child of a fork inherits all this, and is not meant */
     struct snapshot_child child;
     struct wire_snapshot_state told;
-    _Atomic pid_t left; /* a copy that only we can reap; 0 = none */
+    struct wire_snapshot_state refused; /* an order that came too soon; number 0 = none */
+    _Atomic pid_t copy;                 /* that may still be there; 0 = none */
+    _Atomic bool is_child;              /* it is ours to reap */
+    _Atomic uint64_t copy_until_ms;     /* then it is gone, whoever has its number */
 } snapshot;
 
-void snapshot_order(const struct wire_snapshot_order *order, const struct core_courier *courier)
-{
-    struct snapshot_child *child = &snapshot.child;
-    enum stage stage = atomic_load(&snapshot.stage);
+static const char still_there[] = "the copy of an earlier snapshot is still at work";
 
-    if (stage == TAKING || !atomic_compare_exchange_strong(&snapshot.stage, &stage, IDLE))
+/* ---- orders ---------------------------------------------------------------------------------- */
+
+static void forget_what_is_inherited(void)
+{
+    pid_t self = getpid();
+
+    if (atomic_load(&snapshot.owner) == self)
         return;
+    atomic_store(&snapshot.stage, IDLE);
+    atomic_store(&snapshot.copy, 0);
+    snapshot.refused.number = 0;
+    atomic_store(&snapshot.owner, self);
+}
+
+static void look_after_copy(void)
+{
+    pid_t pid = atomic_load(&snapshot.copy);
+    bool is_gone;
+
+    if (pid == 0)
+        return;
+    if (atomic_load(&snapshot.is_child))
+        is_gone = call(wait4, pid, NULL, __WCLONE | WNOHANG, NULL) != 0;
+    else
+        is_gone = (call(kill, pid, 0) < 0 && errno == ESRCH) ||
+                  clock_coarse_ms() >= atomic_load(&snapshot.copy_until_ms);
+    if (is_gone)
+        atomic_store(&snapshot.copy, 0);
+}
+
+static bool has_copy(void)
+{
+    return atomic_load(&snapshot.copy) != 0;
+}
+
+static void keep_order(struct snapshot_child *child, const struct wire_snapshot_order *order,
+                       const struct core_courier *courier)
+{
     *child = (struct snapshot_child){.courier = courier,
                                      .number = order->number,
                                      .token = order->token,
@@ -66,7 +105,28 @@ void snapshot_order(const struct wire_snapshot_order *order, const struct core_c
         if (name->len > 0 && name->len < sizeof(child->wanted[0]))
             memcpy(child->wanted[child->wanted_count++], name->data, name->len);
     }
-    snapshot.until_ms = clock_coarse_ms() + PATIENCE_MS;
+}
+
+void snapshot_order(const struct wire_snapshot_order *order, const struct core_courier *courier)
+{
+    enum stage stage;
+
+    forget_what_is_inherited();
+    look_after_copy();
+    stage = atomic_load(&snapshot.stage);
+    if (stage == TAKING || stage == TELLING ||
+        !atomic_compare_exchange_strong(&snapshot.stage, &stage, IDLE)) {
+        snapshot.refused = (struct wire_snapshot_state){
+            .number = order->number,
+            .token = order->token,
+            .progress = WIRE_SNAPSHOT_REFUSED,
+            .reason = {still_there, sizeof(still_there) - 1},
+        };
+        return;
+    }
+    keep_order(&snapshot.child, order, courier);
+    atomic_store(&snapshot.until_ms,
+                 clock_coarse_ms() + (has_copy() ? PATIENCE_COPY_MS : PATIENCE_MS));
     atomic_store(&snapshot.stage, WAITING);
 }
 
@@ -87,22 +147,41 @@ static void tell(enum wire_snapshot_progress progress, uint64_t pause_ns, const 
 
 /* ---- what stands in the way ------------------------------------------------------------------ */
 
-/* A filter may answer the calls of the copy with a kill that takes the program along. */
-static bool is_sandboxed(void)
+/* The digit behind a word in the process's status, 0 when the word is not there, -1 when the file is
+ * not. A program of many groups has a long one: it is read in pieces, each behind the last bytes of the
+ * one before. */
+static int read_status(const char *word, size_t word_len)
 {
-    static const char wanted[] = "\nSeccomp:\t";
-    char status[4096];
+    char text[4096];
+    size_t kept = 0;
+    int found = -1;
     int fd = (int)call(openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
-    long len = fd < 0 ? 0 : call(read, fd, status, sizeof(status) - 1);
-    const char *at;
+    long len;
 
+    while (fd >= 0 && found <= 0 &&
+           (len = call(read, fd, text + kept, sizeof(text) - 1 - kept)) > 0) {
+        size_t end = kept + (size_t)len;
+        const char *at;
+
+        text[end] = '\0';
+        at = strstr(text, word);
+        found = at ? at[word_len] : 0;
+        kept = end < word_len ? end : word_len;
+        memmove(text, text + end - kept, kept);
+    }
     if (fd >= 0)
         call(close, fd);
-    if (len <= 0)
-        return true; /* not known: no */
-    status[len] = '\0';
-    at = strstr(status, wanted);
-    return at && at[sizeof(wanted) - 1] != '0';
+    return found;
+}
+
+/* A filter may answer the calls of the copy with a kill that takes the program along. Not known is yes;
+ * a kernel that does not know the word has no filters. */
+static bool is_sandboxed(void)
+{
+    static const char word[] = "\nSeccomp:\t";
+    int mode = read_status(word, sizeof(word) - 1);
+
+    return mode != 0 && mode != '0';
 }
 
 static const char *obstacle(const struct interp *interp)
@@ -167,14 +246,16 @@ static long copy(uint8_t *stacks)
     const uint64_t all = UINT64_MAX;
     uint64_t signals;
 
+    atomic_store(&snapshot.copy_until_ms,
+                 clock_coarse_ms() + snapshot.child.seconds * UINT64_C(1000) + COPY_SLACK_MS);
     call(rt_sigprocmask, SIG_SETMASK, &all, &signals, sizeof(all));
-    if (is_reaper()) {
+    atomic_store(&snapshot.is_child, is_reaper());
+    if (atomic_load(&snapshot.is_child))
         birth.pid = clone_copy(birth.stack_top);
-        if (birth.pid > 0)
-            atomic_store(&snapshot.left, (pid_t)birth.pid);
-    } else {
+    else
         copy_by_helper(&birth, birth.stack_top + HELPER_STACK_BYTES);
-    }
+    if (birth.pid > 0)
+        atomic_store(&snapshot.copy, (pid_t)birth.pid);
     call(rt_sigprocmask, SIG_SETMASK, &signals, NULL, sizeof(signals));
     return birth.pid;
 }
@@ -201,16 +282,24 @@ static void copy_and_tell(void)
         tell(WIRE_SNAPSHOT_REFUSED, pause_ns, "the kernel refuses to make a copy");
 }
 
+/* What may be over in a moment. */
+static const char *passing_obstacle(const struct interp *interp)
+{
+    return has_copy() ? still_there : walk_obstacle(interp);
+}
+
 void snapshot_take(const struct interp *interp, const uint8_t *thread)
 {
     enum stage stage = WAITING;
     const char *reason;
 
-    if (walk_obstacle(interp) && clock_coarse_ms() < snapshot.until_ms)
-        return; /* the collector will be done in a moment */
+    if (atomic_load(&snapshot.owner) != getpid())
+        return; /* a child in whose memory the order of its parent lies */
+    if (passing_obstacle(interp) && clock_coarse_ms() < atomic_load(&snapshot.until_ms))
+        return;
     if (!atomic_compare_exchange_strong(&snapshot.stage, &stage, TAKING))
         return;
-    reason = walk_obstacle(interp);
+    reason = passing_obstacle(interp);
     if (!reason)
         reason = obstacle(interp);
     if (reason) {
@@ -222,22 +311,28 @@ void snapshot_take(const struct interp *interp, const uint8_t *thread)
     copy_and_tell();
 }
 
-static void reap(void)
+static void give_up_waiting(void)
 {
-    pid_t pid = atomic_load(&snapshot.left);
+    enum stage stage = WAITING;
 
-    if (pid != 0 && call(wait4, pid, NULL, __WCLONE | WNOHANG, NULL) != 0)
-        atomic_store(&snapshot.left, 0);
+    if (snapshot_is_due() && clock_coarse_ms() >= atomic_load(&snapshot.until_ms) &&
+        atomic_compare_exchange_strong(&snapshot.stage, &stage, TAKING))
+        tell(WIRE_SNAPSHOT_REFUSED, 0,
+             has_copy() ? still_there : "no thread that runs Python allocated at a safe moment");
 }
 
 bool snapshot_state(struct wire_snapshot_state *out)
 {
-    enum stage stage = WAITING;
-
-    reap();
-    if (snapshot_is_due() && clock_coarse_ms() >= snapshot.until_ms &&
-        atomic_compare_exchange_strong(&snapshot.stage, &stage, TAKING))
-        tell(WIRE_SNAPSHOT_REFUSED, 0, "no thread that runs Python allocated at a safe moment");
+    if (atomic_load(&snapshot.stage) == IDLE && !has_copy() && snapshot.refused.number == 0)
+        return false;
+    forget_what_is_inherited();
+    look_after_copy();
+    if (snapshot.refused.number != 0) {
+        *out = snapshot.refused;
+        snapshot.refused.number = 0;
+        return true;
+    }
+    give_up_waiting();
     if (atomic_load(&snapshot.stage) != TELLING)
         return false;
     *out = snapshot.told;

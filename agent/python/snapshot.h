@@ -15,8 +15,8 @@ struct interp;
 struct wire_snapshot_order;
 struct wire_snapshot_state;
 
-/* Keeps the order; a younger one takes the place of one that was not carried out. Flushing thread.
- */
+/* Keeps the order; a younger one takes the place of one that was not carried out. There is one copy at
+ * a time: while one is made or at work, an order waits some seconds and is refused. Flushing thread. */
 void snapshot_order(const struct wire_snapshot_order *order, const struct core_courier *courier);
 
 /* Cheap. True: an order waits. */

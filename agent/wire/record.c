@@ -327,7 +327,7 @@ int wire_get_mark(const struct wire_frame *frame, struct wire_mark *out)
     mark.age_ms = wire_rd_u32(&rd);
     if (done(&rd) < 0)
         return -EBADMSG;
-    if (mark.kind > WIRE_MARK_PHASE)
+    if (mark.kind > WIRE_MARK_SNAPSHOT)
         mark.kind = WIRE_MARK_EVENT;
     *out = mark;
     return 0;

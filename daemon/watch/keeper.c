@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An incident asks once who keeps the growing objects alive; the answer comes some seconds later.
- */
+/* An incident asks once who keeps the growing objects alive; the answer comes some seconds later. A
+ * program may ask, too (leakd_snapshot). */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,13 +11,20 @@
 #define SHARE_LEAST  0.05    /* of a type: less is no reason for a leak */
 #define ASK_AGAIN_MS 600000u /* a process that falls ill again and again is not stopped each time  \
                               */
+#define WISH_MS      60000u  /* older wishes are about what was */
+
+static bool is_busy(const struct process *process)
+{
+    return process->snapshot_count > 0 &&
+           !snapshot_is_over(process->snapshots[process->snapshot_count - 1]);
+}
 
 static bool may_ask(const struct watch *watch, const struct watched *watched,
                     const struct process *process, const struct incident *incident)
 {
     if (watched->is_snapshot_asked || !watch->hooks.on_snapshot ||
         incident->verdict != VERDICT_LEAK || !(process->capabilities & WIRE_CAP_SNAPSHOT) ||
-        watch->now_mono_ms < watched->snapshot_due_ms)
+        watch->now_mono_ms < watched->snapshot_due_ms || is_busy(process))
         return false;
     return incident->type_count > 0 || watch->now_mono_ms - watched->opened_ms >= ASK_MAX_MS;
 }
@@ -35,6 +42,40 @@ static void ask(struct watch *watch, struct watched *watched, struct process *pr
     if (watch->hooks.on_snapshot(watch->hooks.arg, process, types, incident->type_count, &number) ==
         0)
         watched->snapshot_number = number;
+}
+
+/* The program's last one; NULL: there is none, or it is answered or out of date. */
+static const struct process_mark *find_wish(const struct watch *watch,
+                                            const struct watched *watched,
+                                            const struct process *process)
+{
+    const struct process_marks *marks = process->marks;
+
+    for (size_t i = marks ? marks->count : 0; i-- > 0;) {
+        const struct process_mark *mark = &marks->list[i];
+
+        if (mark->kind != WIRE_MARK_SNAPSHOT)
+            continue;
+        return mark->told_ms > watched->wish_told_ms &&
+                       watch->now_wall_ms <= mark->at_wall_ms + WISH_MS
+                   ? mark
+                   : NULL;
+    }
+    return NULL;
+}
+
+void keeper_grant(struct watch *watch, struct watched *watched, struct process *process)
+{
+    const struct process_mark *wish = find_wish(watch, watched, process);
+    uint32_t number;
+
+    if (!wish || !watch->hooks.on_snapshot || process->state != PROCESS_WATCHING ||
+        !(process->capabilities & WIRE_CAP_SNAPSHOT) || is_busy(process) ||
+        watch->now_mono_ms < watched->wish_due_ms)
+        return;
+    watched->wish_told_ms = wish->told_ms;
+    watched->wish_due_ms = watch->now_mono_ms + ASK_AGAIN_MS;
+    watch->hooks.on_snapshot(watch->hooks.arg, process, NULL, 0, &number);
 }
 
 /* The ways that explain most, of each type in turn as the copy told them. */

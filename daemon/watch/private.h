@@ -48,6 +48,8 @@ struct watched {
     uint64_t snapshot_due_ms;  /* not before: they cost the process a pause */
     bool is_snapshot_asked;    /* for the open incident */
     uint32_t snapshot_number;  /* its; 0 = there is none, or what it said is in the evidence */
+    uint64_t wish_told_ms;     /* of the last snapshot that the program asked for and got */
+    uint64_t wish_due_ms;      /* when it may have the next one */
     uint64_t action_due_ms;   /* a decided action is taken then at the latest; 0 = none is */
     uint64_t action_revision; /* of the incident, that says so */
     bool is_spent;            /* it is said that there was one action too many today */
@@ -238,6 +240,9 @@ void release_of(const struct store *store, const struct process *process, char *
  * True when the evidence changed. */
 bool keeper_follow(struct watch *watch, struct watched *watched, struct process *process,
                    struct incident *incident);
+/* Has the snapshot taken that the program asked for (leakd_snapshot): one in ten minutes; a wish that
+ * cannot be met within a minute is dropped. */
+void keeper_grant(struct watch *watch, struct watched *watched, struct process *process);
 /* A snapshot that this incident waits for is on its way. */
 bool keeper_is_awaited(const struct watched *watched);
 /* "module shop .registry list[...]": how most objects of the type are held; false: not known. */

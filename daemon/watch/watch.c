@@ -225,6 +225,7 @@ static void tick_process(struct watch *watch, struct watched *watched, struct pr
             watch->hooks.on_verdict(watch->hooks.arg, process);
     }
     incident_follow(watch, watched, process);
+    keeper_grant(watch, watched, process);
 }
 
 void watch_tick(struct watch *watch, uint64_t now_mono_ms, uint64_t now_wall_ms)

@@ -33,8 +33,8 @@ struct watch_hooks {
     void (*on_zoom)(void *arg, const struct process *process, uint64_t period_bytes, bool python);
     void (*on_verdict)(void *arg, const struct process *process);
     void (*on_incident)(void *arg, const struct incident *incident, enum watch_change change);
-    /* An incident has opened: take a snapshot and ask who keeps objects of these types. 0 and its
-     * number, or a negative errno: there will be none. */
+    /* An incident has opened: take a snapshot and ask who keeps objects of these types. Or the program
+     * asks for one: no types, those that grow are meant. 0 and its number, or a negative errno: there will be none. */
     int (*on_snapshot)(void *arg, struct process *process, const char *const *types,
                        size_t type_count, uint32_t *number);
     /* An action is due; it is noted and, if the disk works, stored by now. */

@@ -70,6 +70,13 @@ class Loading(Folder):
         self.assertIn("opened 1000 times", out)
         self.assertIn("plugin by $ORIGIN: there", out)
 
+    def test_a_mark_asks_the_loader_for_nothing_though_a_library_is_called_like_pythons(self):
+        library = os.path.join(self.folder, "libpythonless.so")
+        shutil.copy(LIBRARIES + "libm.so.6", library)
+        out = self.same([target("dlerrors"), library])
+        self.assertEqual(out.count("/nonexistent/library.so"), 2, out)
+        self.assertNotIn("Py", out)
+
     def test_the_agents_file_is_replaced_under_running_programs(self):
         path = os.path.join(self.folder, "libleakagent.so")
         shutil.copy(AGENT, path)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks for the loader's last error some time after it was made: it must still be the program's. */
+/* Asks for the loader's last error some time after it was made: it must still be the program's. With the
+ * path of a library, which is loaded first: tells a mark meanwhile instead of allocating. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+extern void leakd_mark(const char *text) __attribute__((weak));
 
 /* Through a volatile: compilers leave out a malloc whose block goes nowhere but to free. */
 static void churn(size_t size)
@@ -20,16 +23,25 @@ static void show(const char *when)
     printf("%s: %s\n", when, error ? error : "none");
 }
 
-int main(void)
+static void work(int is_teller)
+{
+    if (is_teller && leakd_mark)
+        leakd_mark("half way");
+    for (int i = 0; !is_teller && i < 5000; i++)
+        churn(1000);
+}
+
+int main(int argc, char **argv)
 {
     const struct timespec pause = {.tv_sec = 1, .tv_nsec = 200000000};
 
+    if (argc > 1)
+        dlopen(argv[1], RTLD_NOW);
     show("at the start");
     for (int i = 0; i < 2; i++) {
         dlopen("/nonexistent/library.so", RTLD_NOW);
         nanosleep(&pause, NULL);
-        for (int k = 0; k < 5000; k++)
-            churn(1000);
+        work(argc > 1);
         show("a second later");
     }
     return 0;

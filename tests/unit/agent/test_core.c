@@ -251,6 +251,13 @@ START_TEST(names_are_numbered_by_content)
 }
 END_TEST
 
+START_TEST(the_tables_take_no_more_than_the_readme_says)
+{
+    ck_assert_uint_gt(core_memory_bytes(), 2u << 20);
+    ck_assert_uint_le(core_memory_bytes(), 2400u << 10);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core");
@@ -270,6 +277,7 @@ int main(void)
     tcase_add_test(tcase, full_table_raises_the_period_and_room_lets_it_fall_back);
     tcase_add_test(tcase, entering_twice_is_refused_and_a_stale_mark_is_not_for_ever);
     tcase_add_test(tcase, names_are_numbered_by_content);
+    tcase_add_test(tcase, the_tables_take_no_more_than_the_readme_says);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -230,6 +230,23 @@ START_TEST(totals_and_health_come_back_as_they_were_put)
 }
 END_TEST
 
+START_TEST(marks_of_all_kinds_come_back_as_what_they_are)
+{
+    for (uint8_t kind = WIRE_MARK_EVENT; kind <= WIRE_MARK_SNAPSHOT; kind++) {
+        const struct wire_mark in = {.time_ms = 5, .text = text("a=b"), .kind = kind};
+        struct wire_frame frame;
+        struct wire_mark out;
+        struct wire_wr wr;
+
+        wire_wr_init(&wr, buffer, sizeof(buffer));
+        ck_assert(wire_put_mark(&wr, &in));
+        ck_assert_int_gt(wire_frame_take(buffer, wire_wr_len(&wr), &frame), 0);
+        ck_assert_int_eq(wire_get_mark(&frame, &out), 0);
+        ck_assert_uint_eq(out.kind, kind);
+    }
+}
+END_TEST
+
 START_TEST(mark_comes_back_and_one_of_a_later_kind_is_an_event)
 {
     struct wire_mark out, in = {
@@ -268,6 +285,7 @@ int main(void)
     tcase_add_test(tcase, senseless_records_are_refused);
     tcase_add_test(tcase, list_holds_what_fits_and_says_how_many);
     tcase_add_test(tcase, totals_and_health_come_back_as_they_were_put);
+    tcase_add_test(tcase, marks_of_all_kinds_come_back_as_what_they_are);
     tcase_add_test(tcase, mark_comes_back_and_one_of_a_later_kind_is_an_event);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

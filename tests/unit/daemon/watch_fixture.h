@@ -40,6 +40,8 @@ static enum conf_severity notice_severity;
 static char notice_summary[600];
 static char notice_culprit[64];
 static uint64_t first_notice_second, opened_second;
+static unsigned snapshots_ordered;
+static size_t snapshot_type_count; /* of the last order */
 
 static inline void on_zoom(void *arg, const struct process *p, uint64_t period_bytes, bool python)
 {
@@ -83,6 +85,22 @@ static inline int on_notice(void *arg, const struct notice *notice)
     return 0;
 }
 
+/* What leakd.c does, but for the order itself. */
+static inline int on_snapshot(void *arg, struct process *p, const char *const *types,
+                              size_t type_count, uint32_t *number)
+{
+    struct snapshot *snapshot;
+    int rc = store_request_snapshot(p, 1, 1000000 + second * 1000, WALL0 + second * 1000, &snapshot);
+
+    (void)arg;
+    (void)types;
+    snapshots_ordered++;
+    snapshot_type_count = type_count;
+    if (rc == 0)
+        *number = snapshot->number;
+    return rc;
+}
+
 static inline void write_file(const char *name, const char *text)
 {
     char path[256];
@@ -99,7 +117,8 @@ static inline void setup(void)
 {
     struct store_limits limits = {.processes_max = 10, .exited_retention_ms = 60000};
     struct watch_hooks hooks = {
-        .on_zoom = on_zoom, .on_incident = on_incident, .notify = on_notice};
+        .on_zoom = on_zoom, .on_incident = on_incident, .on_snapshot = on_snapshot,
+        .notify = on_notice};
     struct procfs fs = {folder, folder};
     char path[256];
 
