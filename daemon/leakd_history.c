@@ -329,12 +329,12 @@ static int find_name(const struct leakd_history *history, const char *id,
         return 0;
     }
     for (size_t i = 0; i < query_incident_count(history->store); i++) {
-        const struct incident *incident = query_incident_at(history->store, i);
+        const struct incident_member *member =
+            incident_member(query_incident_at(history->store, i), id);
 
-        if (strcmp(incident->process_id, id) != 0)
+        if (!member)
             continue;
-        snprintf(out, HISTORY_NAME_SIZE, "%s %s %" PRIx64, incident->boot_id, id,
-                 incident->instance);
+        snprintf(out, HISTORY_NAME_SIZE, "%s %s %" PRIx64, member->boot_id, id, member->instance);
         return 0;
     }
     return -ENOENT;

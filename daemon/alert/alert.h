@@ -84,6 +84,7 @@ struct notice {
     const char *unit; /* NULL = none */
     const char *exe;
     int pid;
+    uint64_t process_count; /* of the same unit that have had this leak */
     uint64_t live_bytes;
     uint64_t rss_bytes;
     struct growth growth;

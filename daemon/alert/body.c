@@ -119,6 +119,7 @@ static void put_data(struct json *json, const struct room *room, const struct no
     json_u64(json, "opened_ms", notice->opened_wall_ms);
     json_str(json, "link", link);
     put_process(json, room, notice);
+    json_u64(json, "process_count", notice->process_count);
     json_u64(json, "live_bytes", notice->live_bytes);
     json_u64(json, "rss_bytes", notice->rss_bytes);
     put_growth(json, &notice->growth);

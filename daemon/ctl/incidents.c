@@ -129,6 +129,28 @@ static void put_log(struct buf *out, const struct json_tree *incident, bool raw)
     }
 }
 
+/* Those that have the leak; one alone has its own line already. */
+static void put_processes(struct buf *out, const struct json_tree *incident)
+{
+    const struct json_tree *list = json_get(incident, "processes");
+    double beyond = json_get_double(incident, "process_count", 0) - (double)json_len(list);
+    char text[FRAME_MAX];
+
+    if (json_len(list) < 2)
+        return;
+    for (size_t i = 0; i < json_len(list); i++) {
+        const struct json_tree *process = json_at(list, i);
+
+        snprintf(text, sizeof(text), "%.0f %.63s  %.15s", json_get_double(process, "pid", 0),
+                 json_get_str(process, "name", "-"), json_get_str(process, "state", "-"));
+        put_line(out, i ? "" : "had by", text);
+    }
+    if (beyond >= 1) {
+        snprintf(text, sizeof(text), "and %.0f more", beyond);
+        put_line(out, "", text);
+    }
+}
+
 static int print_one(const struct client *client, const struct json_tree *incident)
 {
     static const char *const words[][2] = {{"severity", "severity"},
@@ -151,6 +173,7 @@ static int print_one(const struct client *client, const struct json_tree *incide
     put_line(&out, "resolved", text);
     figure_growth(incident, client->bytes, text);
     put_line(&out, "growth", text);
+    put_processes(&out, incident);
     put_evidence(&out, incident, client->bytes);
     put_retainers(&out, incident);
     put_log(&out, incident, client->bytes);

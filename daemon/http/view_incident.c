@@ -84,6 +84,23 @@ static void put_process(struct json *json, const struct http_source *source,
         put_gone_process(json, incident);
 }
 
+static void put_members(struct json *json, const struct incident *incident)
+{
+    json_array(json, "processes");
+    for (size_t i = 0; i < incident->member_count; i++) {
+        const struct incident_member *member = &incident->members[i];
+
+        json_object(json, NULL);
+        json_str(json, "id", member->process_id);
+        json_i64(json, "pid", member->pid);
+        json_str(json, "name", member->name);
+        json_str(json, "state", member_state_name(member->state));
+        json_object_end(json);
+    }
+    json_array_end(json);
+    json_u64(json, "process_count", incident->process_count);
+}
+
 static void put_evidence(struct json *json, const struct incident *incident)
 {
     json_array(json, "sites");
@@ -206,6 +223,7 @@ void view_incident_fields(struct json *json, const struct http_source *source,
     view_time(json, "resolved_ms", incident->resolved_wall_ms);
     put_process(json, source, incident);
     json_str(json, "summary", incident->summary);
+    put_members(json, incident);
     put_end(json, incident);
     view_time(json, "since_ms", incident->since_wall_ms);
     view_time(json, "until_ms", incident->until_wall_ms);

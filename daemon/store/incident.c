@@ -28,6 +28,15 @@ char *incident_copy_name(const char *name)
     return strndup(name, len);
 }
 
+#define X(name, text) text,
+const char *member_state_name(enum member_state state)
+{
+    static const char *const names[] = {MEMBER_STATES(X)};
+
+    return names[state];
+}
+#undef X
+
 static void free_site(struct frozen_site *site)
 {
     for (size_t i = 0; i < site->frame_count; i++) {
@@ -144,12 +153,46 @@ struct incident *store_incident(struct store *store, const char *id)
     return NULL;
 }
 
+void incident_list_sole(struct incident *incident, enum member_state state)
+{
+    struct incident_member *member = &incident->members[0];
+
+    *member = (struct incident_member){.pid = incident->pid,
+                                       .start_ticks = incident->start_ticks,
+                                       .instance = incident->instance,
+                                       .state = state};
+    memcpy(member->process_id, incident->process_id, sizeof(member->process_id));
+    memcpy(member->boot_id, incident->boot_id, sizeof(member->boot_id));
+    snprintf(member->name, sizeof(member->name), "%s",
+             incident->process_name ? incident->process_name : "");
+    incident->member_count = 1;
+    incident->process_count = 1;
+}
+
+const struct incident_member *incident_member(const struct incident *incident,
+                                              const char *process_id)
+{
+    for (size_t i = 0; i < incident->member_count; i++) {
+        if (strcmp(incident->members[i].process_id, process_id) == 0)
+            return &incident->members[i];
+    }
+    return NULL;
+}
+
+static bool is_had_by(const struct incident *incident, const char *process_id)
+{
+    const struct incident_member *member = incident_member(incident, process_id);
+
+    return strcmp(incident->process_id, process_id) == 0 ||
+           (member && member->state == MEMBER_GROWING);
+}
+
 struct incident *store_find_open_incident(struct store *store, const char *process_id)
 {
     for (size_t i = store->incident_count; i-- > 0;) {
         struct incident *incident = store->incidents[i];
 
-        if (incident->state != INCIDENT_RESOLVED && strcmp(incident->process_id, process_id) == 0)
+        if (incident->state != INCIDENT_RESOLVED && is_had_by(incident, process_id))
             return incident;
     }
     return NULL;

@@ -110,18 +110,24 @@ static void put_retainer(struct json *json, const struct retainer *retainer)
     json_object_end(json);
 }
 
-static void put_delivery(struct json *json, const struct delivery *delivery)
+static void put_deliveries(struct json *json, const struct incident *incident)
 {
-    json_object(json, NULL);
-    json_str(json, "receiver", delivery->receiver);
-    json_str(json, "event", delivery->event);
-    json_str(json, "notice_id", delivery->notice_id);
-    json_u64(json, "attempts", delivery->attempts);
-    json_i64(json, "http_status", delivery->http_status);
-    json_bool(json, "delivered", delivery->delivered);
-    json_u64(json, "at_wall_ms", delivery->at_wall_ms);
-    json_str(json, "error", delivery->error);
-    json_object_end(json);
+    json_array(json, "deliveries");
+    for (size_t i = 0; i < incident->delivery_count; i++) {
+        const struct delivery *delivery = &incident->deliveries[i];
+
+        json_object(json, NULL);
+        json_str(json, "receiver", delivery->receiver);
+        json_str(json, "event", delivery->event);
+        json_str(json, "notice_id", delivery->notice_id);
+        json_u64(json, "attempts", delivery->attempts);
+        json_i64(json, "http_status", delivery->http_status);
+        json_bool(json, "delivered", delivery->delivered);
+        json_u64(json, "at_wall_ms", delivery->at_wall_ms);
+        json_str(json, "error", delivery->error);
+        json_object_end(json);
+    }
+    json_array_end(json);
 }
 
 static void put_process(struct json *json, const struct incident *incident)
@@ -134,6 +140,26 @@ static void put_process(struct json *json, const struct incident *incident)
     put_hex(json, "start_ticks", incident->start_ticks);
     put_hex(json, "instance", incident->instance);
     json_str(json, "boot_id", incident->boot_id);
+}
+
+static void put_members(struct json *json, const struct incident *incident)
+{
+    json_u64(json, "process_count", incident->process_count);
+    json_array(json, "processes");
+    for (size_t i = 0; i < incident->member_count; i++) {
+        const struct incident_member *member = &incident->members[i];
+
+        json_object(json, NULL);
+        json_str(json, "id", member->process_id);
+        json_str(json, "name", member->name);
+        json_i64(json, "pid", member->pid);
+        put_hex(json, "start_ticks", member->start_ticks);
+        put_hex(json, "instance", member->instance);
+        json_str(json, "boot_id", member->boot_id);
+        json_str(json, "state", member_state_name(member->state));
+        json_object_end(json);
+    }
+    json_array_end(json);
 }
 
 static void put_state(struct json *json, const struct incident *incident)
@@ -179,21 +205,19 @@ static void put_past(struct json *json, const struct incident_past *past)
     json_object_end(json);
 }
 
-static void put_note(struct json *json, const struct incident_note *note)
-{
-    json_object(json, NULL);
-    json_u64(json, "at_wall_ms", note->at_wall_ms);
-    json_str(json, "what", note->what);
-    json_str(json, "by", note->by);
-    json_str(json, "text", note->text);
-    json_object_end(json);
-}
-
-static void put_list_of_notes(struct json *json, const struct incident *incident)
+static void put_notes(struct json *json, const struct incident *incident)
 {
     json_array(json, "notes");
-    for (size_t i = 0; i < incident->note_count; i++)
-        put_note(json, &incident->notes[i]);
+    for (size_t i = 0; i < incident->note_count; i++) {
+        const struct incident_note *note = &incident->notes[i];
+
+        json_object(json, NULL);
+        json_u64(json, "at_wall_ms", note->at_wall_ms);
+        json_str(json, "what", note->what);
+        json_str(json, "by", note->by);
+        json_str(json, "text", note->text);
+        json_object_end(json);
+    }
     json_array_end(json);
 }
 
@@ -205,6 +229,7 @@ void incident_write(const struct incident *incident, struct buf *out)
     json_object(&json, NULL);
     put_state(&json, incident);
     put_process(&json, incident);
+    put_members(&json, incident);
     put_growth(&json, "growth", &incident->growth);
     put_forecast(&json, "time_to_limit", &incident->time_to_limit);
     json_u64(&json, "live_bytes", incident->live_bytes);
@@ -221,13 +246,10 @@ void incident_write(const struct incident *incident, struct buf *out)
     for (size_t i = 0; i < incident->retainer_count; i++)
         put_retainer(&json, &incident->retainers[i]);
     json_array_end(&json);
-    json_array(&json, "deliveries");
-    for (size_t i = 0; i < incident->delivery_count; i++)
-        put_delivery(&json, &incident->deliveries[i]);
-    json_array_end(&json);
+    put_deliveries(&json, incident);
     put_blame(&json, &incident->blame);
     put_past(&json, &incident->past);
-    put_list_of_notes(&json, incident);
+    put_notes(&json, incident);
     json_object_end(&json);
 }
 
@@ -468,6 +490,48 @@ static void get_process(const struct json_tree *tree, struct incident *out, int 
         *rc = -ENOMEM;
 }
 
+static const char *name_of_member_state(int state)
+{
+    return member_state_name((enum member_state)state);
+}
+
+static enum member_state get_member_state(const struct json_tree *tree, const char *key)
+{
+    return (enum member_state)get_choice(tree, key, name_of_member_state, MEMBER_UNKNOWN + 1);
+}
+
+/* Before there were lists an incident had one process; its end says how that fared. */
+static enum member_state state_of_sole(const struct json_tree *tree, const struct incident *incident)
+{
+    if (!incident->end[0])
+        return incident->state == INCIDENT_RESOLVED ? MEMBER_CALM : MEMBER_GROWING;
+    return incident->end_state[0] ? get_member_state(tree, "end_state") : MEMBER_UNKNOWN;
+}
+
+static void get_members(const struct json_tree *tree, struct incident *out)
+{
+    const struct json_tree *list = json_get(tree, "processes");
+
+    if (!list) {
+        incident_list_sole(out, state_of_sole(tree, out));
+        return;
+    }
+    out->process_count = get_u64(tree, "process_count");
+    out->member_count = list_len(list, INCIDENT_MEMBERS_MAX);
+    for (size_t i = 0; i < out->member_count; i++) {
+        const struct json_tree *from = json_at(list, i);
+        struct incident_member *member = &out->members[i];
+
+        get_text(from, "id", member->process_id, sizeof(member->process_id));
+        get_text(from, "name", member->name, sizeof(member->name));
+        get_text(from, "boot_id", member->boot_id, sizeof(member->boot_id));
+        member->pid = (pid_t)get_u64(from, "pid");
+        member->start_ticks = get_hex(from, "start_ticks");
+        member->instance = get_hex(from, "instance");
+        member->state = get_member_state(from, "state");
+    }
+}
+
 static void get_state(const struct json_tree *tree, struct incident *out)
 {
     get_text(tree, "id", out->id, sizeof(out->id));
@@ -496,6 +560,7 @@ static int get_incident(const struct json_tree *tree, struct incident *out)
 
     get_state(tree, out);
     get_process(tree, out, &rc);
+    get_members(tree, out);
     get_evidence(tree, out, &rc);
     get_retainers(json_get(tree, "retainers"), out, &rc);
     get_deliveries(tree, out);

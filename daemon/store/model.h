@@ -294,6 +294,34 @@ struct incident_past {
     char again_release[RELEASE_SIZE]; /* since which it is back; "" when it never went */
 };
 
+#define MEMBER_STATES(X)                                                                           \
+    X(GROWING, "growing")                                                                          \
+    X(CALM, "calm") /* lives, and does not grow any more */                                        \
+    X(EXITED, "exited")                                                                            \
+    X(KILLED, "killed")                                                                            \
+    X(OOM_KILLED, "oom-killed")                                                                    \
+    X(UNKNOWN, "unknown") /* ended while leakd did not look */
+
+enum member_state {
+#define X(name, text) MEMBER_##name,
+    MEMBER_STATES(X)
+#undef X
+};
+const char *member_state_name(enum member_state state);
+
+#define INCIDENT_MEMBERS_MAX 16
+
+/* A process that has the leak; copies, because it will be gone. */
+struct incident_member {
+    char process_id[40];
+    char name[64];
+    pid_t pid;
+    uint64_t start_ticks; /* these three tell the process from a later one of the same pid */
+    uint64_t instance;
+    char boot_id[40];
+    enum member_state state;
+};
+
 /* Where most of the growth came from, as the last look said. */
 struct incident_blame {
     double share;    /* of the growth, 0..1; 0: not known */
@@ -333,7 +361,7 @@ struct incident {
     enum verdict verdict; /* LEAK or FRAGMENTATION */
     uint64_t opened_wall_ms;
     uint64_t resolved_wall_ms; /* 0 = not */
-    char process_id[40];
+    char process_id[40]; /* the one it speaks of: among its members one that grows, else the last */
     char *process_name;
     char *unit; /* NULL = none */
     char *exe;
@@ -368,6 +396,10 @@ struct incident {
     struct delivery deliveries[INCIDENT_DELIVERIES_MAX]; /* the last ones */
     size_t note_count;
     struct incident_note notes[INCIDENT_NOTES_MAX]; /* the last ones, oldest first */
+    size_t member_count;
+    struct incident_member members[INCIDENT_MEMBERS_MAX]; /* those that live before the ended */
+    uint64_t process_count; /* of all that ever had it; one beyond the list counts again when it
+                             * joins again after a restart */
     uint64_t revision;
     uint64_t stored_revision; /* the one on the disk; 0: none */
 };

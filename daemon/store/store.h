@@ -85,7 +85,13 @@ int store_open_incident(struct store *store, struct incident *take, struct incid
  * freed, as it is on every failure). */
 int store_restore_incident(struct store *store, struct incident *take);
 struct incident *store_incident(struct store *store, const char *id);
+/* The one that the process has by its last word: it speaks of it, or lists it as growing. */
 struct incident *store_find_open_incident(struct store *store, const char *process_id);
+/* The process that it speaks of is listed as the only one. */
+void incident_list_sole(struct incident *incident, enum member_state state);
+/* NULL: not listed. */
+const struct incident_member *incident_member(const struct incident *incident,
+                                              const char *process_id);
 void store_touch_incident(struct incident *incident);
 void incident_free(struct incident *incident);
 /* Adds a line to what was done to it; the oldest goes when there are too many. */

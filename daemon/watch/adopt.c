@@ -16,12 +16,12 @@
 /* Growth whose upper bound is below this share of what it was has ended. */
 #define ENDED_SHARE 0.35
 
-static bool is_same_program(const struct watch *watch, const struct incident *incident,
+static bool is_same_program(const struct watch *watch, const struct incident_member *member,
                             const struct process *process)
 {
-    return incident->instance == process->identity.instance &&
-           incident->start_ticks == process->identity.start_ticks &&
-           strcmp(incident->boot_id, watch->boot_id) == 0;
+    return member->instance == process->identity.instance &&
+           member->start_ticks == process->identity.start_ticks &&
+           strcmp(member->boot_id, watch->boot_id) == 0;
 }
 
 /* What somebody resolved by hand stays so while it grows on, also over a restart. NULL: nothing. */
@@ -33,7 +33,7 @@ static const struct incident *find_resolved_by_hand(const struct watch *watch,
         const struct incident_note *last =
             incident->note_count > 0 ? &incident->notes[incident->note_count - 1] : NULL;
 
-        if (strcmp(incident->process_id, process->id) == 0)
+        if (incident_member(incident, process->id))
             return incident->state == INCIDENT_RESOLVED && last &&
                            strcmp(last->what, "resolved") == 0 && strcmp(last->by, "leakd") != 0
                        ? incident
@@ -45,10 +45,12 @@ static const struct incident *find_resolved_by_hand(const struct watch *watch,
 void adopt_incident(struct watch *watch, struct watched *watched, const struct process *process)
 {
     const struct incident *incident = store_find_open_incident(watch->store, process->id);
+    const struct incident_member *member;
 
     if (!incident)
         incident = find_resolved_by_hand(watch, process);
-    if (!incident || incident->end[0] || !is_same_program(watch, incident, process))
+    member = incident ? incident_member(incident, process->id) : NULL;
+    if (!member || incident->end[0] || !is_same_program(watch, member, process))
         return;
     memcpy(watched->incident_id, incident->id, sizeof(watched->incident_id));
     watched->held_since_ms = watch->now_mono_ms;
@@ -101,7 +103,8 @@ bool adopt_holds(struct watch *watch, struct watched *watched, const struct proc
             watched->opened_ms = watch->now_mono_ms; /* its evidence is still to be gathered */
         return false;
     }
-    if (!has_ended(process, incident, held_ms) &&
+    /* What another process's growth was says nothing of this one's. */
+    if (!(member_leads(incident, process) && has_ended(process, incident, held_ms)) &&
         (double)held_ms < process->profile->wait_gain_max_s * 1000)
         return true;
     watched->held_since_ms = 0;
@@ -116,27 +119,46 @@ bool adopt_is_fresh(const struct watch *watch, const struct watched *watched,
 }
 
 /* A zombie has ended, too; its agent will say nothing more. */
-static bool is_alive(const struct watch *watch, const struct incident *incident)
+static bool is_alive(const struct watch *watch, const struct incident_member *member)
 {
     struct procfs_stat stat;
 
-    return strcmp(incident->boot_id, watch->boot_id) == 0 &&
-           procfs_read_stat(&watch->fs, incident->pid, &stat) == 0 && stat.state != 'Z' &&
-           stat.state != 'X' && stat.start_ticks == incident->start_ticks;
+    return strcmp(member->boot_id, watch->boot_id) == 0 &&
+           procfs_read_stat(&watch->fs, member->pid, &stat) == 0 && stat.state != 'Z' &&
+           stat.state != 'X' && stat.start_ticks == member->start_ticks;
 }
 
-static bool is_orphan(const struct watch *watch, const struct incident *incident)
+static bool is_orphan(const struct watch *watch, const struct incident_member *member)
 {
-    const struct process *process = query_process(watch->store, incident->process_id);
+    const struct process *process = query_process(watch->store, member->process_id);
 
-    if (incident->state == INCIDENT_RESOLVED || incident->end[0])
+    if (member->state != MEMBER_GROWING && member->state != MEMBER_CALM)
         return false;
     /* An end that the tick saw is in the incident by now, unless it is one that nobody follows. */
     if (process)
-        return !is_same_program(watch, incident, process) || process->ended_mono_ms != 0;
-    if (incident->pid == 0)
+        return !is_same_program(watch, member, process) || process->ended_mono_ms != 0;
+    if (member->pid == 0)
         return watch->now_mono_ms > watch->restored_ms + UNSEEN_MAX_MS;
-    return !is_alive(watch, incident);
+    return !is_alive(watch, member);
+}
+
+/* The incident goes on for as long as one of its processes does. */
+static void leave_orphans(struct watch *watch, struct incident *incident, const char *end)
+{
+    const struct incident_member *leader;
+    bool has_changed = false;
+
+    for (size_t i = 0; i < incident->member_count; i++) {
+        if (!is_orphan(watch, &incident->members[i]))
+            continue;
+        incident->members[i].state = MEMBER_UNKNOWN;
+        has_changed = true;
+    }
+    leader = incident_member(incident, incident->process_id);
+    if (leader && leader->state == MEMBER_UNKNOWN && !member_succeed(watch, incident))
+        incident_put_end(watch, incident, "unknown", end);
+    else if (has_changed)
+        incident_changed(watch, incident);
 }
 
 void adopt_orphans(struct watch *watch)
@@ -151,7 +173,7 @@ void adopt_orphans(struct watch *watch)
     for (size_t i = 0; i < query_incident_count(watch->store); i++) {
         const struct incident *seen = query_incident_at(watch->store, i);
 
-        if (is_orphan(watch, seen))
-            incident_put_end(watch, store_incident(watch->store, seen->id), "unknown", end);
+        if (seen->state != INCIDENT_RESOLVED && !seen->end[0])
+            leave_orphans(watch, store_incident(watch->store, seen->id), end);
     }
 }

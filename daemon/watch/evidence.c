@@ -175,6 +175,7 @@ void evidence_notice(const struct incident *incident, enum notice_event event, u
     out->unit = incident->unit;
     out->exe = incident->exe;
     out->pid = (int)incident->pid;
+    out->process_count = incident->process_count;
     out->live_bytes = incident->live_bytes;
     out->rss_bytes = incident->rss_bytes;
     out->growth = incident->growth;

@@ -232,14 +232,25 @@ void group_leave(struct watch *watch, const struct process *process)
 
 /* ---- who tells ------------------------------------------------------------------------------- */
 
+static bool is_of_group(const struct watch *watch, const struct incident *incident,
+                        const char *group)
+{
+    for (size_t i = 0; i < incident->member_count; i++) {
+        const struct process *of = query_process(watch->store, incident->members[i].process_id);
+
+        if (of && strcmp(of->group.id, group) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool has_told_sibling(const struct watch *watch, const struct process *process)
 {
     for (size_t i = 0; i < query_incident_count(watch->store); i++) {
         const struct incident *incident = query_incident_at(watch->store, i);
-        const struct process *of = query_process(watch->store, incident->process_id);
 
-        if (incident->state != INCIDENT_RESOLVED && of &&
-            strcmp(of->group.id, process->group.id) == 0)
+        if (incident->state != INCIDENT_RESOLVED &&
+            is_of_group(watch, incident, process->group.id))
             return true;
     }
     return false;

@@ -98,16 +98,28 @@ static void set_past(const struct watch *watch, const struct process *process,
     words_incident(incident, process->summary);
 }
 
-static void set_fingerprint(const struct watch *watch, const struct process *process,
-                            struct incident *incident)
+bool incident_read_fingerprint(const struct watch *watch, const struct process *process,
+                               char out[17])
 {
     struct grown first;
 
-    if (!incident->is_provisional || process->verdict == VERDICT_FRAGMENTATION ||
-        grown_sites(watch->store, process, &first, 1) == 0 || !first.site->fingerprint[0] ||
+    if (process->verdict == VERDICT_FRAGMENTATION) {
+        provisional_fingerprint(process, out);
+        return true;
+    }
+    if (grown_sites(watch->store, process, &first, 1) == 0 || !first.site->fingerprint[0] ||
         first.verdict != VERDICT_LEAK)
+        return false;
+    memcpy(out, first.site->fingerprint, sizeof(first.site->fingerprint));
+    return true;
+}
+
+static void set_fingerprint(const struct watch *watch, const struct process *process,
+                            struct incident *incident)
+{
+    if (!incident->is_provisional || process->verdict == VERDICT_FRAGMENTATION ||
+        !incident_read_fingerprint(watch, process, incident->fingerprint))
         return;
-    memcpy(incident->fingerprint, first.site->fingerprint, sizeof(incident->fingerprint));
     incident->is_provisional = false;
     set_past(watch, process, incident);
 }
@@ -146,6 +158,7 @@ static struct incident *incident_new(const struct watch *watch, const struct pro
         incident_free(incident);
         return NULL;
     }
+    incident_list_sole(incident, MEMBER_GROWING);
     return incident;
 }
 
@@ -170,6 +183,22 @@ static void open_incident(struct watch *watch, struct watched *watched, struct p
     set_fingerprint(watch, process, incident);
     incident_note(incident, "opened", "leakd", incident->release, watch->now_wall_ms);
     change(watch, incident, WATCH_INCIDENT_OPENED);
+}
+
+/* Another process's incident may be this one's, too, which the names of their lines will tell. */
+static void join_or_open(struct watch *watch, struct watched *watched, struct process *process,
+                         bool may_wait)
+{
+    enum member_answer answer = member_join(watch, watched, process);
+
+    if (watched->joining_ms == 0)
+        watched->joining_ms = watch->now_mono_ms;
+    if (answer == MEMBER_WAITS && may_wait &&
+        watch->now_mono_ms - watched->joining_ms < TELL_MAX_MS)
+        return;
+    if (answer != MEMBER_JOINED)
+        open_incident(watch, watched, process);
+    watched->joining_ms = 0;
 }
 
 /* The culprit is named, or there will be none, or we have waited enough. */
@@ -211,11 +240,25 @@ static void escalate(const struct watch *watch, const struct process *process,
     become_critical(watch, incident, why);
 }
 
+/* The process whose limit is nearest is the one that people must look at. */
+static bool takes_lead(const struct process *process, const struct incident *incident)
+{
+    return is_critical(process) && strcmp(incident->severity, "critical") != 0;
+}
+
 static void update(struct watch *watch, struct watched *watched, struct process *process,
                    struct incident *incident)
 {
     bool is_fresh = watch->now_mono_ms - watched->opened_ms <= EVIDENCE_MAX_MS;
 
+    if (member_set(watch, incident, process, MEMBER_GROWING))
+        change(watch, incident, WATCH_INCIDENT_UPDATED);
+    if (!member_leads(incident, process) && !takes_lead(process, incident)) {
+        action_follow(watch, watched, process, incident);
+        return;
+    }
+    if (!member_leads(incident, process))
+        member_lead(watch, incident, process);
     if (verdict_is_alarm(process->verdict))
         set_figures(process, incident);
     if (is_fresh && watch->now_mono_ms >= watched->evidence_due_ms) {
@@ -250,29 +293,53 @@ static void resolve(struct watch *watch, struct watched *watched, struct inciden
                     const char *why)
 {
     watched->incident_id[0] = '\0';
+    for (size_t i = 0; i < watch->count; i++) {
+        if (strcmp(watch->list[i]->incident_id, incident->id) == 0)
+            watch->list[i]->incident_id[0] = '\0';
+    }
     if (incident->state != INCIDENT_RESOLVED)
         incident_resolve(watch, incident, "leakd", why);
 }
 
-static struct incident *find_incident(struct watch *watch, struct watched *watched)
+static struct incident *find_incident(struct watch *watch, struct watched *watched,
+                                      const struct process *process)
 {
     struct incident *incident = NULL;
 
     if (watched->incident_id[0])
         incident = store_incident(watch->store, watched->incident_id);
-    if (!incident) /* the store has dropped it for newer ones */
+    /* It is over for who had calmed down when the last that grew was killed. */
+    if (incident && incident->end[0] && !member_leads(incident, process))
+        incident = NULL;
+    if (!incident) /* or the store has dropped it for newer ones */
         watched->incident_id[0] = '\0';
     return incident;
 }
 
+static void calm_down(struct watch *watch, struct watched *watched, const struct process *process,
+                      struct incident *incident)
+{
+    bool has_changed = member_set(watch, incident, process, MEMBER_CALM);
+
+    if (member_leads(incident, process)) {
+        if (!member_succeed(watch, incident)) {
+            resolve(watch, watched, incident, "it has stopped growing");
+            return;
+        }
+        has_changed = true;
+    }
+    if (has_changed)
+        change(watch, incident, WATCH_INCIDENT_UPDATED);
+}
+
 void incident_follow(struct watch *watch, struct watched *watched, struct process *process)
 {
-    struct incident *incident = find_incident(watch, watched);
+    struct incident *incident = find_incident(watch, watched, process);
 
     if (!incident && verdict_is_alarm(process->verdict) && !group_tells(watch, process))
-        open_incident(watch, watched, process);
+        join_or_open(watch, watched, process, true);
     else if (!incident)
-        return;
+        watched->joining_ms = 0;
     else if (incident->state == INCIDENT_RESOLVED && !verdict_is_growing(process->verdict) &&
              !adopt_is_fresh(watch, watched, process))
         watched->incident_id[0] = '\0'; /* resolved by hand, and now in truth */
@@ -281,7 +348,7 @@ void incident_follow(struct watch *watch, struct watched *watched, struct proces
     else if (verdict_is_growing(process->verdict))
         update(watch, watched, process, incident);
     else
-        resolve(watch, watched, incident, "it has stopped growing");
+        calm_down(watch, watched, process, incident);
 }
 
 static void name_signal(int number, char *out, size_t size)
@@ -338,16 +405,46 @@ static void renew_evidence(struct watch *watch, struct process *process, struct 
     set_fingerprint(watch, process, incident);
 }
 
+static enum member_state member_end_of(const struct process *process)
+{
+    if (process->state == PROCESS_OOM_KILLED)
+        return MEMBER_OOM_KILLED;
+    return process->state == PROCESS_KILLED ? MEMBER_KILLED : MEMBER_EXITED;
+}
+
+/* Others grow on; what killed this one will kill them. */
+static void end_one(struct watch *watch, struct watched *watched, const struct process *process,
+                    struct incident *incident, const char *end)
+{
+    watched->incident_id[0] = '\0';
+    change(watch, incident, WATCH_INCIDENT_UPDATED);
+    if (process->state == PROCESS_OOM_KILLED)
+        become_critical(watch, incident, end);
+}
+
 void incident_end(struct watch *watch, struct watched *watched, struct process *process)
 {
-    struct incident *incident = find_incident(watch, watched);
+    struct incident *incident;
     char end[sizeof(incident->end)];
 
-    if (!incident || incident->state == INCIDENT_RESOLVED)
+    if (watched->joining_ms != 0) /* what it waited for is not to come */
+        join_or_open(watch, watched, process, false);
+    incident = find_incident(watch, watched, process);
+    if (!incident)
         return;
-    renew_evidence(watch, process, incident);
+    if (member_set(watch, incident, process, member_end_of(process)) &&
+        incident->state == INCIDENT_RESOLVED)
+        change(watch, incident, WATCH_INCIDENT_UPDATED);
+    if (incident->state == INCIDENT_RESOLVED)
+        return;
+    if (member_leads(incident, process))
+        renew_evidence(watch, process, incident);
     write_end(process, process->ended_wall_ms ? process->ended_wall_ms : watch->now_wall_ms, end,
               sizeof(end));
+    if (!member_leads(incident, process) || member_succeed(watch, incident)) {
+        end_one(watch, watched, process, incident, end);
+        return;
+    }
     incident_put_end(watch, incident, process_state_name(process->state), end);
     if (process->state == PROCESS_EXITED)
         resolve(watch, watched, incident, "the process ended");

@@ -53,6 +53,7 @@ struct watched {
     uint64_t action_due_ms;   /* a decided action is taken then at the latest; 0 = none is */
     uint64_t action_revision; /* of the incident, that says so */
     bool is_spent;            /* it is said that there was one action too many today */
+    uint64_t joining_ms;      /* since when it waits to learn whose incident is its own; 0: no */
     uint64_t held_since_ms;   /* the incident is from before a restart; 0 = not, or judged anew */
     struct worker worker;
     struct crowd crowd;
@@ -204,6 +205,29 @@ void incident_notify(const struct watch *watch, const struct incident *incident,
 /* Tells those who heard of it that it is over. */
 void incident_resolve(struct watch *watch, struct incident *incident, const char *by,
                       const char *why);
+
+/* The fingerprint of what the process leaks, false while it is only that of the program and its
+ * verdict; of fragmentation there will be no other. */
+bool incident_read_fingerprint(const struct watch *watch, const struct process *process,
+                               char out[17]);
+
+/* ---- member.c: one incident of several processes -------------------------------------------- */
+
+enum member_answer { MEMBER_ALONE, MEMBER_WAITS, MEMBER_JOINED };
+/* The process begins to leak: has another one of its unit an incident of that leak? WAITS: it may
+ * turn out so, when the fingerprints are known. */
+enum member_answer member_join(struct watch *watch, struct watched *watched,
+                               const struct process *process);
+/* Lists the process, or moves the state it is listed with. True when that changed something. */
+bool member_set(const struct watch *watch, struct incident *incident,
+                const struct process *process, enum member_state state);
+/* It is the process that the incident speaks of. */
+bool member_leads(const struct incident *incident, const struct process *process);
+/* From now on it is. */
+void member_lead(const struct watch *watch, struct incident *incident,
+                 const struct process *process);
+/* The process that leads grows no more: another that does takes its place. False: there is none. */
+bool member_succeed(struct watch *watch, struct incident *incident);
 
 /* ---- request.c: what people say to an incident ---------------------------------------------- */
 

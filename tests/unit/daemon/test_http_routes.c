@@ -273,6 +273,10 @@ START_TEST(incident_has_the_fields_of_the_contract)
         ck_assert_msg(json_get(tree, fields[i]) != NULL, "%s is missing", fields[i]);
     ck_assert_str_eq(json_get_str(tree, "state", ""), "open");
     ck_assert_str_eq(json_get_str(json_get(tree, "process"), "id", ""), leaker->id);
+    ck_assert_str_eq(json_get_str(first_of(tree, "processes"), "id", ""), "42-7");
+    ck_assert_str_eq(json_get_str(first_of(tree, "processes"), "state", ""), "oom-killed");
+    ck_assert_double_eq(json_get_double(first_of(tree, "processes"), "pid", 0), 42);
+    ck_assert_double_eq(json_get_double(tree, "process_count", 0), 20);
     ck_assert_str_eq(json_get_str(json_get(first_of(tree, "sites"), "culprit"), "file", ""),
                      "orders/cache.py");
     ck_assert_str_eq(json_get_str(first_of(tree, "deliveries"), "receiver", ""), "ops");

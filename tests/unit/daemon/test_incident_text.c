@@ -86,6 +86,18 @@ static struct incident *full(void)
     for (unsigned i = 0; i < INCIDENT_TYPES_MAX; i++)
         incident->types[i] =
             (struct frozen_type){i ? strdup("app.Session") : NULL, {i == 2, 1.5, 1, 2}, i, i * 2};
+    incident->process_count = 400;
+    incident->member_count = INCIDENT_MEMBERS_MAX;
+    for (unsigned i = 0; i < INCIDENT_MEMBERS_MAX; i++) {
+        struct incident_member *member = &incident->members[i];
+
+        snprintf(member->process_id, sizeof(member->process_id), "%u-7", i);
+        strcpy(member->name, "shop \"worker\"");
+        strcpy(member->boot_id, incident->boot_id);
+        member->pid = (pid_t)i;
+        member->start_ticks = member->instance = UINT64_MAX - i;
+        member->state = (enum member_state)(i % (MEMBER_UNKNOWN + 1));
+    }
     incident->delivery_count = INCIDENT_DELIVERIES_MAX;
     for (unsigned i = 0; i < INCIDENT_DELIVERIES_MAX; i++) {
         struct delivery *delivery = &incident->deliveries[i];
@@ -139,6 +151,11 @@ START_TEST(a_full_incident_comes_back_as_it_was)
     ck_assert_ptr_null(after->types[0].name);
     ck_assert(!after->types[1].growth.known && after->types[2].growth.known);
     ck_assert_str_eq(after->deliveries[15].notice_id, "msg_15");
+    ck_assert_uint_eq(after->process_count, 400);
+    ck_assert_uint_eq(after->member_count, INCIDENT_MEMBERS_MAX);
+    ck_assert_str_eq(after->members[15].process_id, "15-7");
+    ck_assert_uint_eq(after->members[15].instance, UINT64_MAX - 15);
+    ck_assert_int_eq(after->members[4].state, MEMBER_OOM_KILLED);
     ck_assert_uint_eq(after->note_count, INCIDENT_NOTES_MAX);
     ck_assert_uint_eq(after->notes[0].at_wall_ms, 3); /* the oldest ones went */
     ck_assert_str_eq(after->notes[15].text, "deploying \"it\"");
@@ -258,6 +275,33 @@ START_TEST(the_text_of_a_later_leakd_is_read_as_far_as_we_know_it)
 }
 END_TEST
 
+START_TEST(an_old_text_of_one_process_has_one_in_its_list)
+{
+    struct incident *living = read_text(
+        "{\"id\":\"X\",\"opened_wall_ms\":5,\"process_id\":\"42-7\",\"process_name\":\"shop\","
+        "\"pid\":42,\"start_ticks\":\"7\",\"instance\":\"ff\",\"boot_id\":\"b\"}");
+    struct incident *killed =
+        read_text("{\"id\":\"X\",\"opened_wall_ms\":5,\"process_id\":\"42-7\","
+                  "\"end\":\"OOM-killed at noon\",\"end_state\":\"oom-killed\"}");
+    struct incident *gone = read_text(
+        "{\"id\":\"X\",\"opened_wall_ms\":5,\"process_id\":\"42-7\",\"end\":\"killed at noon\"}");
+
+    ck_assert_uint_eq(living->member_count, 1);
+    ck_assert_uint_eq(living->process_count, 1);
+    ck_assert_str_eq(living->members[0].process_id, "42-7");
+    ck_assert_str_eq(living->members[0].name, "shop");
+    ck_assert_str_eq(living->members[0].boot_id, "b");
+    ck_assert_int_eq(living->members[0].pid, 42);
+    ck_assert_uint_eq(living->members[0].instance, 0xff);
+    ck_assert_int_eq(living->members[0].state, MEMBER_GROWING);
+    ck_assert_int_eq(killed->members[0].state, MEMBER_OOM_KILLED);
+    ck_assert_int_eq(gone->members[0].state, MEMBER_UNKNOWN);
+    incident_free(living);
+    incident_free(killed);
+    incident_free(gone);
+}
+END_TEST
+
 START_TEST(what_is_no_incident_is_refused)
 {
     static const char *const texts[] = {"",   "{",     "[]",         "null",
@@ -300,5 +344,6 @@ END_TEST
 
 SUITE_MAIN("incident_text", a_full_incident_comes_back_as_it_was, the_longest_names_fit_into_a_row,
            a_name_is_not_cut_within_a_character, an_empty_one_comes_back_empty,
-           the_text_of_a_later_leakd_is_read_as_far_as_we_know_it, what_is_no_incident_is_refused,
+           the_text_of_a_later_leakd_is_read_as_far_as_we_know_it,
+           an_old_text_of_one_process_has_one_in_its_list, what_is_no_incident_is_refused,
            restored_incidents_stand_in_order_and_once)

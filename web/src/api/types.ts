@@ -255,6 +255,9 @@ export interface Incident {
   opened_ms: number;
   resolved_ms: number | null;
   process: Partial<Process> & { id: string; name: string };
+  /** Those that have this leak, 16 at most; process_count is of all. */
+  processes?: readonly { id: string; pid: number; name: string; state: string }[];
+  process_count?: number;
   summary: string;
   growth_bytes_per_s: Interval | null;
   verdict?: Verdict;
