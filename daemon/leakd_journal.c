@@ -17,11 +17,11 @@
 #include "daemon/store/store.h"
 #include "daemon/watch/watch.h"
 
-#define RETRY_MS           5000u
-#define UPKEEP_MS          60000u
-#define TELL_STEP_MS       3600000u
-#define MARK_BYTES_MAX     8192u
-#define INCIDENTS_LOADED   1000u /* as many as the store keeps */
+#define RETRY_MS         5000u
+#define UPKEEP_MS        60000u
+#define TELL_STEP_MS     3600000u
+#define MARK_BYTES_MAX   8192u
+#define INCIDENTS_LOADED 1000u /* as many as the store keeps */
 /* In one batch; the rest follows in the next. */
 #define BATCH_INCIDENTS_MAX 256u
 #define BATCH_MARKS_MAX     64u
