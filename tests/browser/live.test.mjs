@@ -152,6 +152,54 @@ test('mappings_exports_and_health_come_from_the_daemon_itself', async () => {
   await page.context().close();
 });
 
+test('a_snapshot_of_a_running_program_ends_in_the_path_that_keeps_its_objects', { timeout: 120_000 }, async () => {
+  const { page, log: seen } = await openPage(browser, `${url}${await pageOf(NAME)}?tab=retainers`);
+  await page.getByRole('button', { name: 'Take a snapshot' }).click();
+  // main() of steady.py holds its list of bytearrays in a variable.
+  await retry(async () => assert.match(await page.locator('.panel').last().innerText(), /main[\s\S]*kept[\s\S]*bytearray/), { forMs: 60_000 });
+  // How long it stood still is the program's own word, which comes with its next flush.
+  await retry(async () => assert.match(await page.locator('.panel').last().innerText(), /stood still for/), {
+    forMs: 20_000,
+    between: async () => {
+      await page.waitForTimeout(1000);
+      await page.reload();
+      await page.getByText('Kept alive by').waitFor();
+    },
+  });
+  assert.deepEqual(seen.console, []);
+  assert.deepEqual(seen.foreign, []);
+  await page.context().close();
+});
+
+test('what_a_person_says_of_an_incident_is_what_leakd_keeps', { timeout: 300_000 }, async () => {
+  const incident = await retry(async () => {
+    const { incidents } = await (await fetch(`${url}/api/v1/incidents`)).json();
+    const found = incidents.find((one) => one.process.name === 'reporter');
+    assert.ok(found, 'the leak of reporter is an incident');
+    return found;
+  }, { forMs: 240_000, between: () => new Promise((done) => setTimeout(done, 1000)) });
+  const { page, log: seen } = await openPage(browser, `${url}/`);
+  await page.getByRole('link', { name: /Incidents/ }).first().click();
+  await page.getByRole('link', { name: /reporter/ }).first().click();
+  await page.getByText(/report\.c:\d+/).first().waitFor();
+  const say = async (what, why) => {
+    await page.getByRole('button', { name: what, exact: true }).first().click();
+    await page.getByLabel('Your name').fill('ada');
+    await page.getByLabel('Your name').press('Tab');
+    await page.keyboard.type(why);
+    await page.keyboard.press('Enter');
+  };
+  const state = async () => (await (await fetch(`${url}/api/v1/incidents/${incident.id}`)).json()).state;
+  for (const [what, becomes] of [['Acknowledge', 'acknowledged'], ['Silence', 'silenced'], ['Resolve', 'resolved']]) {
+    await say(what, `because of <b>${what}</b>`);
+    await retry(async () => assert.equal(await state(), becomes));
+  }
+  await retry(async () => assert.match(await page.locator('.timeline').innerText(), /by ada: because of <b>Resolve<\/b>/));
+  assert.deepEqual(seen.console, []);
+  assert.deepEqual(await axeViolations(page), []);
+  await page.context().close();
+});
+
 test('the_page_says_that_leakd_is_away_and_recovers_when_it_is_back', async () => {
   const { page } = await openPage(browser, `${url}/`);
   await page.locator('.link-live').waitFor();
