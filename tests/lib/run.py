@@ -205,9 +205,9 @@ def browser(tally):
     for path in sorted(glob.glob(os.path.join(where, "*.test.mjs"))):
         run(tally, f"browser: {os.path.basename(path)}",
             ["node", "--test", "--test-reporter=tap", path],
-            env={"LEAKD_BUILD": folder("plain"),
+            env={"LEAKD_BUILD": folder("plain"), "LEAKD_LONG": "1" if LONG else "",
                  "LEAKD_PAGE": os.path.join(folder("plain"), "web", "page")},
-            cwd=where, timeout=600, tap="node")
+            cwd=where, timeout=7200 if LONG else 600, tap="node")
 
 
 def steps(tally):
