@@ -133,6 +133,10 @@ class PostMortemFacts:
         self.assertEqual("oom-killed", self.after["process"]["state"])
         self.assertTrue(self.after["process"]["forgotten"])
 
+    def test_who_kept_the_objects_alive_is_there_too(self):
+        paths = [" ".join(row["path"]) for row in self.after["retainers"]]
+        self.assertTrue(any("module __main__" in path and ".kept" in path for path in paths), paths)
+
     def test_its_curve_is_there_too(self):
         series = self.daemon.get(f"/api/v1/processes/{self.after['process']['id']}/series"
                                  f"?from={self.opened['opened_ms'] - 60000}")
