@@ -126,6 +126,14 @@ class Daemon:
         with urllib.request.urlopen(self.url(path), timeout=10) as answer:
             return json.load(answer)
 
+    def post(self, path, body=None):
+        """The JSON that a POST of a JSON object gives; raises urllib.error.HTTPError for an error."""
+        request = urllib.request.Request(self.url(path), method="POST",
+                                         data=json.dumps(body or {}).encode(),
+                                         headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
     def status_of(self, path, headers=None, method="GET"):
         """Status, headers and body text of a request, errors included."""
         request = urllib.request.Request(self.url(path), headers=headers or {}, method=method)
