@@ -11,6 +11,7 @@
 #include "daemon/base/conf.h"
 #include "daemon/base/log.h"
 #include "daemon/http/http.h"
+#include "daemon/leakd_waiters.h"
 #include "daemon/store/incident_text.h"
 #include "daemon/store/journal.h"
 #include "daemon/store/operator_mark_text.h"
@@ -27,10 +28,6 @@
 #define BATCH_MARKS_MAX     64u
 /* Of [store] size_max for both files of the journal; the rest is for the history of processes. */
 #define JOURNAL_SHARE 4u
-
-/* A client waits so long for a disk that does not answer. */
-#define SETTLE_MAX_MS 5000u
-#define WAITERS_MAX   64u
 
 /* Which state of an incident is in the batch. */
 struct sent {
@@ -50,14 +47,6 @@ struct run {
     int rc;
 };
 
-/* Somebody who wants to know when run number `run` has ended. */
-struct waiter {
-    void (*on_settled)(void *arg);
-    void *arg;
-    uint64_t run;
-    uint64_t until_ms;
-};
-
 struct leakd_journal {
     uv_loop_t *loop;
     uv_timer_t soon;
@@ -73,8 +62,7 @@ struct leakd_journal {
     size_t sent_count;
     char sent_marks[BATCH_MARKS_MAX][24]; /* ids */
     size_t sent_mark_count;
-    struct waiter waiters[WAITERS_MAX];
-    size_t waiter_count;
+    struct leakd_waiters waiters;
     uint64_t run_count; /* begun ones */
     uint64_t ran_ms;
     uint64_t retry_ms; /* not before */
@@ -311,43 +299,17 @@ static int collect(struct leakd_journal *journal)
     return rc;
 }
 
-/* ---- who waits ----------------------------------------------------------------------------- */
-
-/* Those who wait for a run up to this one, and those who have waited long enough. What they do may
- * bring the next one to the list. */
-static void release(struct leakd_journal *journal, uint64_t run)
-{
-    struct waiter done[WAITERS_MAX];
-    uint64_t now_ms = clock_mono_ms();
-    size_t done_count = 0, kept = 0;
-
-    for (size_t i = 0; i < journal->waiter_count; i++) {
-        const struct waiter *waiter = &journal->waiters[i];
-
-        if (waiter->run <= run || now_ms >= waiter->until_ms)
-            done[done_count++] = *waiter;
-        else
-            journal->waiters[kept++] = *waiter;
-    }
-    journal->waiter_count = kept;
-    for (size_t i = 0; i < done_count; i++)
-        done[i].on_settled(done[i].arg);
-}
-
 int leakd_journal_settle(struct leakd_journal *journal, void (*on_settled)(void *arg), void *arg)
 {
+    int rc;
+
     if (!journal || journal->is_closing || journal->status.error < 0)
         return -EIO;
-    if (journal->waiter_count == WAITERS_MAX)
-        return -EBUSY;
     /* A run that is under way has collected its rows before. */
-    journal->waiters[journal->waiter_count++] =
-        (struct waiter){.on_settled = on_settled,
-                        .arg = arg,
-                        .run = journal->run_count + 1,
-                        .until_ms = clock_mono_ms() + SETTLE_MAX_MS};
-    leakd_journal_wake(journal);
-    return 0;
+    rc = leakd_waiters_add(&journal->waiters, journal->run_count + 1, on_settled, arg);
+    if (rc == 0)
+        leakd_journal_wake(journal);
+    return rc;
 }
 
 /* ---- running ------------------------------------------------------------------------------- */
@@ -439,9 +401,9 @@ static void take_result(struct leakd_journal *journal)
     if (run->status.error < 0)
         journal->retry_ms = clock_mono_ms() + RETRY_MS;
     if (run->rc < 0 || run->status.error < 0)
-        release(journal, UINT64_MAX);
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
     else if (!journal->has_more)
-        release(journal, journal->run_count);
+        leakd_waiters_release(&journal->waiters, journal->run_count);
 }
 
 /* In a worker, or at the start before there are any: touches the run and nothing else. */
@@ -514,7 +476,7 @@ static void on_timer_closed(uv_handle_t *handle)
 static void pump_last(struct leakd_journal *journal)
 {
     if (!journal->run.journal) {
-        release(journal, UINT64_MAX);
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
         uv_close((uv_handle_t *)&journal->soon, on_timer_closed);
         return;
     }
@@ -544,7 +506,7 @@ static void pump(struct leakd_journal *journal)
         if (rc < 0)
             say_not_collected(journal, rc);
         journal->retry_ms = rc < 0 ? now_ms + RETRY_MS : 0;
-        release(journal, UINT64_MAX);
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
         return;
     }
     start_run(journal);
@@ -566,7 +528,7 @@ void leakd_journal_wake(struct leakd_journal *journal)
 void leakd_journal_tick(struct leakd_journal *journal)
 {
     pump(journal);
-    release(journal, 0);
+    leakd_waiters_release(&journal->waiters, 0);
 }
 
 static void on_alert_change(void *arg)
