@@ -343,7 +343,7 @@ class Degraded(unittest.TestCase):
         wait_for(lambda: self.ready(daemon), 20, "ready again")
         self.assertIn("info journal.recovered", daemon.log())
         self.assertEqual("ok", daemon.get("/api/v1/status")["storage"]["state"])
-        wait_for(lambda: len(receiver.notices) >= 2, 10, "people were told of both")
+        wait_for(lambda: len(receiver.notices) >= 2, 30, "people were told of both")
         self.assertEqual(["leakd.storage.degraded", "leakd.storage.recovered"],
                          [event for _, event, _ in receiver.notices])
 
