@@ -170,6 +170,18 @@ static void write_all_again(struct leakd_journal *journal)
 
 /* ---- what changed -------------------------------------------------------------------------- */
 
+/* Gives the row the text and puts it into the batch; the text is released. */
+static int put_row(struct leakd_journal *journal, struct journal_row *row, struct buf *text)
+{
+    int rc;
+
+    row->text = text->data;
+    row->len = text->len;
+    rc = text->failed ? -ENOMEM : journal_batch_put(journal->run.batch, row);
+    buf_done(text);
+    return rc;
+}
+
 static int put_incident(struct leakd_journal *journal, const struct incident *incident)
 {
     struct journal_row row = {.kind = JOURNAL_INCIDENT,
@@ -177,15 +189,10 @@ static int put_incident(struct leakd_journal *journal, const struct incident *in
                               .at = (int64_t)incident->opened_wall_ms,
                               .is_final = incident->state == INCIDENT_RESOLVED};
     struct buf text;
-    int rc;
 
     buf_init(&text, INCIDENT_TEXT_BYTES_MAX);
     incident_write(incident, &text);
-    row.text = text.data;
-    row.len = text.len;
-    rc = text.failed ? -ENOMEM : journal_batch_put(journal->run.batch, &row);
-    buf_done(&text);
-    return rc;
+    return put_row(journal, &row, &text);
 }
 
 static int collect_incidents(struct leakd_journal *journal)
@@ -217,15 +224,10 @@ static int put_mark(struct leakd_journal *journal, const struct operator_mark *m
     struct journal_row row = {
         .kind = JOURNAL_MARK, .id = mark->id, .at = (int64_t)mark->at_wall_ms, .is_final = true};
     struct buf text;
-    int rc;
 
     buf_init(&text, MARK_BYTES_MAX);
     operator_mark_write(mark, &text);
-    row.text = text.data;
-    row.len = text.len;
-    rc = text.failed ? -ENOMEM : journal_batch_put(journal->run.batch, &row);
-    buf_done(&text);
-    return rc;
+    return put_row(journal, &row, &text);
 }
 
 static int collect_marks(struct leakd_journal *journal)

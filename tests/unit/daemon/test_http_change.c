@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What clients change, over a real socket; what the other rooms make of it is recorded. */
 #include "http_server.h"
+#include "suite.h"
 
 static struct server server;
 static struct process *leaker;
@@ -176,29 +177,10 @@ START_TEST(one_incident_shows_the_others_of_its_fingerprint)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        each_verb_asks_for_its_state_with_author_and_reason,
-        a_silence_without_a_duration_ends_after_a_night,
-        a_body_that_makes_no_sense_changes_nothing,
-        refusals_of_the_other_rooms_are_told_apart,
-        a_mark_is_kept_and_listed,
-        a_mark_needs_a_text_and_a_process_that_is_there,
-        one_incident_shows_the_others_of_its_fingerprint,
-    };
-    Suite *suite = suite_create("http_change");
-    TCase *tcase = tcase_create("change");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_change", set_up, tear_down,
+                   each_verb_asks_for_its_state_with_author_and_reason,
+                   a_silence_without_a_duration_ends_after_a_night,
+                   a_body_that_makes_no_sense_changes_nothing,
+                   refusals_of_the_other_rooms_are_told_apart, a_mark_is_kept_and_listed,
+                   a_mark_needs_a_text_and_a_process_that_is_there,
+                   one_incident_shows_the_others_of_its_fingerprint)
