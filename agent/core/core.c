@@ -206,11 +206,6 @@ static bool poll_is_due(struct thread *self, uint64_t operations, bool sampled)
     return true;
 }
 
-static uint64_t operations_of(const struct thread_slot *slot)
-{
-    return slot->alloc_count + thread_free_count(slot);
-}
-
 /* Bytes until the slow path looks again: by how many operations it were this time. */
 static uint64_t next_poll_bytes(struct thread *self, uint64_t operations)
 {
@@ -239,7 +234,7 @@ bool core_alloc_event(void *addr, size_t size_bytes)
     struct thread_slot *slot = events_of(self);
     uint64_t period_bytes = core_sample_period_bytes();
     uint64_t now = thread_alloc_bytes(slot);
-    uint64_t operations = operations_of(slot);
+    uint64_t operations = thread_operations(slot);
     uint64_t due_in = next_poll_bytes(self, operations - self->polled_count);
     bool hit = false;
 
@@ -260,10 +255,12 @@ bool core_alloc_event(void *addr, size_t size_bytes)
 
 bool core_free_event(void)
 {
-    struct thread_slot *slot = events_of(&thread_self);
+    struct thread *self = &thread_self;
+    struct thread_slot *slot = events_of(self);
+    uint64_t due_in = self->poll_bytes;
 
-    thread_free_due_in(slot, HOT_POLL_FREES);
-    return poll_is_due(&thread_self, operations_of(slot), false);
+    thread_free_due_in(slot, due_in > HOT_POLL_BYTES_MIN ? due_in : HOT_POLL_BYTES_MIN);
+    return poll_is_due(self, thread_operations(slot), false);
 }
 
 void core_put_off_events(void)

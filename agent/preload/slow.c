@@ -68,16 +68,20 @@ static struct thread_slot *events(void)
 
 void slow_count_alloc(void *block, size_t size_bytes)
 {
-    if (unlikely(!thread_has_slot()))
+    if (unlikely(!thread_has_slot())) {
         thread_count_shared(&(struct thread_totals){.alloc_bytes = size_bytes, .alloc_count = 1});
+        thread_refill_nobody();
+    }
     if (hot_alloc(events(), size_bytes))
         slow_alloc(block, size_bytes);
 }
 
 void slow_count_free(size_t size_bytes)
 {
-    if (unlikely(!thread_has_slot()))
+    if (unlikely(!thread_has_slot())) {
         thread_count_shared(&(struct thread_totals){.free_bytes = size_bytes, .free_count = 1});
+        thread_refill_nobody();
+    }
     if (hot_free(events(), size_bytes))
         slow_free();
 }
