@@ -13,6 +13,7 @@
 #include "agent/core/counter.h"
 #include "agent/core/live.h"
 #include "agent/core/thread.h"
+#include "agent/core/unwind_registers.h"
 #include "agent/wire/record.h"
 
 /*
@@ -111,9 +112,10 @@ void core_start_sampling(uint64_t period_bytes);
 /* A daemon's order, or the environment's. */
 void core_set_period(uint64_t period_bytes);
 
-/* After hot_alloc said so, between core_enter and core_leave: samples the block if it is hit.
+/* After hot_alloc said so, between core_enter and core_leave: samples the block if it is hit, under the
+ * stack of the frame that has noted these registers (NULL: this one).
  * True when it is time to call what runs on the slow path. */
-bool core_alloc_event(void *addr, size_t size_bytes);
+bool core_alloc_event(void *addr, size_t size_bytes, const struct unwind_registers *from);
 bool core_free_event(void);
 /* Instead of these two when core_enter has refused. */
 void core_put_off_events(void);

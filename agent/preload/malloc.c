@@ -23,17 +23,27 @@ void *reallocarray(void *block, size_t count, size_t size);
  * for a thread without a slot goes to thread_nobody, whose slow path is always due, and is counted there.
  */
 
-/* The long way of counting, for every block, thread and state. */
+/* The long way of counting, for every block, thread and state. It notes the registers, as alloc_due: the
+ * stack of a sample begins here then, with no walk through the agent's own frames. */
 static ATTR_NOINLINE void *counted(void *block)
 {
-    if (block && !bump_owns(block) && preload_attach())
-        slow_count_alloc(block, next_block_bytes(block));
+    struct unwind_registers here;
+
+    if (!block || bump_owns(block) || !preload_attach())
+        return block;
+    unwind_registers_here(&here);
+    slow_count_alloc(block, next_block_bytes(block), &here);
     return block;
 }
 
 static ATTR_NOINLINE void *alloc_due(void *block)
 {
-    return thread_has_slot() ? slow_alloc(block, next_exact_bytes(block)) : counted(block);
+    struct unwind_registers here;
+
+    if (!thread_has_slot())
+        return counted(block);
+    unwind_registers_here(&here);
+    return slow_alloc(block, next_exact_bytes(block), &here);
 }
 
 /* The shortest way of counting. */
