@@ -11,6 +11,7 @@
 #include "daemon/base/conf.h"
 #include "daemon/base/log.h"
 #include "daemon/http/http.h"
+#include "daemon/leakd_waiters.h"
 #include "daemon/store/incident_text.h"
 #include "daemon/store/journal.h"
 #include "daemon/store/operator_mark_text.h"
@@ -61,6 +62,8 @@ struct leakd_journal {
     size_t sent_count;
     char sent_marks[BATCH_MARKS_MAX][24]; /* ids */
     size_t sent_mark_count;
+    struct leakd_waiters waiters;
+    uint64_t run_count; /* begun ones */
     uint64_t ran_ms;
     uint64_t retry_ms; /* not before */
     uint64_t told_ms;  /* when people were last told that nothing can be stored */
@@ -296,6 +299,19 @@ static int collect(struct leakd_journal *journal)
     return rc;
 }
 
+int leakd_journal_settle(struct leakd_journal *journal, void (*on_settled)(void *arg), void *arg)
+{
+    int rc;
+
+    if (!journal || journal->is_closing || journal->status.error < 0)
+        return -EIO;
+    /* A run that is under way has collected its rows before. */
+    rc = leakd_waiters_add(&journal->waiters, journal->run_count + 1, on_settled, arg);
+    if (rc == 0)
+        leakd_journal_wake(journal);
+    return rc;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 /* A disk that comes and goes is told of once in a while. */
@@ -384,6 +400,10 @@ static void take_result(struct leakd_journal *journal)
     run->loaded = run->batch = NULL;
     if (run->status.error < 0)
         journal->retry_ms = clock_mono_ms() + RETRY_MS;
+    if (run->rc < 0 || run->status.error < 0)
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
+    else if (!journal->has_more)
+        leakd_waiters_release(&journal->waiters, journal->run_count);
 }
 
 /* In a worker, or at the start before there are any: touches the run and nothing else. */
@@ -420,6 +440,7 @@ static void start_run(struct leakd_journal *journal)
     run->now_wall_ms = clock_wall_ms();
     journal->ran_ms = clock_mono_ms();
     journal->is_running = true;
+    journal->run_count++;
     uv_queue_work(journal->loop, &run->work, on_work, on_work_end);
 }
 
@@ -455,6 +476,7 @@ static void on_timer_closed(uv_handle_t *handle)
 static void pump_last(struct leakd_journal *journal)
 {
     if (!journal->run.journal) {
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
         uv_close((uv_handle_t *)&journal->soon, on_timer_closed);
         return;
     }
@@ -484,6 +506,7 @@ static void pump(struct leakd_journal *journal)
         if (rc < 0)
             say_not_collected(journal, rc);
         journal->retry_ms = rc < 0 ? now_ms + RETRY_MS : 0;
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
         return;
     }
     start_run(journal);
@@ -505,6 +528,7 @@ void leakd_journal_wake(struct leakd_journal *journal)
 void leakd_journal_tick(struct leakd_journal *journal)
 {
     pump(journal);
+    leakd_waiters_release(&journal->waiters, 0);
 }
 
 static void on_alert_change(void *arg)
