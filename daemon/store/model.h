@@ -403,6 +403,7 @@ struct incident {
                              * joins again after a restart */
     uint64_t revision;
     uint64_t stored_revision; /* the one on the disk; 0: none */
+    uint64_t state_revision;  /* the one that brought its state */
 };
 
 #endif

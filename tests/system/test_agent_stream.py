@@ -222,7 +222,7 @@ class WholePath(unittest.TestCase):
                 process = leakd.process_of(program.pid, release="shop 2.1")
                 return len(process["marks"]) > 1 and process
 
-            process = daemon.wait_for(told, 15, "the mark is on the page")
+            process = daemon.wait_for(told, 30, "the mark is on the page")
             self.assertEqual([(m["kind"], m["text"]) for m in process["marks"]],
                              [("release", "shop 2.1"), ("phase", "warm")])
             self.assertLessEqual(abs(process["marks"][1]["at_ms"] - process["started_ms"]), 15000)

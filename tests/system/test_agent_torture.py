@@ -125,7 +125,7 @@ class SameAsBare(Torture):
         self.same([target("ways_out"), "unshare"])
 
     def test_process_ends_when_its_last_thread_does(self):
-        self.same([target("ways_out"), "pthread_exit"], timeout=10)
+        self.same([target("ways_out"), "pthread_exit"], timeout=30)
 
     def test_status_of__exit(self):
         self.same([target("ways_out"), "_exit"])

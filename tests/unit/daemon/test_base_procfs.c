@@ -11,6 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/procfs_maps.h"
+#include "suite.h"
 
 static char folder[64];
 static char proc[80];
@@ -412,46 +413,17 @@ START_TEST(more_files_than_rows_end_in_one_row)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        stat_survives_a_hostile_name,
-        programs_are_compared_by_their_files,
-        programs_whose_files_are_out_of_sight_are_compared_by_name,
-        the_user_is_the_effective_one,
-        a_process_that_is_gone_is_esrch,
-        a_cut_stat_is_refused,
-        rss_is_in_bytes,
-        start_is_boot_plus_ticks,
-        the_unit_is_the_first_that_is_no_slice,
-        a_users_unit_is_found_below_the_manager,
-        only_the_system_managers_services_count_as_services,
-        systemds_hierarchy_wins_on_cgroup_v1,
-        without_systemd_there_is_no_unit,
-        the_host_is_the_last_limit,
-        a_limit_above_in_the_hierarchy_binds,
-        a_container_sees_its_limit_at_the_root,
-        cgroup_v1_limits_count,
-        the_address_space_counts,
-        the_data_segment_counts,
-        the_nearest_limit_is_the_one_with_the_least_room,
-        what_is_not_available_on_the_host_is_used,
-        the_real_host_can_be_read,
-        mappings_are_summed_by_file_and_kind,
-        more_files_than_rows_end_in_one_row,
-    };
-    Suite *suite = suite_create("base_procfs");
-    TCase *tcase = tcase_create("procfs");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, make_world, remove_world);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("base_procfs", make_world, remove_world, stat_survives_a_hostile_name,
+                   programs_are_compared_by_their_files,
+                   programs_whose_files_are_out_of_sight_are_compared_by_name,
+                   the_user_is_the_effective_one, a_process_that_is_gone_is_esrch,
+                   a_cut_stat_is_refused, rss_is_in_bytes, start_is_boot_plus_ticks,
+                   the_unit_is_the_first_that_is_no_slice, a_users_unit_is_found_below_the_manager,
+                   only_the_system_managers_services_count_as_services,
+                   systemds_hierarchy_wins_on_cgroup_v1, without_systemd_there_is_no_unit,
+                   the_host_is_the_last_limit, a_limit_above_in_the_hierarchy_binds,
+                   a_container_sees_its_limit_at_the_root, cgroup_v1_limits_count,
+                   the_address_space_counts, the_data_segment_counts,
+                   the_nearest_limit_is_the_one_with_the_least_room,
+                   what_is_not_available_on_the_host_is_used, the_real_host_can_be_read,
+                   mappings_are_summed_by_file_and_kind, more_files_than_rows_end_in_one_row)
