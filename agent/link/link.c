@@ -26,7 +26,8 @@
 #define SOCKET_PATH_DEFAULT "/run/leakd/agent.sock"
 #define DELAY_MS_DEFAULT    200 /* programs that end sooner are never heard of and cost nothing */
 #define FLUSH_EVERY_MS      1000
-#define FLUSH_MORE_MS       100 /* when one buffer did not hold everything */
+#define FLUSH_MORE_MS       100 /* when one flush did not say everything that changes again and again */
+#define FLUSH_NEWS_MS       25  /* the same of what is said once: a start leaves hundreds of sites */
 #define RETRY_MS_FIRST      1000
 #define RETRY_MS_MAX        8000
 /* Who ends waits so long for a reader that takes nothing, and so long in all: hundreds of sites that
@@ -53,6 +54,7 @@ static struct {
     uint64_t retry_at_ms;
     uint64_t retry_ms;
     uint64_t delay_ms;
+    uint64_t totals_due_ms; /* a flush before that says only what else is new */
     struct encode_extra extra;
     size_t tail_start; /* what a full socket has left in the buffer */
     size_t tail_end;
@@ -159,55 +161,61 @@ static bool send_tail(uint64_t now_ms)
 
 /* ---- flush -------------------------------------------------------------------------------- */
 
-/* Encodes into the empty buffer: what is short and matters most goes first. True when more is
- * waiting. */
-static bool encode(uint64_t now_ms, bool greet, const struct wire_bye *bye)
+/* Encodes into the empty buffer: what is short and matters most goes first. */
+static enum encode_left encode(uint64_t now_ms, bool greet, const struct wire_bye *bye)
 {
     struct wire_wr wr;
-    bool more;
+    enum encode_left left;
 
     wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
     if (greet)
         hello_put(&wr);
-    encode_totals(&wr, now_ms, &link_.extra);
+    if (greet || bye || now_ms >= link_.totals_due_ms) {
+        link_.totals_due_ms = now_ms + FLUSH_MORE_MS;
+        encode_totals(&wr, now_ms, &link_.extra);
+    }
+    if (hello_is_stale()) /* by what the totals have found out, too */
+        hello_put(&wr);
     if (bye)
         wire_put_bye(&wr, bye);
-    more = !encode_changes(&wr, now_ms);
+    left = encode_changes(&wr, now_ms);
     link_.tail_start = 0;
     link_.tail_end = wire_wr_len(&wr);
-    return more;
+    return left;
 }
 
-/* One round; true when more is waiting and could be sent at once. */
-static bool flush(uint64_t now_ms)
+/* One round; what is left is what could be sent at once. */
+static enum encode_left flush(uint64_t now_ms)
 {
     bool connected = atomic_load(&link_.state) == LINK_CONNECTED;
     bool greet = !connected;
-    bool more;
+    enum encode_left left;
 
     if (!connected && !connect_now(now_ms))
-        return false;
+        return ENCODE_NOTHING_LEFT;
     if (order_receive(&link_.stream, now_ms) < 0) {
         lose_connection(now_ms);
-        return false;
+        return ENCODE_NOTHING_LEFT;
     }
     if (now_ms < order_paused_until_ms() && !greet)
-        return false;
+        return ENCODE_NOTHING_LEFT;
     if (!send_tail(now_ms)) {
         link_.extra.skipped_flushes++;
-        return false;
+        return ENCODE_NOTHING_LEFT;
     }
     core_relax_period();
-    more = encode(now_ms, greet || hello_is_stale(), NULL);
-    return send_tail(now_ms) && more;
+    left = encode(now_ms, greet, NULL);
+    return send_tail(now_ms) ? left : ENCODE_NOTHING_LEFT;
 }
 
 static void timed_flush(uint64_t now_ms)
 {
     uint64_t start_ns = clock_fine_ns();
+    enum encode_left left = flush(now_ms);
 
-    if (flush(now_ms))
-        atomic_store(&link_.due_ms, now_ms + FLUSH_MORE_MS);
+    if (left != ENCODE_NOTHING_LEFT)
+        atomic_store(&link_.due_ms, now_ms + (left == ENCODE_NEWS_LEFT ? FLUSH_NEWS_MS
+                                                                       : FLUSH_MORE_MS));
     link_.extra.flush_ns_total += clock_fine_ns() - start_ns;
 }
 
@@ -335,7 +343,7 @@ static void say_last(enum wire_bye_reason reason)
         if ((is_sent && !more) || now_ms > deadline_ms)
             return;
         if (is_sent) {
-            more = encode(now_ms, false, is_first ? &bye : NULL);
+            more = encode(now_ms, false, is_first ? &bye : NULL) != ENCODE_NOTHING_LEFT;
             is_first = false;
         } else if (atomic_load(&link_.state) == LINK_CONNECTED &&
                    !stream_wait_writable(&link_.stream, wait_ms)) {
