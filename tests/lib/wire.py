@@ -407,7 +407,7 @@ class Daemon:
         try:
             self.greet(connection)
             while True:
-                data = connection.recv(1 << 16)
+                data = self.take(connection)
                 if not data:
                     break
                 with self.changed:
@@ -420,6 +420,9 @@ class Daemon:
         with self.changed:
             agent.closed = True
             self.changed.notify_all()
+
+    def take(self, connection):
+        return connection.recv(1 << 16)
 
     def send(self, agent, data):
         self.sockets[id(agent)].sendall(data)
