@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "agent/core/attr.h"
 
@@ -30,10 +31,17 @@
     X(syscall, long, (long number, long a, long b, long c, long d, long e, long f))                \
     X(prctl, int, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
 
+/* Memory by the page (mmap.c). NULL until it is known: whoever maps then may be the loader itself. */
+#define NEXT_MAPS(X)                                                                               \
+    X(mmap, void *, (void *addr, size_t len, int prot, int flags, int fd, off_t offset))           \
+    X(munmap, int, (void *addr, size_t len))                                                       \
+    X(mremap, void *, (void *old, size_t old_len, size_t new_len, int flags, ...))
+
 struct next {
 #define X(name, result, parameters) result(*name) parameters;
     NEXT_MALLOC_FAMILY(X)
     NEXT_EXITS(X)
+    NEXT_MAPS(X)
 #undef X
     bool is_exact; /* glibc, with the block's size in the word before it */
 };
