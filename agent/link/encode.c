@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/core/core.h"
+#include "agent/core/mapping.h"
 #include "agent/core/mark.h"
 #include "agent/core/module.h"
 #include "agent/core/report.h"
@@ -91,6 +92,7 @@ static void put_totals(struct wire_wr *wr, uint64_t now_ms)
 {
     const struct core_runtime *runtime = core_runtime();
     struct wire_domain_totals python = {.domain = WIRE_DOMAIN_PYTHON};
+    struct wire_domain_totals mapped;
     struct wire_totals totals = {.time_ms = now_ms, .domain_count = 1};
     struct wire_gc gc = {.time_ms = now_ms};
 
@@ -101,6 +103,9 @@ static void put_totals(struct wire_wr *wr, uint64_t now_ms)
     core_read_native_totals(&totals.domains[0]);
     if (python.method != WIRE_METHOD_NONE)
         totals.domains[totals.domain_count++] = python;
+    mapping_read_totals(&mapped);
+    if (mapped.method != WIRE_METHOD_NONE && mapped.alloc_count > 0)
+        totals.domains[totals.domain_count++] = mapped;
     wire_put_totals(wr, &totals);
 }
 

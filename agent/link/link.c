@@ -15,6 +15,7 @@
 
 #include "agent/core/attr.h"
 #include "agent/core/clock.h"
+#include "agent/core/own.h"
 #include "agent/core/report.h"
 #include "agent/core/site.h"
 #include "agent/link/courier.h"
@@ -272,12 +273,12 @@ static uint64_t delay_wanted(void)
 static void map_born_here(void)
 {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *page = own_map(size, 0);
 
-    if (page == MAP_FAILED)
+    if (!page)
         return;
     if (madvise(page, size, MADV_WIPEONFORK) < 0) {
-        munmap(page, size);
+        own_unmap(page, size);
         return;
     }
     born_here = page;

@@ -200,7 +200,7 @@ RECORDS = {
         samples=U64, dropped_samples=U64, dropped_sites=U64, dropped_names=U64,
         skipped_flushes=U64, reentrant=U64, flush_ns_total=U64, sample_ns_total=U64,
         sample_period_bytes=U64, python_attributing=U8, dropped_modules=Added(U64),
-        dropped_marks=Added(U64)),
+        dropped_marks=Added(U64), dropped_maps=Added(U64)),
     "BYE": Group(time_ms=U64, reason=U8),
     "WELCOME": Group(protocol=U16, flags=U32),
     "ZOOM": Group(period_bytes=U64, python=U8),
