@@ -217,12 +217,19 @@ static int read_status(const char *word, size_t word_len)
     return found;
 }
 
-/* A filter may answer the calls of the copy with a kill that takes the program along. Not known is yes;
- * a kernel that does not know the word has no filters. */
+static bool is_sandbox_harmless;
+
+void snapshot_allow_in_sandbox(void)
+{
+    is_sandbox_harmless = true;
+}
+
+/* A filter may answer the calls of the copy with a kill that takes the program along, and cannot be
+ * asked. Not known is yes; a kernel that does not know the word has no filters. */
 static bool is_sandboxed(void)
 {
     static const char word[] = "\nSeccomp:\t";
-    int mode = read_status(word, sizeof(word) - 1);
+    int mode = is_sandbox_harmless ? 0 : read_status(word, sizeof(word) - 1);
 
     return mode != 0 && mode != '0';
 }
@@ -234,7 +241,8 @@ static const char *obstacle(const struct interp *interp)
     if (interp->layout.minor >= MINOR_WITH_OWN_LOCKS && !interp_is_single(interp))
         return "several interpreters, which may run at the same time";
     if (is_sandboxed())
-        return "the process is in a seccomp sandbox, or /proc is not there";
+        return "the process is in a seccomp sandbox, or /proc is not there; start it with "
+               "LEAKD_SNAPSHOT_SECCOMP=1 if the filter lets a copy be made, as Docker's does";
     return NULL;
 }
 

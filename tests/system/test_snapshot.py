@@ -256,7 +256,7 @@ class Guest(unittest.TestCase):
                                  else wire.SNAPSHOT_DONE, end)
                 self.assertIsNone(program.process.poll())
 
-    def test_a_sandbox_is_respected(self):
+    def end_in_a_sandbox(self, *settings):
         # An empty filter, which lets everything pass, put on before the program starts. Many groups
         # make the file long that tells of it; only root may have them.
         launcher = ("import ctypes, os, struct, sys\n"
@@ -274,9 +274,16 @@ class Guest(unittest.TestCase):
                 file.write(launcher)
             with Program(PYTHON, target("retained.py"), "1",
                          launcher=("/usr/bin/env", "-u", "LD_PRELOAD", PYTHON, path,
-                                   "/usr/bin/env", "LD_PRELOAD=" + AGENT)) as program:
+                                   "/usr/bin/env", "LD_PRELOAD=" + AGENT, *settings)) as program:
                 program.process.stdout.readline()
-                end = program.snapshot().end
+                return program.snapshot().end
+
+    def test_in_a_sandbox_that_is_said_to_allow_it_a_copy_is_made(self):
+        end = self.end_in_a_sandbox("LEAKD_SNAPSHOT_SECCOMP=1")
+        self.assertEqual(end["progress"], wire.SNAPSHOT_DONE, end)
+
+    def test_a_sandbox_is_respected(self):
+        end = self.end_in_a_sandbox()
         self.assertEqual(end["progress"], wire.SNAPSHOT_REFUSED)
         self.assertIn("seccomp", end["reason"])
 
