@@ -86,7 +86,7 @@ static bool put_hello(struct wire_wr *wr)
         .protocol = WIRE_PROTOCOL,
         .pid = (uint32_t)getpid(),
         .parent_pid = (uint32_t)getppid(),
-        .sample_period_bytes = core_sample_period_bytes(),
+        .sample_period_bytes = core_ordered_period_bytes(),
         .capabilities = capabilities(),
         .method[WIRE_DOMAIN_NATIVE] = (uint8_t)core_native_method(),
         .exe = {exe, exe_len > 0 ? (size_t)exe_len : 0},

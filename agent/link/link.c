@@ -195,8 +195,8 @@ static bool flush(uint64_t now_ms)
         link_.extra.skipped_flushes++;
         return false;
     }
+    more = encode(now_ms, greet || hello_is_stale(), NULL); /* tells the period that was in force */
     core_relax_period();
-    more = encode(now_ms, greet || hello_is_stale(), NULL);
     return send_tail(now_ms) && more;
 }
 
