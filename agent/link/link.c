@@ -157,6 +157,17 @@ static bool send_tail(uint64_t now_ms)
 
 /* ---- flush -------------------------------------------------------------------------------- */
 
+static void begin_buffer(struct wire_wr *wr)
+{
+    wire_wr_init(wr, link_.buffer, sizeof(link_.buffer));
+}
+
+static void end_buffer(const struct wire_wr *wr)
+{
+    link_.tail_start = 0;
+    link_.tail_end = wire_wr_len(wr);
+}
+
 /* Encodes into the empty buffer: what is short and matters most goes first. True when more is
  * waiting. */
 static bool encode(uint64_t now_ms, bool greet, const struct wire_bye *bye)
@@ -164,38 +175,55 @@ static bool encode(uint64_t now_ms, bool greet, const struct wire_bye *bye)
     struct wire_wr wr;
     bool more;
 
-    wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
+    begin_buffer(&wr);
     if (greet)
         hello_put(&wr);
     encode_totals(&wr, now_ms, &link_.extra);
     if (bye)
         wire_put_bye(&wr, bye);
     more = !encode_changes(&wr, now_ms);
-    link_.tail_start = 0;
-    link_.tail_end = wire_wr_len(&wr);
+    end_buffer(&wr);
     return more;
+}
+
+/* After connecting, which has taken its time: what must be said at once, and the rest a little later. */
+static void encode_greeting(uint64_t now_ms)
+{
+    struct wire_wr wr;
+
+    begin_buffer(&wr);
+    hello_put(&wr);
+    encode_totals(&wr, now_ms, &link_.extra);
+    end_buffer(&wr);
+}
+
+/* The first round of a connection; true when the rest can follow at once. */
+static bool greet(uint64_t now_ms)
+{
+    if (!connect_now(now_ms))
+        return false;
+    encode_greeting(now_ms);
+    return send_tail(now_ms);
 }
 
 /* One round; true when more is waiting and could be sent at once. */
 static bool flush(uint64_t now_ms)
 {
-    bool connected = atomic_load(&link_.state) == LINK_CONNECTED;
-    bool greet = !connected;
     bool more;
 
-    if (!connected && !connect_now(now_ms))
-        return false;
+    if (atomic_load(&link_.state) != LINK_CONNECTED)
+        return greet(now_ms);
     if (order_receive(&link_.stream, now_ms) < 0) {
         lose_connection(now_ms);
         return false;
     }
-    if (now_ms < order_paused_until_ms() && !greet)
+    if (now_ms < order_paused_until_ms())
         return false;
     if (!send_tail(now_ms)) {
         link_.extra.skipped_flushes++;
         return false;
     }
-    more = encode(now_ms, greet || hello_is_stale(), NULL); /* tells the period that was in force */
+    more = encode(now_ms, hello_is_stale(), NULL); /* tells the period that was in force */
     core_relax_period();
     return send_tail(now_ms) && more;
 }
