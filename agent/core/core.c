@@ -99,7 +99,8 @@ bool core_start(void)
     if (!memory)
         return false;
     madvise(memory, total, MADV_DONTDUMP); /* the program's core dumps stay as small as they were */
-    madvise(memory, total, MADV_NOHUGEPAGE); /* what is not used is not touched, nor is its neighbour */
+    madvise(memory, total,
+            MADV_NOHUGEPAGE); /* what is not used is not touched, nor is its neighbour */
     for (size_t i = 0; i < TABLES; i++) {
         tables[i].init(memory);
         memory += align_up(tables[i].count_bytes());
@@ -163,10 +164,11 @@ void core_leave(void)
     thread_leave();
 }
 
-bool core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
+static bool sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes,
+                   const struct unwind_registers *from)
 {
     struct stack stack;
-    struct live_sample sample = {
+    struct live_sample taken = {
         .size_bytes = size_bytes,
         .weight_bytes = weight_bytes,
         .birth_ms = clock_coarse_ms(),
@@ -175,13 +177,13 @@ bool core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_
 
     counter_add_shared(&health.samples, 1);
     core_forget((uintptr_t)addr); /* its free went past us */
-    stack_capture(core_runtime(), &stack);
-    sample.site_id = site_of(domain, &stack);
-    if (!live_put((uintptr_t)addr, &sample)) {
+    stack_capture(core_runtime(), from, &stack);
+    taken.site_id = site_of(domain, &stack);
+    if (!live_put((uintptr_t)addr, &taken)) {
         note_dropped_sample();
         return false;
     }
-    site_add(&sample);
+    site_add(&taken);
     return true;
 }
 
@@ -195,13 +197,19 @@ bool core_maps_are_counted_elsewhere(void)
     return thread_self.maps_elsewhere;
 }
 
-static void sample_native(void *addr, size_t size_bytes, uint64_t period_bytes)
+bool core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
+{
+    return sample(domain, addr, size_bytes, weight_bytes, NULL);
+}
+
+static void sample_native(void *addr, size_t size_bytes, uint64_t period_bytes,
+                          const struct unwind_registers *from)
 {
     uint64_t weight = sampler_weight(size_bytes, period_bytes);
     bool timed = counter_read(&health.samples) % TIMED_SAMPLES == 0;
     uint64_t start_ns = timed ? clock_fine_ns() : 0;
 
-    core_sample(WIRE_DOMAIN_NATIVE, addr, size_bytes, weight);
+    sample(WIRE_DOMAIN_NATIVE, addr, size_bytes, weight, from);
     if (timed)
         counter_add_shared(&health.sample_ns, (clock_fine_ns() - start_ns) * TIMED_SAMPLES);
 }
@@ -219,11 +227,6 @@ static bool poll_is_due(struct thread *self, uint64_t operations, bool sampled)
         return false;
     self->polled_count = operations;
     return true;
-}
-
-static uint64_t operations_of(const struct thread_slot *slot)
-{
-    return slot->alloc_count + thread_free_count(slot);
 }
 
 /* Bytes until the slow path looks again: by how many operations it were this time. */
@@ -248,13 +251,13 @@ static struct thread_slot *events_of(struct thread *self)
     return thread_has_slot() ? self->slot : &self->own;
 }
 
-bool core_alloc_event(void *addr, size_t size_bytes)
+bool core_alloc_event(void *addr, size_t size_bytes, const struct unwind_registers *from)
 {
     struct thread *self = &thread_self;
     struct thread_slot *slot = events_of(self);
     uint64_t period_bytes = core_sample_period_bytes();
     uint64_t now = thread_alloc_bytes(slot);
-    uint64_t operations = operations_of(slot);
+    uint64_t operations = thread_operations(slot);
     uint64_t due_in = next_poll_bytes(self, operations - self->polled_count);
     bool hit = false;
 
@@ -263,7 +266,7 @@ bool core_alloc_event(void *addr, size_t size_bytes)
             draw_next(self, now - size_bytes, period_bytes);
         hit = now >= self->sample_at_bytes;
         if (hit) {
-            sample_native(addr, size_bytes, period_bytes);
+            sample_native(addr, size_bytes, period_bytes, from);
             draw_next(self, now, period_bytes);
         }
         if (self->sample_at_bytes - now < due_in)
@@ -275,15 +278,18 @@ bool core_alloc_event(void *addr, size_t size_bytes)
 
 bool core_free_event(void)
 {
-    struct thread_slot *slot = events_of(&thread_self);
+    struct thread *self = &thread_self;
+    struct thread_slot *slot = events_of(self);
+    uint64_t due_in = self->poll_bytes;
 
-    thread_free_due_in(slot, HOT_POLL_FREES);
-    return poll_is_due(&thread_self, operations_of(slot), false);
+    thread_free_due_in(slot, due_in > HOT_POLL_BYTES_MIN ? due_in : HOT_POLL_BYTES_MIN);
+    return poll_is_due(self, thread_operations(slot), false);
 }
 
 void core_put_off_events(void)
 {
-    counter_add_shared(&health.reentrant, 1); /* nothing is left: the next operation comes here too */
+    counter_add_shared(&health.reentrant,
+                       1); /* nothing is left: the next operation comes here too */
 }
 
 void core_account_free(const struct live_sample *sample)

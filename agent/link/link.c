@@ -30,10 +30,12 @@
 #define FLUSH_MORE_MS       100 /* when one buffer did not hold everything */
 #define RETRY_MS_FIRST      1000
 #define RETRY_MS_MAX        8000
-/* Who ends waits so long for a reader that takes nothing, and so long in all: hundreds of sites
- * that nobody has heard of are worth it, a stuck leakd is not. */
-#define EXIT_WAIT_MS  5
-#define EXIT_TOTAL_MS 50
+/* Who ends waits so long for a reader that takes nothing, and so long in all: hundreds of sites that
+ * nobody has heard of are worth it, a stuck leakd is not. Whoever had taken everything until now is
+ * not stuck: on a busy host he waits for his turn. */
+#define EXIT_WAIT_STUCK_MS   5
+#define EXIT_WAIT_READING_MS 100
+#define EXIT_TOTAL_MS        250
 #define NEVER         UINT64_MAX
 
 enum link_state {
@@ -322,6 +324,8 @@ static void say_last(enum wire_bye_reason reason)
     uint64_t now_ms = clock_coarse_ms();
     const uint64_t deadline_ms = now_ms + EXIT_TOTAL_MS;
     const struct wire_bye bye = {.time_ms = now_ms, .reason = (uint8_t)reason};
+    const bool has_kept_up = link_.tail_start == link_.tail_end;
+    const int wait_ms = has_kept_up ? EXIT_WAIT_READING_MS : EXIT_WAIT_STUCK_MS;
     bool is_first = true;
     bool more = true;
 
@@ -335,7 +339,7 @@ static void say_last(enum wire_bye_reason reason)
             more = encode(now_ms, false, is_first ? &bye : NULL);
             is_first = false;
         } else if (atomic_load(&link_.state) == LINK_CONNECTED &&
-                   !stream_wait_writable(&link_.stream, EXIT_WAIT_MS)) {
+                   !stream_wait_writable(&link_.stream, wait_ms)) {
             return;
         }
         now_ms = clock_coarse_ms();

@@ -19,6 +19,7 @@
 #include "agent/core/unwind.h"
 #include "agent/link/link.h"
 #include "agent/preload/environment.h"
+#include "agent/preload/slow.h"
 #include "agent/preload/state.h"
 #include "agent/python/python.h"
 
@@ -96,7 +97,8 @@ __attribute__((constructor)) static void start(void)
         core_describe_native("mmap: the next allocator maps for itself, not counted");
     module_init();
     unwind_init();
-    pthread_atfork(NULL, NULL, forked);
+    /* A server that forks its workers and then allocates nothing would never be heard otherwise. */
+    pthread_atfork(NULL, slow_send, forked);
     link_init();
     python_drive(link_poll);
     python_wish = environment_python();

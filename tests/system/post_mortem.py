@@ -155,7 +155,7 @@ class PostMortemFacts:
                                "--socket", self.daemon.api_path)
         self.assertEqual(0, done.returncode, done.stderr)
         path = f"/api/v1/incidents/{self.after['id']}"
-        wait_for(lambda: self.daemon.get(path)["stored"], 10, "it is stored")
+        wait_for(lambda: self.daemon.get(path)["stored"], 30, "it is stored")
         time.sleep(1)
         self.daemon.stop(signal.SIGKILL)
         self.daemon.start()

@@ -11,7 +11,7 @@ const ROWS: readonly [readonly string[], string][] = [
   [['-', '+'], 'A longer, a shorter time'],
   [['0'], 'Back to now'],
   [['d'], 'What grew: the difference as flames'],
-  [['x'], 'Unfold the first site'],
+  [['x'], 'Unfold the workers of the row, or the first site'],
   [['g', 'o'], 'Go to the overview'],
   [['g', 'i'], 'Go to the incidents'],
   [['g', 'c'], 'Compare'],
