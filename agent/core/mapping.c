@@ -154,7 +154,8 @@ static bool takes_hit(size_t bytes, uint64_t period_bytes)
 {
     int64_t left, next;
 
-    if (atomic_exchange(&drawn_for, period_bytes) != period_bytes)
+    if (atomic_load_explicit(&drawn_for, memory_order_relaxed) != period_bytes &&
+        atomic_exchange(&drawn_for, period_bytes) != period_bytes)
         atomic_store(&sample_in, (int64_t)draw(period_bytes));
     left = atomic_load(&sample_in);
     do {
@@ -257,9 +258,9 @@ void mapping_leave(struct mapping_leaving *leaving, uintptr_t start, size_t byte
         return;
     leaving->start = start;
     leaving->bytes = whole_pages(bytes);
-    leaving->has_front = pages_goes_on(start);
     sum = pages_change(PAGES_LEAVE, start, leaving->bytes, keep_sample, leaving);
     leaving->pages = sum.come_pages;
+    leaving->has_front = sum.goes_on;
     note_gone(sum.gone_pages, sum.gone_pieces);
 }
 

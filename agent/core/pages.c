@@ -151,7 +151,7 @@ static ATTR_NOINLINE bool grow_leaf(_Atomic uint64_t *region, uint64_t *word)
 
 struct work {
     enum pages_change change;
-    uint64_t first_page; /* where a PUT's piece begins */
+    uint64_t first_page; /* of the range */
     pages_on_sample on_sample;
     void *arg;
     struct pages_sum sum;
@@ -179,29 +179,52 @@ static uint64_t changed(enum pages_change change, uint64_t old, uint64_t mask, u
     return old;
 }
 
+/* In how many pages of a word the bit is set. Without a call: there is no instruction for it
+ * everywhere. */
 static uint64_t count(uint64_t word, uint64_t bit)
 {
-    return (uint64_t)__builtin_popcountll(word & bit * EVERY);
+    const uint64_t of_bytes = UINT64_C(0x0101010101010101);
+    uint64_t set = (word / bit) & EVERY;
+
+    return (((set & of_bytes) + (set >> CODE_BITS & of_bytes)) * of_bytes) >> 56;
 }
 
-/* Sums up `times` words that have been changed alike; samples begin at page. */
-static void add_up(struct work *work, uint64_t old, uint64_t new, uint64_t mask, uint64_t page,
-                   uint64_t times)
+static ATTR_NOINLINE void add_up_gone(struct work *work, uint64_t gone, uint64_t page,
+                                      uint64_t times)
 {
-    uint64_t gone = work->change == PAGES_PUT ? old & mask : old & ~new;
     uint64_t samples = gone & SAMPLED * EVERY;
 
     work->sum.gone_pages += count(gone, COUNTED) * times;
     work->sum.gone_pieces += count(gone, FIRST) * times;
-    if (work->change == PAGES_PUT) {
-        work->sum.come_pages += count(new &mask, COUNTED) * times;
-        work->sum.come_pieces += count(new &mask, FIRST) * times;
-    } else {
-        work->sum.come_pages += count(new & ~old, LEAVING) * times;
-    }
     for (; samples != 0; samples &= samples - 1)
         work->on_sample((page + (unsigned)__builtin_ctzll(samples) / CODE_BITS) * PAGES_BYTES,
                         work->arg);
+}
+
+/* Notes what the first page of the range is, if it is in this word. */
+static void note_front(struct work *work, uint64_t old, uint64_t page)
+{
+    uint64_t at = work->first_page - page;
+
+    if (at < WORD_PAGES && (old >> CODE_BITS * at & (COUNTED | FIRST)) == COUNTED)
+        work->sum.goes_on = true;
+}
+
+/* Sums up `times` words that have been changed alike; their pages begin at `page`. */
+static void add_up(struct work *work, uint64_t old, uint64_t new, uint64_t mask, uint64_t page,
+                   uint64_t times)
+{
+    uint64_t gone = work->change == PAGES_PUT ? old & mask : old & ~new;
+
+    if (gone != 0)
+        add_up_gone(work, gone, page, times);
+    if (work->change == PAGES_PUT) {
+        work->sum.come_pages += count(mask & new, COUNTED) * times;
+        work->sum.come_pieces += count(mask & new, FIRST) * times;
+    } else if (work->change == PAGES_LEAVE) {
+        work->sum.come_pages += count(new & ~old, LEAVING) * times;
+        note_front(work, old, page);
+    }
 }
 
 /* The FIRST bit of the page where the piece begins, in the word of the sixteen from `page` on. */
@@ -234,16 +257,57 @@ static uint64_t mask_of(unsigned from, unsigned to)
     return to < WORD_PAGES ? mask & ~(UINT64_MAX << CODE_BITS * to) : mask;
 }
 
+/*
+ * Whole words behind the first one of a range, for as long as they are alike, which nearly all are.
+ * No other thread has pages in them, but for one that takes away what was its own and has been
+ * given to us meanwhile: leaving. So a word where nothing is leaving is ours to store. Returns
+ * where it stopped.
+ */
+static unsigned change_alike(struct work *work, struct leaf *leaf, unsigned at, unsigned end)
+{
+    static const struct {
+        uint64_t old;
+        uint64_t new;
+    } alike[] = {
+        [PAGES_PUT] = {0, EVERY},
+        [PAGES_CLEAR] = {EVERY, 0},
+        [PAGES_LEAVE] = {EVERY, EVERY * (COUNTED | LEAVING)},
+        [PAGES_STAY] = {EVERY * (COUNTED | LEAVING), EVERY},
+        [PAGES_GO] = {EVERY * (COUNTED | LEAVING), 0},
+    };
+    const uint64_t old = alike[work->change].old, new = alike[work->change].new;
+    const bool is_leaving = old > EVERY;
+    const unsigned first = at;
+
+    for (; at < end; at++) {
+        uint64_t found = atomic_load_explicit(&leaf->words[at], memory_order_relaxed);
+
+        if (found != old ||
+            (is_leaving && !atomic_compare_exchange_strong(&leaf->words[at], &found, new)))
+            break;
+        if (!is_leaving)
+            atomic_store_explicit(&leaf->words[at], new, memory_order_release);
+    }
+    if (new == 0)
+        work->sum.gone_pages += (at - first) * WORD_PAGES;
+    else if (work->change != PAGES_STAY)
+        work->sum.come_pages += (at - first) * WORD_PAGES;
+    return at;
+}
+
 static void change_leaf(struct work *work, struct leaf *leaf, uint64_t base, unsigned from,
                         unsigned to)
 {
-    while (from < to) {
-        unsigned at = from / WORD_PAGES;
+    unsigned at = from / WORD_PAGES;
+    unsigned page = from;
+
+    while (page < to) {
         unsigned end = (at + 1) * WORD_PAGES < to ? (at + 1) * WORD_PAGES : to;
 
         change_word(work, &leaf->words[at], base + at * WORD_PAGES,
-                    mask_of(from - at * WORD_PAGES, end - at * WORD_PAGES));
-        from = end;
+                    mask_of(page - at * WORD_PAGES, end - at * WORD_PAGES));
+        at = change_alike(work, leaf, at + 1, to / WORD_PAGES);
+        page = at * WORD_PAGES;
     }
 }
 
@@ -261,7 +325,7 @@ static bool change_uniform(struct work *work, _Atomic uint64_t *region, uint64_t
     if (!atomic_compare_exchange_strong(region, word, KEY_OF(*word) | (new &CODE) << SAYS_SHIFT))
         return false;
     add_up(work, old, new, all, base, 1);
-    add_up(work, others, new_others, all, base, REGION_WORDS - 1);
+    add_up(work, others, new_others, all, base + WORD_PAGES, REGION_WORDS - 1);
     return true;
 }
 
@@ -359,28 +423,21 @@ struct pages_sum pages_change(enum pages_change change, uintptr_t start, size_t 
 
 /* ---- one page ------------------------------------------------------------------------------- */
 
-static uint64_t code_at(uintptr_t addr)
+/* The codes of the sixteen pages around page `at` of a region. */
+static uint64_t codes_in(uint64_t region_word, unsigned at)
 {
-    const uint64_t page = addr / PAGES_BYTES;
-    _Atomic uint64_t *region = find_region(page / REGION_PAGES, false);
-    uint64_t word = region ? atomic_load_explicit(region, memory_order_acquire) : 0;
-    unsigned at = page % REGION_PAGES;
-
-    if (word & IS_LEAF)
-        word = atomic_load(&leaf_of(word)->words[at / WORD_PAGES]);
-    else
-        word = uniform_word(word, at < WORD_PAGES);
-    return word >> CODE_BITS * (at % WORD_PAGES) & CODE;
+    if (region_word & IS_LEAF)
+        return atomic_load(&leaf_of(region_word)->words[at / WORD_PAGES]);
+    return uniform_word(region_word, at < WORD_PAGES);
 }
 
 bool pages_is_counted(uintptr_t addr)
 {
-    return code_at(addr) & COUNTED;
-}
+    const uint64_t page = addr / PAGES_BYTES;
+    _Atomic uint64_t *region = find_region(page / REGION_PAGES, false);
+    uint64_t word = region ? atomic_load_explicit(region, memory_order_acquire) : 0;
 
-bool pages_goes_on(uintptr_t addr)
-{
-    return (code_at(addr) & (COUNTED | FIRST)) == COUNTED;
+    return codes_in(word, page % REGION_PAGES) >> CODE_BITS * (page % WORD_PAGES) & COUNTED;
 }
 
 /* Flips a bit of the page's code; false when all of `has` is not set there, or one of `lacks` is.
@@ -391,19 +448,16 @@ static bool flip(uintptr_t addr, uint64_t has, uint64_t lacks, uint64_t bit)
     const unsigned at = page % REGION_PAGES, shift = CODE_BITS * (at % WORD_PAGES);
     _Atomic uint64_t *region = find_region(page / REGION_PAGES, false);
     uint64_t word = region ? atomic_load_explicit(region, memory_order_acquire) : 0;
-    _Atomic uint64_t *codes;
-    uint64_t old = code_at(addr);
+    uint64_t old = codes_in(word, at);
 
-    if ((old & has) != has || (old & lacks) != 0 || !region ||
-        (!(word & IS_LEAF) && !grow_leaf(region, &word)))
-        return false;
-    codes = &leaf_of(word)->words[at / WORD_PAGES];
-    old = atomic_load(codes);
-    do {
-        if ((old >> shift & has) != has || (old >> shift & lacks) != 0)
+    while ((old >> shift & (has | lacks)) == has) {
+        if (!(word & IS_LEAF) && !grow_leaf(region, &word))
             return false;
-    } while (!atomic_compare_exchange_weak(codes, &old, old ^ bit << shift));
-    return true;
+        if (atomic_compare_exchange_weak(&leaf_of(word)->words[at / WORD_PAGES], &old,
+                                         old ^ bit << shift))
+            return true;
+    }
+    return false;
 }
 
 bool pages_begin_piece(uintptr_t addr)
@@ -453,9 +507,7 @@ uintptr_t pages_first_of(uintptr_t addr)
             page -= at / WORD_PAGES * WORD_PAGES;
             continue;
         }
-        word = word & IS_LEAF ? atomic_load(&leaf_of(word)->words[at / WORD_PAGES])
-                              : uniform_word(word, true);
-        begins = beginning_in(word, at % WORD_PAGES, &is_gap);
+        begins = beginning_in(codes_in(word, at), at % WORD_PAGES, &is_gap);
         page -= at % WORD_PAGES;
         if (begins < WORD_PAGES)
             return is_gap ? 0 : (page + begins) * PAGES_BYTES;

@@ -32,6 +32,7 @@ struct pages_sum {
     uint64_t come_pieces;
     uint64_t gone_pages; /* counted before, not now */
     uint64_t gone_pieces;
+    bool goes_on; /* LEAVE: the first page belongs to a piece that has begun before it */
 };
 
 /* Called for each first page of a piece that had a sample and has it no more. */
@@ -45,10 +46,7 @@ void pages_init(void *memory); /* zeroed, aligned to 64 */
 struct pages_sum pages_change(enum pages_change change, uintptr_t start, size_t bytes,
                               pages_on_sample on_sample, void *arg);
 
-/* Whether the page at addr is counted, and whether it belongs to a piece that has begun before it.
- */
 bool pages_is_counted(uintptr_t addr);
-bool pages_goes_on(uintptr_t addr);
 
 /* The page is the first one of a piece from now on; false when it was that, or is not counted. */
 bool pages_begin_piece(uintptr_t addr);

@@ -162,50 +162,75 @@ static bool send_tail(uint64_t now_ms)
 
 /* ---- flush -------------------------------------------------------------------------------- */
 
+static void begin_buffer(struct wire_wr *wr)
+{
+    wire_wr_init(wr, link_.buffer, sizeof(link_.buffer));
+}
+
+static void end_buffer(const struct wire_wr *wr)
+{
+    link_.tail_start = 0;
+    link_.tail_end = wire_wr_len(wr);
+}
+
+static void put_totals(struct wire_wr *wr, uint64_t now_ms)
+{
+    link_.totals_due_ms = now_ms + FLUSH_MORE_MS;
+    encode_totals(wr, now_ms, &link_.extra);
+    if (hello_is_stale()) /* by what the totals have found out, too */
+        hello_put(wr);
+}
+
 /* Encodes into the empty buffer: what is short and matters most goes first. */
-static enum encode_left encode(uint64_t now_ms, bool greet, const struct wire_bye *bye)
+static enum encode_left encode(uint64_t now_ms, const struct wire_bye *bye)
 {
     struct wire_wr wr;
     enum encode_left left;
 
-    wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
-    if (greet)
-        hello_put(&wr);
-    if (greet || bye || now_ms >= link_.totals_due_ms) {
-        link_.totals_due_ms = now_ms + FLUSH_MORE_MS;
-        encode_totals(&wr, now_ms, &link_.extra);
-    }
-    if (hello_is_stale()) /* by what the totals have found out, too */
-        hello_put(&wr);
+    begin_buffer(&wr);
+    if (bye || now_ms >= link_.totals_due_ms)
+        put_totals(&wr, now_ms);
     if (bye)
         wire_put_bye(&wr, bye);
     left = encode_changes(&wr, now_ms);
-    link_.tail_start = 0;
-    link_.tail_end = wire_wr_len(&wr);
+    end_buffer(&wr);
     return left;
+}
+
+/* The first round of a connection, which has taken its time: what must be said at once. The rest
+ * follows a little later. */
+static enum encode_left greet(uint64_t now_ms)
+{
+    struct wire_wr wr;
+
+    if (!connect_now(now_ms))
+        return ENCODE_NOTHING_LEFT;
+    begin_buffer(&wr);
+    hello_put(&wr);
+    put_totals(&wr, now_ms);
+    end_buffer(&wr);
+    return send_tail(now_ms) ? ENCODE_NEWS_LEFT : ENCODE_NOTHING_LEFT;
 }
 
 /* One round; what is left is what could be sent at once. */
 static enum encode_left flush(uint64_t now_ms)
 {
-    bool connected = atomic_load(&link_.state) == LINK_CONNECTED;
-    bool greet = !connected;
     enum encode_left left;
 
-    if (!connected && !connect_now(now_ms))
-        return ENCODE_NOTHING_LEFT;
+    if (atomic_load(&link_.state) != LINK_CONNECTED)
+        return greet(now_ms);
     if (order_receive(&link_.stream, now_ms) < 0) {
         lose_connection(now_ms);
         return ENCODE_NOTHING_LEFT;
     }
-    if (now_ms < order_paused_until_ms() && !greet)
+    if (now_ms < order_paused_until_ms())
         return ENCODE_NOTHING_LEFT;
     if (!send_tail(now_ms)) {
         link_.extra.skipped_flushes++;
         return ENCODE_NOTHING_LEFT;
     }
+    left = encode(now_ms, NULL); /* tells the period that was in force */
     core_relax_period();
-    left = encode(now_ms, greet, NULL);
     return send_tail(now_ms) ? left : ENCODE_NOTHING_LEFT;
 }
 
@@ -344,7 +369,7 @@ static void say_last(enum wire_bye_reason reason)
         if ((is_sent && !more) || now_ms > deadline_ms)
             return;
         if (is_sent) {
-            more = encode(now_ms, false, is_first ? &bye : NULL) != ENCODE_NOTHING_LEFT;
+            more = encode(now_ms, is_first ? &bye : NULL) != ENCODE_NOTHING_LEFT;
             is_first = false;
         } else if (atomic_load(&link_.state) == LINK_CONNECTED &&
                    !stream_wait_writable(&link_.stream, wait_ms)) {
