@@ -8,8 +8,10 @@
 
 #include "agent/core/clock.h"
 #include "agent/core/hot.h"
+#include "agent/core/mapping.h"
 #include "agent/core/mark.h"
 #include "agent/core/module.h"
+#include "agent/core/own.h"
 #include "agent/core/period.h"
 #include "agent/core/pool.h"
 #include "agent/core/report.h"
@@ -70,6 +72,7 @@ static const struct {
     {.count_bytes = live_memory_bytes, .init = live_init},
     {.count_bytes = site_memory_bytes, .init = site_init},
     {.count_bytes = type_memory_bytes, .init = type_init},
+    {.count_bytes = mapping_memory_bytes, .init = mapping_init},
     {.count_bytes = name_memory_bytes, .init = name_init},
 };
 
@@ -87,12 +90,13 @@ size_t core_memory_bytes(void)
 bool core_start(void)
 {
     size_t total = core_memory_bytes();
-    uint8_t *memory = mmap(NULL, total, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *memory = own_map(total, MAP_NORESERVE);
 
-    if (memory == MAP_FAILED)
+    if (!memory)
         return false;
     madvise(memory, total, MADV_DONTDUMP); /* the program's core dumps stay as small as they were */
+    madvise(memory, total,
+            MADV_NOHUGEPAGE); /* what is not used is not touched, nor is its neighbour */
     for (size_t i = 0; i < TABLES; i++) {
         tables[i].init(memory);
         memory += align_up(tables[i].count_bytes());
@@ -144,7 +148,7 @@ void core_leave(void)
     thread_leave();
 }
 
-static void sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes,
+static bool sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes,
                    const struct unwind_registers *from)
 {
     struct stack stack;
@@ -160,15 +164,27 @@ static void sample(enum wire_domain domain, void *addr, size_t size_bytes, uint6
     core_forget((uintptr_t)addr); /* its free went past us */
     stack_capture(core_runtime(), from, &stack);
     taken.site_id = site_of(domain, &stack);
-    if (live_put((uintptr_t)addr, &taken))
-        site_add(&taken);
-    else
+    if (!live_put((uintptr_t)addr, &taken)) {
         period_note_drop();
+        return false;
+    }
+    site_add(&taken);
+    return true;
 }
 
-void core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
+void core_maps_are_counted(bool elsewhere)
 {
-    sample(domain, addr, size_bytes, weight_bytes, NULL);
+    thread_self.maps_elsewhere = elsewhere;
+}
+
+bool core_maps_are_counted_elsewhere(void)
+{
+    return thread_self.maps_elsewhere;
+}
+
+bool core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
+{
+    return sample(domain, addr, size_bytes, weight_bytes, NULL);
 }
 
 static void sample_native(void *addr, size_t size_bytes, uint64_t period_bytes,
@@ -257,7 +273,8 @@ bool core_free_event(void)
 
 void core_put_off_events(void)
 {
-    counter_add_shared(&health.reentrant, 1); /* nothing is left: the next operation comes here too */
+    counter_add_shared(&health.reentrant,
+                       1); /* nothing is left: the next operation comes here too */
 }
 
 void core_account_free(const struct live_sample *sample)
@@ -449,6 +466,7 @@ void core_read_health(struct wire_health *out)
         .python_attributing = runtime && runtime->attributing && runtime->attributing(),
         .dropped_modules = module_dropped(),
         .dropped_marks = mark_dropped(),
+        .dropped_maps = mapping_dropped(),
     };
 }
 
@@ -461,6 +479,7 @@ void core_mark_all_changed(void)
 void core_forked(void)
 {
     thread_sum(&inherited);
+    mapping_forked();
     mark_forked();
     thread_reseed((uint64_t)getpid() ^ clock_fine_ns());
 }

@@ -47,6 +47,7 @@ struct thread {
     uint64_t polled_count; /* operations at the last poll */
     uint64_t poll_bytes;   /* of allocations between two visits of the slow path */
     uint32_t refusals;     /* of thread_enter, in a row */
+    bool maps_elsewhere;   /* what is mapped now is counted by the runtime */
     bool is_slotless;      /* counts into the shared slot, keeps its events here: */
     struct thread_slot own;
 };

@@ -33,6 +33,7 @@ bool next_resolve(void)
 #define X(name, result, parameters) all = resolve(#name, &found.name) && all;
     NEXT_MALLOC_FAMILY(X)
     NEXT_EXITS(X)
+    NEXT_MAPS(X)
 #undef X
     if (all)
         next = found;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "agent/core/attr.h"
 #include "agent/core/tally.h"
@@ -33,10 +34,18 @@
     X(syscall, long, (long number, long a, long b, long c, long d, long e, long f))                \
     X(prctl, int, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
 
+/* Memory by the page (mmap.c). NULL until it is known: whoever maps then may be the loader itself.
+ */
+#define NEXT_MAPS(X)                                                                               \
+    X(mmap, void *, (void *addr, size_t len, int prot, int flags, int fd, off_t offset))           \
+    X(munmap, int, (void *addr, size_t len))                                                       \
+    X(mremap, void *, (void *old, size_t old_len, size_t new_len, int flags, ...))
+
 struct next {
 #define X(name, result, parameters) result(*name) parameters;
     NEXT_MALLOC_FAMILY(X)
     NEXT_EXITS(X)
+    NEXT_MAPS(X)
 #undef X
     bool is_exact; /* glibc, with the block's size in the word before it */
 };
@@ -48,7 +57,8 @@ extern ATTR_HIDDEN struct next next;
 NEXT_MALLOC_FAMILY(X)
 #undef X
 
-/* Fills `next`; false when a function is missing, and all stays as it was. Calls dlsym, which may allocate. */
+/* Fills `next`; false when a function is missing, and all stays as it was. Calls dlsym, which may
+ * allocate. */
 bool next_resolve(void);
 
 /* Decides is_exact by trying: allocates and frees a few blocks. */
@@ -61,8 +71,9 @@ static inline size_t next_exact_bytes(const void *block)
 }
 
 /*
- * The same as a measure. The size in the header is a multiple of a granule with flags below: read two bytes
- * in front of the header, it stands where a measure has it, and all that is below are ones then.
+ * The same as a measure. The size in the header is a multiple of a granule with flags below: read
+ * two bytes in front of the header, it stands where a measure has it, and all that is below are
+ * ones then.
  */
 static inline uint64_t next_exact_measure(const void *block)
 {

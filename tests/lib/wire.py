@@ -200,7 +200,7 @@ RECORDS = {
         samples=U64, dropped_samples=U64, dropped_sites=U64, dropped_names=U64,
         skipped_flushes=U64, reentrant=U64, flush_ns_total=U64, sample_ns_total=U64,
         sample_period_bytes=U64, python_attributing=U8, dropped_modules=Added(U64),
-        dropped_marks=Added(U64)),
+        dropped_marks=Added(U64), dropped_maps=Added(U64)),
     "BYE": Group(time_ms=U64, reason=U8),
     "WELCOME": Group(protocol=U16, flags=U32),
     "ZOOM": Group(period_bytes=U64, python=U8),
@@ -407,7 +407,7 @@ class Daemon:
         try:
             self.greet(connection)
             while True:
-                data = connection.recv(1 << 16)
+                data = self.take(connection)
                 if not data:
                     break
                 with self.changed:
@@ -420,6 +420,9 @@ class Daemon:
         with self.changed:
             agent.closed = True
             self.changed.notify_all()
+
+    def take(self, connection):
+        return connection.recv(1 << 16)
 
     def send(self, agent, data):
         self.sockets[id(agent)].sendall(data)

@@ -177,6 +177,13 @@ class Ways(Torture):
         # libc may free something of its own in the child.
         self.assertIn(child["free_count"] - 500 * 1000, (500, 501, 502))
 
+    def test_who_forks_and_allocates_nothing_is_heard_of(self):
+        self.assertEqual(self.same([target("ways_out"), "fork_quietly"], delay_ms=200),
+                         "fork_quietly: 0\n")
+        agent = self.agents(1)[0]
+        self.assertFalse(agent.hello["capabilities"] & wire.CAP_FORKED)
+        self.assertEqual(agent.bye["reason"], wire.BYE_EXIT)
+
     def test_a_child_of_raw_clone_is_a_process_of_its_own(self):
         parent, child = self.check_half_freed("clone")
         self.assertEqual(parent["live_bytes"] - child["live_bytes"], 500 * 1008)

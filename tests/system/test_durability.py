@@ -188,7 +188,7 @@ class Durability(unittest.TestCase):
             cls.lost_marks.append(mark["id"])
         cls.lost += [row["id"] for row in seen.values() if row["stored"] and (
             row["id"] not in found or len(found[row["id"]]["sites"]) < len(row["sites"]))]
-        cls.undone += [id for id in told if found[id]["state"] != "resolved"]
+        cls.undone += [id for id in told if id not in found or found[id]["state"] != "resolved"]
         processes = collections.Counter(row["process"]["id"] for row in found.values())
         cls.twice += [id for id, count in processes.items() if count > 1]
 
