@@ -163,6 +163,8 @@ class WholePath(unittest.TestCase):
         domain = self.daemon.get("/api/v1/processes/" + process)["domains"]["mmap"]
         self.assertEqual(domain["method"], "exact")
         self.assertEqual(domain["live_bytes"], domain["live_count"] * 256 * 1024)
+        shown = self.daemon.ctl("show", process, "--socket", self.daemon.api_path)
+        self.assertRegex(shown.stdout, r"mmap +.* in \d+ pieces that the program maps itself")
 
     @unittest.skipUnless(LONG, "LEAKD_LONG=1")
     def test_maps_that_are_kept_are_a_leak(self):
