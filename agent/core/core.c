@@ -12,6 +12,7 @@
 #include "agent/core/mark.h"
 #include "agent/core/module.h"
 #include "agent/core/own.h"
+#include "agent/core/period.h"
 #include "agent/core/pool.h"
 #include "agent/core/report.h"
 #include "agent/core/sampler.h"
@@ -20,23 +21,18 @@
 
 #define NAMES_MAX         8192 /* functions, files and types of sampled stacks: thousands at most */
 #define NAME_ARENA_BYTES  (320u * 1024)
-#define PERIOD_BYTES_MAX  (UINT64_C(1) << 30)
 #define POLL_COUNT_MIN    256 /* operations between two readings of the clock, */
 #define POLL_COUNT_WANTED 512 /* and between two visits of the slow path */
 #define TIMED_SAMPLES     16  /* one sample of so many is timed */
-#define DROPS_BEFORE_RISE 256 /* samples lost before the period is doubled */
 #define DESCRIPTION_BYTES 256
 
 static struct pool name_pool;
 static enum wire_method native_method;
 static _Atomic bool is_sampling;
-static _Atomic uint64_t period_in_force;
-static _Atomic uint64_t period_ordered;
 static const struct core_runtime *_Atomic the_runtime;
 
 static struct {
     uint64_t samples;
-    uint64_t dropped_samples;
     uint64_t reentrant;
     uint64_t sample_ns;
 } health;
@@ -118,15 +114,17 @@ void core_start_sampling(uint64_t period_bytes)
 
 void core_set_period(uint64_t period_bytes)
 {
-    if (period_bytes > PERIOD_BYTES_MAX)
-        period_bytes = PERIOD_BYTES_MAX;
-    atomic_store(&period_ordered, period_bytes);
-    atomic_store(&period_in_force, period_bytes);
+    period_order(period_bytes);
 }
 
 uint64_t core_sample_period_bytes(void)
 {
-    return atomic_load_explicit(&period_in_force, memory_order_relaxed);
+    return period_in_force_bytes();
+}
+
+uint64_t core_ordered_period_bytes(void)
+{
+    return period_ordered_bytes();
 }
 
 uint64_t core_next_interval_bytes(void)
@@ -134,24 +132,10 @@ uint64_t core_next_interval_bytes(void)
     return sampler_interval(core_sample_period_bytes(), &thread_self.random);
 }
 
-/* The table is full: half the samples, twice the weight of each. */
-static void note_dropped_sample(void)
-{
-    uint64_t dropped = __atomic_add_fetch(&health.dropped_samples, 1, __ATOMIC_RELAXED);
-    uint64_t period = core_sample_period_bytes();
-
-    if (dropped % DROPS_BEFORE_RISE == 0 && period < PERIOD_BYTES_MAX)
-        atomic_compare_exchange_strong(&period_in_force, &period, period * 2 + 1);
-}
-
 void core_relax_period(void)
 {
-    uint64_t period = core_sample_period_bytes();
-    uint64_t ordered = atomic_load(&period_ordered);
-
-    if (period > ordered && live_count() < LIVE_SAMPLES_MAX / 4)
-        atomic_compare_exchange_strong(&period_in_force, &period,
-                                       period / 2 > ordered ? period / 2 : ordered);
+    if (live_count() < LIVE_SAMPLES_MAX / 4)
+        period_relax();
 }
 
 bool core_enter(void)
@@ -176,11 +160,12 @@ static bool sample(enum wire_domain domain, void *addr, size_t size_bytes, uint6
     };
 
     counter_add_shared(&health.samples, 1);
+    period_note_sample(taken.birth_ms);
     core_forget((uintptr_t)addr); /* its free went past us */
     stack_capture(core_runtime(), from, &stack);
     taken.site_id = site_of(domain, &stack);
     if (!live_put((uintptr_t)addr, &taken)) {
-        note_dropped_sample();
+        period_note_drop();
         return false;
     }
     site_add(&taken);
@@ -472,7 +457,7 @@ void core_read_health(struct wire_health *out)
 
     *out = (struct wire_health){
         .samples = counter_read(&health.samples),
-        .dropped_samples = counter_read(&health.dropped_samples),
+        .dropped_samples = period_drops(),
         .dropped_sites = site_dropped(),
         .dropped_names = atomic_load(&name_pool.dropped),
         .reentrant = counter_read(&health.reentrant),

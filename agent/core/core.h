@@ -26,8 +26,11 @@
 bool core_enter(void);
 void core_leave(void);
 
-/* Mean sampling interval now in force, in bytes. */
+/* Mean sampling interval now in force, in bytes: what was ordered, or more (agent/core/period.h). */
 uint64_t core_sample_period_bytes(void);
+
+/* The same as the environment or the daemon wants it. */
+uint64_t core_ordered_period_bytes(void);
 
 /* Draws the next distance to a sample: exponential with that mean, from this thread's generator. */
 uint64_t core_next_interval_bytes(void);

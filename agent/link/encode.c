@@ -11,7 +11,7 @@
 #include "agent/core/site.h"
 #include "agent/core/type.h"
 
-/* What one flush does at most, so that it is short: the rest goes out a tenth of a second later. */
+/* What one flush does at most, so that it is short: the rest goes out a moment later. */
 #define ANNOUNCE_BYTES    (16u * 1024)
 #define SITES_PER_FLUSH   256
 
@@ -213,11 +213,14 @@ void encode_totals(struct wire_wr *wr, uint64_t now_ms, const struct encode_extr
     put_snapshot(wr);
 }
 
-bool encode_changes(struct wire_wr *wr, uint64_t now_ms)
+enum encode_left encode_changes(struct wire_wr *wr, uint64_t now_ms)
 {
-    bool all = put_marks(wr, now_ms);
+    bool is_told = put_marks(wr, now_ms);
+    bool is_known = announce(wr); /* before what refers to it */
+    bool is_current = put_sites(wr, now_ms);
 
-    all = announce(wr) && all; /* before what refers to it */
-    all = put_sites(wr, now_ms) && all;
-    return put_types(wr, now_ms) && all;
+    is_current = put_types(wr, now_ms) && is_current;
+    if (!is_told || !is_known)
+        return ENCODE_NEWS_LEFT;
+    return is_current ? ENCODE_NOTHING_LEFT : ENCODE_CHANGES_LEFT;
 }

@@ -87,7 +87,7 @@ static bool put_hello(struct wire_wr *wr)
         .protocol = WIRE_PROTOCOL,
         .pid = (uint32_t)getpid(),
         .parent_pid = (uint32_t)getppid(),
-        .sample_period_bytes = core_sample_period_bytes(),
+        .sample_period_bytes = core_ordered_period_bytes(),
         .capabilities = capabilities(),
         .method[WIRE_DOMAIN_NATIVE] = (uint8_t)core_native_method(),
         .method[WIRE_DOMAIN_MMAP] = mapping_is_open() ? WIRE_METHOD_EXACT : WIRE_METHOD_NONE,

@@ -11,6 +11,7 @@ const ROWS: readonly [readonly string[], string][] = [
   [['-', '+'], 'A longer, a shorter time'],
   [['0'], 'Back to now'],
   [['d'], 'What grew: the difference as flames'],
+  [['s'], 'In the flames: callers and callees of the frame'],
   [['x'], 'Unfold the workers of the row, or the first site'],
   [['g', 'o'], 'Go to the overview'],
   [['g', 'i'], 'Go to the incidents'],
