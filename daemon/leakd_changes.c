@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/leakd_changes.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/http/later.h"
 #include "daemon/leakd_journal.h"
 #include "daemon/store/store.h"
 #include "daemon/watch/watch.h"
@@ -35,7 +39,37 @@ static int put_mark(void *arg, const struct operator_mark *mark, const struct op
     return 0;
 }
 
+/* A request that waits, and what its answer will need. */
+struct asker {
+    struct later *later;
+    void *take;
+};
+
+static void on_settled(void *arg)
+{
+    struct asker *asker = arg;
+
+    later_finish(asker->later, asker->take);
+    free(asker);
+}
+
+static int settle(void *arg, struct later *later, void *take)
+{
+    struct leakd_change_rooms *rooms = arg;
+    struct asker *asker = malloc(sizeof(*asker));
+    int rc = asker ? 0 : -ENOMEM;
+
+    if (asker) {
+        *asker = (struct asker){later, take};
+        rc = leakd_journal_settle(rooms->journal, on_settled, asker);
+    }
+    if (rc < 0)
+        free(asker);
+    return rc;
+}
+
 struct http_changes leakd_changes(struct leakd_change_rooms *rooms)
 {
-    return (struct http_changes){.arg = rooms, .incident = change_incident, .mark = put_mark};
+    return (struct http_changes){
+        .arg = rooms, .incident = change_incident, .mark = put_mark, .settle = settle};
 }

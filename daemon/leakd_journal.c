@@ -11,6 +11,7 @@
 #include "daemon/base/conf.h"
 #include "daemon/base/log.h"
 #include "daemon/http/http.h"
+#include "daemon/leakd_waiters.h"
 #include "daemon/store/incident_text.h"
 #include "daemon/store/journal.h"
 #include "daemon/store/operator_mark_text.h"
@@ -61,6 +62,8 @@ struct leakd_journal {
     size_t sent_count;
     char sent_marks[BATCH_MARKS_MAX][24]; /* ids */
     size_t sent_mark_count;
+    struct leakd_waiters waiters;
+    uint64_t run_count; /* begun ones */
     uint64_t ran_ms;
     uint64_t retry_ms; /* not before */
     uint64_t told_ms;  /* when people were last told that nothing can be stored */
@@ -170,6 +173,18 @@ static void write_all_again(struct leakd_journal *journal)
 
 /* ---- what changed -------------------------------------------------------------------------- */
 
+/* Gives the row the text and puts it into the batch; the text is released. */
+static int put_row(struct leakd_journal *journal, struct journal_row *row, struct buf *text)
+{
+    int rc;
+
+    row->text = text->data;
+    row->len = text->len;
+    rc = text->failed ? -ENOMEM : journal_batch_put(journal->run.batch, row);
+    buf_done(text);
+    return rc;
+}
+
 static int put_incident(struct leakd_journal *journal, const struct incident *incident)
 {
     struct journal_row row = {.kind = JOURNAL_INCIDENT,
@@ -177,15 +192,10 @@ static int put_incident(struct leakd_journal *journal, const struct incident *in
                               .at = (int64_t)incident->opened_wall_ms,
                               .is_final = incident->state == INCIDENT_RESOLVED};
     struct buf text;
-    int rc;
 
     buf_init(&text, INCIDENT_TEXT_BYTES_MAX);
     incident_write(incident, &text);
-    row.text = text.data;
-    row.len = text.len;
-    rc = text.failed ? -ENOMEM : journal_batch_put(journal->run.batch, &row);
-    buf_done(&text);
-    return rc;
+    return put_row(journal, &row, &text);
 }
 
 static int collect_incidents(struct leakd_journal *journal)
@@ -217,15 +227,10 @@ static int put_mark(struct leakd_journal *journal, const struct operator_mark *m
     struct journal_row row = {
         .kind = JOURNAL_MARK, .id = mark->id, .at = (int64_t)mark->at_wall_ms, .is_final = true};
     struct buf text;
-    int rc;
 
     buf_init(&text, MARK_BYTES_MAX);
     operator_mark_write(mark, &text);
-    row.text = text.data;
-    row.len = text.len;
-    rc = text.failed ? -ENOMEM : journal_batch_put(journal->run.batch, &row);
-    buf_done(&text);
-    return rc;
+    return put_row(journal, &row, &text);
 }
 
 static int collect_marks(struct leakd_journal *journal)
@@ -291,6 +296,19 @@ static int collect(struct leakd_journal *journal)
         rc = alert_collect(journal->rooms.alert, &keeper, clock_mono_ms(), clock_wall_ms());
     if (rc == 0)
         rc = collect_drops(journal);
+    return rc;
+}
+
+int leakd_journal_settle(struct leakd_journal *journal, void (*on_settled)(void *arg), void *arg)
+{
+    int rc;
+
+    if (!journal || journal->is_closing || journal->status.error < 0)
+        return -EIO;
+    /* A run that is under way has collected its rows before. */
+    rc = leakd_waiters_add(&journal->waiters, journal->run_count + 1, on_settled, arg);
+    if (rc == 0)
+        leakd_journal_wake(journal);
     return rc;
 }
 
@@ -382,6 +400,10 @@ static void take_result(struct leakd_journal *journal)
     run->loaded = run->batch = NULL;
     if (run->status.error < 0)
         journal->retry_ms = clock_mono_ms() + RETRY_MS;
+    if (run->rc < 0 || run->status.error < 0)
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
+    else if (!journal->has_more)
+        leakd_waiters_release(&journal->waiters, journal->run_count);
 }
 
 /* In a worker, or at the start before there are any: touches the run and nothing else. */
@@ -418,6 +440,7 @@ static void start_run(struct leakd_journal *journal)
     run->now_wall_ms = clock_wall_ms();
     journal->ran_ms = clock_mono_ms();
     journal->is_running = true;
+    journal->run_count++;
     uv_queue_work(journal->loop, &run->work, on_work, on_work_end);
 }
 
@@ -453,6 +476,7 @@ static void on_timer_closed(uv_handle_t *handle)
 static void pump_last(struct leakd_journal *journal)
 {
     if (!journal->run.journal) {
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
         uv_close((uv_handle_t *)&journal->soon, on_timer_closed);
         return;
     }
@@ -482,6 +506,7 @@ static void pump(struct leakd_journal *journal)
         if (rc < 0)
             say_not_collected(journal, rc);
         journal->retry_ms = rc < 0 ? now_ms + RETRY_MS : 0;
+        leakd_waiters_release(&journal->waiters, UINT64_MAX);
         return;
     }
     start_run(journal);
@@ -503,6 +528,7 @@ void leakd_journal_wake(struct leakd_journal *journal)
 void leakd_journal_tick(struct leakd_journal *journal)
 {
     pump(journal);
+    leakd_waiters_release(&journal->waiters, 0);
 }
 
 static void on_alert_change(void *arg)

@@ -28,6 +28,10 @@ int leakd_journal_start(uv_loop_t *loop, const struct conf *conf,
                         const struct leakd_journal_rooms *rooms, struct leakd_journal **out);
 /* Something changed; it is collected once the caller has returned to the loop. NULL is fine. */
 void leakd_journal_wake(struct leakd_journal *journal);
+/* Calls on_settled, never before it returns, once what is in the rooms now is on the disk, or that
+ * has failed or takes too long: then their rows say so. -EIO: there is no disk at the moment,
+ * -EBUSY: too many wait; on_settled is not called. */
+int leakd_journal_settle(struct leakd_journal *journal, void (*on_settled)(void *arg), void *arg);
 /* Once a second. */
 void leakd_journal_tick(struct leakd_journal *journal);
 /* The members about the storage. */

@@ -18,7 +18,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const SOURCES = join(HERE, 'src');
 
 /** Bytes after gzip: what the first screen loads, and of script what there is in all. */
-const BUDGETS = { first: 60_000, script: 72_000, styles: 12_000 };
+const BUDGETS = { first: 60_000, script: 76_000, styles: 12_000 };
 
 /** Engines that know light-dark(), which the styles rest on. */
 const TARGET = ['chrome123', 'firefox120', 'safari17.5'];

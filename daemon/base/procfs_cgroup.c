@@ -130,17 +130,28 @@ static void unit_of_path(const char *path, char *out, size_t size)
     }
 }
 
-int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size)
+/* Of the group that systemd placed the process in; "" when no hierarchy tells. */
+static int read_systemd_path(const struct procfs *fs, pid_t pid, char *out, size_t size)
 {
-    char path[PATH_MAX] = "";
     FILE *file;
     int rc = open_cgroup(fs, pid, &file);
 
+    out[0] = '\0';
     if (rc < 0)
         return rc;
-    if (!find_path(file, "name=systemd", path, sizeof(path)))
-        find_path(file, "", path, sizeof(path));
+    if (!find_path(file, "name=systemd", out, size))
+        find_path(file, "", out, size);
     fclose(file);
+    return 0;
+}
+
+int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size)
+{
+    char path[PATH_MAX];
+    int rc = read_systemd_path(fs, pid, path, sizeof(path));
+
+    if (rc < 0)
+        return rc;
     unit_of_path(path, out, size);
     return 0;
 }
@@ -149,17 +160,13 @@ int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size)
  * a path outside of the users' slice is the system manager's. */
 int procfs_read_service(const struct procfs *fs, pid_t pid, char *out, size_t size)
 {
-    char path[PATH_MAX] = "";
+    char path[PATH_MAX];
     const char *at = path, *unit;
     size_t len;
-    FILE *file;
-    int rc = open_cgroup(fs, pid, &file);
+    int rc = read_systemd_path(fs, pid, path, sizeof(path));
 
     if (rc < 0)
         return rc;
-    if (!find_path(file, "name=systemd", path, sizeof(path)))
-        find_path(file, "", path, sizeof(path));
-    fclose(file);
     if (strncmp(path, "/user.slice/", 12) == 0)
         return -ENOENT;
     unit = take_unit(&at, &len);
@@ -174,7 +181,7 @@ int procfs_read_service(const struct procfs *fs, pid_t pid, char *out, size_t si
 
 const char *procfs_limit_name(enum procfs_limit source)
 {
-    static const char *const names[] = {"none", "memory_max", "memory_high",
+    static const char *const names[] = {"none",      "memory_max",  "memory_high",
                                         "rlimit_as", "rlimit_data", "host"};
 
     return names[source];
@@ -240,9 +247,8 @@ struct cgroup_files {
     const char *high; /* NULL: there is none */
 };
 
-static const struct cgroup_files cgroup_v1 = {"/memory", "memory.usage_in_bytes",
-                                              "total_inactive_file ", "memory.limit_in_bytes",
-                                              NULL};
+static const struct cgroup_files cgroup_v1 = {
+    "/memory", "memory.usage_in_bytes", "total_inactive_file ", "memory.limit_in_bytes", NULL};
 static const struct cgroup_files cgroup_v2 = {"", "memory.current", "inactive_file ", "memory.max",
                                               "memory.high"};
 

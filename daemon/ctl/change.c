@@ -12,7 +12,6 @@
 #include "daemon/ctl/text.h"
 
 #define BODY_MAX 16384
-#define OWN_ROWS 6
 
 struct words {
     const char *by;
@@ -35,25 +34,6 @@ static const char *own_name(void)
             return value;
     }
     return "leakctl";
-}
-
-/* The command's own rows, then the client's with their end. */
-static int read_words(const struct command *command, const struct option_row *own, size_t own_count,
-                      struct client *client, int argc, char **argv, int *count)
-{
-    struct option_row rows[OWN_ROWS + CLIENT_ROWS];
-
-    memcpy(rows, own, own_count * sizeof(*own));
-    client_rows(client, rows + own_count);
-    switch (option_read(command, rows, false, argc, argv, count)) {
-    case OPTION_HELP:
-        return CTL_OK;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
-    return -1; /* go on */
 }
 
 static void put_given(struct json *json, const char *key, const char *value)
@@ -104,15 +84,17 @@ static int change(const struct command *command, const char *verb, int argc, cha
 {
     struct client client = {.command = command};
     struct words words = {.by = own_name()};
-    const struct option_row own[] = {
-        {"by", &words.by, NULL}, {"reason", &words.reason, NULL}, {"for", &words.duration, NULL}};
+    const struct option_row own[] = {{"by", &words.by, NULL},
+                                     {"reason", &words.reason, NULL},
+                                     {"for", &words.duration, NULL},
+                                     {NULL, NULL, NULL}};
     struct json json;
     struct buf body;
     char path[160];
     int count;
-    int code = read_words(command, own, 3, &client, argc, argv, &count);
+    int code = client_read_options(&client, own, argc, argv, &count);
 
-    if (code >= 0)
+    if (code != OPTION_GO_ON)
         return code;
     if (count != 1 || !is_id(argv[1])) {
         fprintf(stderr, "leakctl %s: takes the id of one incident; leakctl incidents lists them\n",
@@ -197,13 +179,14 @@ static int run_mark(const struct command *command, int argc, char **argv)
     const struct option_row own[] = {{"by", &words.by, NULL},
                                      {"unit", &words.unit, NULL},
                                      {"process", &words.process, NULL},
-                                     {"release", NULL, &words.release}};
+                                     {"release", NULL, &words.release},
+                                     {NULL, NULL, NULL}};
     struct json json;
     struct buf body;
     int count;
-    int code = read_words(command, own, 4, &client, argc, argv, &count);
+    int code = client_read_options(&client, own, argc, argv, &count);
 
-    if (code >= 0)
+    if (code != OPTION_GO_ON)
         return code;
     if (count != 1 || !*argv[1]) {
         fputs("leakctl mark: takes one text; put it into quotes\n", stderr);

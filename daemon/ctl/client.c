@@ -12,25 +12,28 @@
 #include "daemon/base/json.h"
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/ctl.h"
+#include "daemon/ctl/table.h"
 #include "daemon/ctl/text.h"
 #include "daemon/fetch/fetch.h"
 
-#define TIMEOUT_MS 10000
-#define URL_MAX    1024
+#define TIMEOUT_MS   10000
+#define URL_MAX      1024
+#define OUT_MAX      (32u << 20)
+#define OWN_ROWS_MAX 8 /* options of a command */
 /* Behind a socket the host is only a word in the Host field; the daemon accepts this one. */
 #define SOCKET_URL "http://localhost"
 
-void client_rows(struct client *client, struct option_row rows[CLIENT_ROWS])
+int client_read_options(struct client *client, const struct option_row *own, int argc, char **argv,
+                        int *count)
 {
-    const struct option_row all[CLIENT_ROWS] = {{"url", &client->url, NULL},
-                                                {"socket", &client->socket, NULL},
-                                                {"json", NULL, &client->json},
-                                                {"plain", NULL, &client->plain},
-                                                {"bytes", NULL, &client->bytes},
-                                                {"no-color", NULL, &client->no_colour},
-                                                {NULL, NULL, NULL}};
+    struct option_row rows[OWN_ROWS_MAX + 7] = {
+        {"url", &client->url, NULL},     {"socket", &client->socket, NULL},
+        {"json", NULL, &client->json},   {"plain", NULL, &client->plain},
+        {"bytes", NULL, &client->bytes}, {"no-color", NULL, &client->no_colour}};
 
-    memcpy(rows, all, sizeof(all));
+    for (size_t i = 0; i < OWN_ROWS_MAX && own && own[i].name; i++)
+        rows[6 + i] = own[i];
+    return option_read(client->command, rows, false, argc, argv, count);
 }
 
 static bool is_set(const char *variable)
@@ -296,4 +299,20 @@ int client_print(const struct client *client, const struct buf *out)
         return CTL_OK;
     say(client, "standard output", strerror(errno));
     return CTL_USAGE;
+}
+
+int client_print_table(const struct client *client, struct table *table, const char *none)
+{
+    struct buf out;
+    int code;
+
+    buf_init(&out, OUT_MAX);
+    if (!table_print(table, client->plain, client_colour(client), &out))
+        out.failed = true;
+    code = client_print(client, &out);
+    if (table->cells == 0)
+        fprintf(stderr, "leakctl %s: %s\n", client->command->name, none);
+    table_done(table);
+    buf_done(&out);
+    return code;
 }

@@ -11,6 +11,7 @@
 struct buf;
 struct command;
 struct json_tree;
+struct table;
 
 struct client {
     const struct command *command; /* named in messages */
@@ -22,9 +23,10 @@ struct client {
     bool no_colour;
 };
 
-#define CLIENT_ROWS 7
-/* The options above, as rows for option_read. */
-void client_rows(struct client *client, struct option_row rows[CLIENT_ROWS]);
+/* Reads the options above and those of own (a table as option_read takes it, or NULL), and leaves
+ * argv as option_read does: OPTION_GO_ON, or the exit code. */
+int client_read_options(struct client *client, const struct option_row *own, int argc, char **argv,
+                        int *count);
 bool client_colour(const struct client *client);
 
 struct answer {
@@ -63,5 +65,7 @@ void list_put_json(const struct list *list, struct buf *out);
 
 /* Writes to stdout; the exit code. */
 int client_print(const struct client *client, const struct buf *out);
+/* Writes a table and ends it; one without rows says none, a sentence, on stderr. */
+int client_print_table(const struct client *client, struct table *table, const char *none);
 
 #endif

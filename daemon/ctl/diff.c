@@ -132,8 +132,8 @@ static int run_diff(const struct command *command, int argc, char **argv)
     char id[FIND_ID_SIZE], path[320];
     int code = find_read_options(&client, more, argc, argv, &what);
 
-    if (code != CTL_OK)
-        return code < 0 ? CTL_OK : code;
+    if (code != OPTION_GO_ON)
+        return code;
     code = find_process_id(&client, what, id);
     if (code != CTL_OK)
         return code;

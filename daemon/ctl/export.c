@@ -48,8 +48,8 @@ static int run_export(const struct command *command, int argc, char **argv)
     char id[FIND_ID_SIZE], path[200];
     int code = find_read_options(&client, more, argc, argv, &what);
 
-    if (code != CTL_OK)
-        return code < 0 ? CTL_OK : code;
+    if (code != OPTION_GO_ON)
+        return code;
     if (!is_format(format)) {
         fprintf(stderr, "leakctl export: no format \"%s\"; pprof, speedscope or collapsed\n",
                 format);

@@ -8,8 +8,6 @@
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/ctl.h"
 
-#define ROWS_MAX (CLIENT_ROWS + 8)
-
 /* Who is meant by a name that several have: the living, and of a prefork server its first process,
  * which speaks for its workers. */
 static int standing(const struct json_tree *process)
@@ -94,27 +92,16 @@ int find_process_id(const struct client *client, const char *what, char id[FIND_
 int find_read_options(struct client *client, const struct option_row *more, int argc, char **argv,
                       const char **what)
 {
-    struct option_row rows[ROWS_MAX] = {0};
-    unsigned at = CLIENT_ROWS - 1; /* of the row that ends the table */
     int count;
+    int code = client_read_options(client, more, argc, argv, &count);
 
-    client_rows(client, rows);
-    for (; more && more->name && at + 1 < ROWS_MAX; more++)
-        rows[at++] = *more;
-    rows[at] = (struct option_row){0};
-    switch (option_read(client->command, rows, false, argc, argv, &count)) {
-    case OPTION_HELP:
-        return -1;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
+    if (code != OPTION_GO_ON)
+        return code;
     if (count != 1) {
         fprintf(stderr, "leakctl %s: takes one id, pid or name; leakctl ps lists them\n",
                 client->command->name);
         return CTL_USAGE;
     }
     *what = argv[1];
-    return CTL_OK;
+    return OPTION_GO_ON;
 }

@@ -17,9 +17,7 @@ int find_process(const struct client *client, const char *what, struct list *pro
 /* The same when only the id is wanted. */
 int find_process_id(const struct client *client, const char *what, char id[FIND_ID_SIZE]);
 
-/* Reads the options of a command that takes one process (client_rows and, after them, the rows of
- * `more`, which may be NULL); *what is how it was named. CTL_OK; -1: help was given; else the code.
- */
+/* As client_read_options, for a command that takes one process; *what is how it was named. */
 int find_read_options(struct client *client, const struct option_row *more, int argc, char **argv,
                       const char **what);
 

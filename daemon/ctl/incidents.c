@@ -35,21 +35,11 @@ static int print_list(const struct client *client, const struct json_tree *incid
     static const char *const heads[] = {"ID",      "SEVERITY", "STATE",   "OPENED",
                                         "PROCESS", "GROWTH",   "SUMMARY", NULL};
     struct table table;
-    struct buf out;
-    int code;
 
     table_init(&table, heads);
-    buf_init(&out, OUT_MAX);
     for (size_t i = 0; i < json_len(incidents); i++)
         put_row(&table, json_at(incidents, i), client->bytes);
-    if (!table_print(&table, client->plain, client_colour(client), &out))
-        out.failed = true;
-    code = client_print(client, &out);
-    if (json_len(incidents) == 0)
-        fputs("leakctl incidents: none\n", stderr);
-    table_done(&table);
-    buf_done(&out);
-    return code;
+    return client_print_table(client, &table, "none");
 }
 
 static void put_line(struct buf *out, const char *label, const char *text)
@@ -91,8 +81,8 @@ static void put_retainers(struct buf *out, const struct json_tree *incident)
                             json_get_double(json_at(list, i), "share", 0) * 100);
 
         for (size_t step = 0; step < json_len(path) && used < (int)sizeof(text); step++)
-            used += snprintf(text + used, sizeof(text) - (size_t)used, " %s%s",
-                             step ? "-> " : "", json_text(json_at(path, step), "-"));
+            used += snprintf(text + used, sizeof(text) - (size_t)used, " %s%s", step ? "-> " : "",
+                             json_text(json_at(path, step), "-"));
         put_line(out, i ? "" : "held by", text);
     }
 }
@@ -206,19 +196,12 @@ static int show_answer(const struct client *client, const char *id)
 static int run_incidents(const struct command *command, int argc, char **argv)
 {
     struct client client = {.command = command};
-    struct option_row rows[CLIENT_ROWS];
     const char *id;
     int count;
+    int code = client_read_options(&client, NULL, argc, argv, &count);
 
-    client_rows(&client, rows);
-    switch (option_read(command, rows, false, argc, argv, &count)) {
-    case OPTION_HELP:
-        return CTL_OK;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
+    if (code != OPTION_GO_ON)
+        return code;
     id = count > 0 ? argv[1] : NULL;
     if (count > 1 || (id && (!*id || id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
                                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")]))) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/ctl/command.h"
+#include "daemon/ctl/ctl.h"
 
 #define NAME_MAX_LEN 32
 #define ROWS_MAX     24
@@ -80,8 +81,8 @@ static const struct option_row *find(const struct option_row *rows, const char *
 }
 
 /* One option at argv[*at]; moves *at to its last word. */
-static enum option_end read_one(const struct command *command, const struct option_row *rows,
-                                int argc, char **argv, int *at)
+static int read_one(const struct command *command, const struct option_row *rows, int argc,
+                    char **argv, int *at)
 {
     const char *name = argv[*at] + 2;
     const char *value = strchr(name, '=');
@@ -89,32 +90,32 @@ static enum option_end read_one(const struct command *command, const struct opti
 
     if (!row) {
         say_unknown(command, rows, name);
-        return OPTION_WRONG;
+        return CTL_USAGE;
     }
     if (row->flag) {
         if (value) {
             fprintf(stderr, "leakctl %s: --%s takes no value\n", command->name, row->name);
-            return OPTION_WRONG;
+            return CTL_USAGE;
         }
         *row->flag = true;
-        return OPTION_DONE;
+        return OPTION_GO_ON;
     }
     if (!value && *at + 1 >= argc) {
         fprintf(stderr, "leakctl %s: --%s needs a value\n", command->name, row->name);
-        return OPTION_WRONG;
+        return CTL_USAGE;
     }
     *row->text = value ? value + 1 : argv[++*at];
-    return OPTION_DONE;
+    return OPTION_GO_ON;
 }
 
-static enum option_end help(const struct command *command)
+static int help(const struct command *command)
 {
     fputs(command->help, stdout);
-    return OPTION_HELP;
+    return CTL_OK;
 }
 
-enum option_end option_read(const struct command *command, const struct option_row *rows,
-                            bool stop_early, int argc, char **argv, int *count)
+int option_read(const struct command *command, const struct option_row *rows, bool stop_early,
+                int argc, char **argv, int *count)
 {
     int kept = 0;
     int at = 1;
@@ -129,12 +130,12 @@ enum option_end option_read(const struct command *command, const struct option_r
         if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
             return help(command);
         if (word[0] == '-' && word[1] == '-') {
-            if (read_one(command, rows, argc, argv, &at) == OPTION_WRONG)
-                return OPTION_WRONG;
+            if (read_one(command, rows, argc, argv, &at) != OPTION_GO_ON)
+                return CTL_USAGE;
         } else if (word[0] == '-' && word[1]) {
             fprintf(stderr, "leakctl %s: no option %s; see leakctl %s --help\n", command->name,
                     word, command->name);
-            return OPTION_WRONG;
+            return CTL_USAGE;
         } else if (stop_early) {
             break;
         } else {
@@ -144,5 +145,5 @@ enum option_end option_read(const struct command *command, const struct option_r
     while (at < argc)
         argv[1 + kept++] = argv[at++];
     *count = kept;
-    return OPTION_DONE;
+    return OPTION_GO_ON;
 }

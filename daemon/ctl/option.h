@@ -15,15 +15,16 @@ struct option_row {
     bool *flag;
 };
 
-enum option_end { OPTION_DONE, OPTION_HELP, OPTION_WRONG };
+/* What option_read gives when there is work to do; else it gives the exit code. */
+#define OPTION_GO_ON (-1)
 
 /*
  * Reads options, and moves the other arguments to the front of argv[1..]; *count says how many.
  * With stop_early the first of those ends the options: what follows belongs to another program.
- * --help prints the command's help (OPTION_HELP); a mistake is said on stderr (OPTION_WRONG).
+ * --help prints the command's help (CTL_OK); a mistake is said on stderr (CTL_USAGE).
  */
-enum option_end option_read(const struct command *command, const struct option_row *rows,
-                            bool stop_early, int argc, char **argv, int *count);
+int option_read(const struct command *command, const struct option_row *rows, bool stop_early,
+                int argc, char **argv, int *count);
 
 /* The name nearest to what was typed, NULL when none is near. Names end with NULL. */
 const char *option_nearest(const char *typed, const char *const *names);

@@ -13,7 +13,7 @@
 
 #define OUT_MAX (32u << 20)
 
-/* "shop +8": the first of a prefork server and its living workers; "shop <4711": a worker of 4711. */
+/* "shop +8": the first of a prefork server and its workers; "shop <4711": a worker of 4711. */
 static void put_name(struct table *table, const struct json_tree *process, bool plain)
 {
     const struct json_tree *group = json_get(process, "group");
@@ -72,39 +72,23 @@ static int print_processes(const struct client *client, const struct list *proce
     static const char *const heads[] = {"ID",    ">PID", "NAME",   "RUNTIME",  "STATE", "VERDICT",
                                         ">LIVE", ">RSS", "GROWTH", "LIMIT IN", NULL};
     struct table table;
-    struct buf out;
-    int code;
 
     table_init(&table, heads);
-    buf_init(&out, OUT_MAX);
     for (size_t i = 0; i < list_len(processes); i++)
         put_process(&table, list_at(processes, i), client);
-    if (!table_print(&table, client->plain, client_colour(client), &out))
-        out.failed = true;
-    code = client_print(client, &out);
-    if (list_len(processes) == 0)
-        fputs("leakctl ps: no process is watched; leakctl run -- CMD starts one\n", stderr);
-    table_done(&table);
-    buf_done(&out);
-    return code;
+    return client_print_table(client, &table,
+                              "no process is watched; leakctl run -- CMD starts one");
 }
 
 static int run_ps(const struct command *command, int argc, char **argv)
 {
     struct client client = {.command = command};
-    struct option_row rows[CLIENT_ROWS];
     struct list processes;
-    int count, code;
+    int count;
+    int code = client_read_options(&client, NULL, argc, argv, &count);
 
-    client_rows(&client, rows);
-    switch (option_read(command, rows, false, argc, argv, &count)) {
-    case OPTION_HELP:
-        return CTL_OK;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
+    if (code != OPTION_GO_ON)
+        return code;
     if (count > 0) {
         fputs("leakctl ps: takes no argument; leakctl show ID shows one process\n", stderr);
         return CTL_USAGE;
@@ -119,18 +103,19 @@ static int run_ps(const struct command *command, int argc, char **argv)
 const struct command command_ps = {
     .name = "ps",
     .summary = "list the watched processes",
-    .help = "Examples:\n"
-            "  leakctl ps\n"
-            "  leakctl ps --json | jq -r '.processes[] | select(.verdict == \"leak\") | .name'\n"
-            "\n"
-            "usage: leakctl ps [--json | --plain] [--bytes] [--no-color]\n"
-            "                  [--socket PATH | --url http://127.0.0.1:7373]\n"
-            "\n"
-            "NAME +8: a prefork server with eight workers, judged together; NAME <4711: one of them.\n"
-            "\n"
-            "  --json   the API's answer, one document    --plain  tabs, no heading, no colour\n"
-            "  --bytes  bytes and seconds, without units\n"
-            "\n"
-            "Exit: 0; 3 no daemon, 4 not permitted.\n",
+    .help =
+        "Examples:\n"
+        "  leakctl ps\n"
+        "  leakctl ps --json | jq -r '.processes[] | select(.verdict == \"leak\") | .name'\n"
+        "\n"
+        "usage: leakctl ps [--json | --plain] [--bytes] [--no-color]\n"
+        "                  [--socket PATH | --url http://127.0.0.1:7373]\n"
+        "\n"
+        "NAME +8: a prefork server with eight workers, judged together; NAME <4711: one of them.\n"
+        "\n"
+        "  --json   the API's answer, one document    --plain  tabs, no heading, no colour\n"
+        "  --bytes  bytes and seconds, without units\n"
+        "\n"
+        "Exit: 0; 3 no daemon, 4 not permitted.\n",
     .run = run_ps,
 };

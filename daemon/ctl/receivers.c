@@ -53,21 +53,11 @@ static int print_list(const struct client *client, const struct json_tree *recei
                                         ">WAITING",       ">DEAD",      ">DELIVERED",
                                         "LAST DELIVERED", "LAST ERROR", NULL};
     struct table table;
-    struct buf out;
-    int code;
 
     table_init(&table, heads);
-    buf_init(&out, OUT_MAX);
     for (size_t i = 0; i < json_len(receivers); i++)
         put_receiver(&table, json_at(receivers, i), client->bytes);
-    if (!table_print(&table, client->plain, client_colour(client), &out))
-        out.failed = true;
-    code = client_print(client, &out);
-    if (json_len(receivers) == 0)
-        fputs("leakctl receivers: nobody is told; see [receiver] in leakd.conf(5)\n", stderr);
-    table_done(&table);
-    buf_done(&out);
-    return code;
+    return client_print_table(client, &table, "nobody is told; see [receiver] in leakd.conf(5)");
 }
 
 static void put_letters(struct buf *out, const struct json_tree *receiver, const char *key,
@@ -247,30 +237,13 @@ static int usage(const struct command *command)
     return CTL_USAGE;
 }
 
-static int read_options(const struct command *command, struct client *client, int argc, char **argv,
-                        int *count)
-{
-    struct option_row rows[CLIENT_ROWS];
-
-    client_rows(client, rows);
-    switch (option_read(command, rows, false, argc, argv, count)) {
-    case OPTION_HELP:
-        return CTL_OK;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
-    return -1; /* go on */
-}
-
 static int run_receivers(const struct command *command, int argc, char **argv)
 {
     struct client client = {.command = command};
     int count;
-    int code = read_options(command, &client, argc, argv, &count);
+    int code = client_read_options(&client, NULL, argc, argv, &count);
 
-    if (code >= 0)
+    if (code != OPTION_GO_ON)
         return code;
     if (count == 0)
         return show(&client, NULL);
@@ -287,9 +260,9 @@ static int run_webhook(const struct command *command, int argc, char **argv)
 {
     struct client client = {.command = command};
     int count;
-    int code = read_options(command, &client, argc, argv, &count);
+    int code = client_read_options(&client, NULL, argc, argv, &count);
 
-    if (code >= 0)
+    if (code != OPTION_GO_ON)
         return code;
     if (count != 2 || strcmp(argv[1], "test") != 0 || !is_name(argv[2]))
         return usage(command);

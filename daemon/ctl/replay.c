@@ -235,13 +235,6 @@ static int read_all(int fd, const char *path, struct replay *replay, char *chunk
     }
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static void put_end(struct replay *replay)
 {
     struct detect_result result;
@@ -259,7 +252,7 @@ static int replay_file(struct replay *replay, const char *path, char *chunk)
 
     if (fd < 0)
         return say_errno(path, errno);
-    replay->name = base_name(path);
+    replay->name = basename(path);
     buf_init(&replay->out, OUT_MAX);
     csv_init(&replay->csv, on_sample, replay);
     stream_init(&replay->stream, on_sample, replay);
@@ -324,16 +317,11 @@ static int run_replay(const struct command *command, int argc, char **argv)
                                       {"clock", &clock, NULL},
                                       {NULL, NULL, NULL}};
     static struct replay settings; /* two buffers are too much for a stack */
-    int count;
+    int count, code;
 
-    switch (option_read(command, rows, false, argc, argv, &count)) {
-    case OPTION_HELP:
-        return CTL_OK;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
+    code = option_read(command, rows, false, argc, argv, &count);
+    if (code != OPTION_GO_ON)
+        return code;
     settings.profile = detect_profile_find(profile);
     if (!settings.profile)
         fprintf(stderr, "leakctl replay: no profile \"%s\": fast, default or strict\n", profile);
@@ -365,7 +353,8 @@ const struct command command_replay = {
         "it\n"
         "            explains is no leak.\n"
         "  oldest_s  age of the oldest object in the series. If the oldest die, it is no leak.\n"
-        "--format wire reads what an agent sent, the recorded bytes of one stream: live bytes with\n"
+        "--format wire reads what an agent sent, the recorded bytes of one stream: live bytes "
+        "with\n"
         "the allocations a second as load.\n"
         "--clock work lets time advance with the load instead of the clock; the rate then is that\n"
         "of the usual load.\n"

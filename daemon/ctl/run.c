@@ -134,14 +134,9 @@ static int run_run(const struct command *command, int argc, char **argv)
                                       {NULL, NULL, NULL}};
     int count, code;
 
-    switch (option_read(command, rows, true, argc, argv, &count)) {
-    case OPTION_HELP:
-        return CTL_OK;
-    case OPTION_WRONG:
-        return CTL_USAGE;
-    case OPTION_DONE:
-        break;
-    }
+    code = option_read(command, rows, true, argc, argv, &count);
+    if (code != OPTION_GO_ON)
+        return code;
     if (count == 0) {
         fputs("leakctl run: no program; see leakctl run --help\n", stderr);
         return CTL_USAGE;

@@ -249,8 +249,8 @@ static int run_show(const struct command *command, int argc, char **argv)
     const char *what;
     int code = find_read_options(&client, NULL, argc, argv, &what);
 
-    if (code != CTL_OK)
-        return code < 0 ? CTL_OK : code;
+    if (code != OPTION_GO_ON)
+        return code;
     code = find_process(&client, what, &show.processes, &show.process, id);
     if (code == CTL_OK)
         code = show_process(&show, id);

@@ -51,8 +51,8 @@ static int run_list(const struct command *command, int argc, char **argv)
     char id[FIND_ID_SIZE], path[200];
     int code = find_read_options(&client, more, argc, argv, &what);
 
-    if (code != CTL_OK)
-        return code < 0 ? CTL_OK : code;
+    if (code != OPTION_GO_ON)
+        return code;
     if (!is_word(sort) || !is_word(limit)) {
         fprintf(stderr, "leakctl %s: --sort growth, live or rate; --limit 1 to 1000\n",
                 command->name);

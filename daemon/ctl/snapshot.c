@@ -233,8 +233,8 @@ static int run(const struct command *command, int argc, char **argv,
     char id[FIND_ID_SIZE];
     int code = find_read_options(&client, more, argc, argv, &what);
 
-    if (code != CTL_OK)
-        return code < 0 ? CTL_OK : code;
+    if (code != OPTION_GO_ON)
+        return code;
     code = find_process_id(&client, what, id);
     return code == CTL_OK ? work(&client, id, type) : code;
 }

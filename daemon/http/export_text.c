@@ -15,12 +15,10 @@
 static void frame_name(const struct frame *frame, char *out, size_t size)
 {
     char function[384];
-    const char *file = frame->file ? strrchr(frame->file, '/') : NULL;
 
     view_place_name(frame, function, sizeof(function));
-    file = file ? file + 1 : frame->file;
-    if (file && frame->line)
-        snprintf(out, size, "%s (%.200s:%u)", function, file, frame->line);
+    if (frame->file && frame->line)
+        snprintf(out, size, "%s (%.200s:%u)", function, basename(frame->file), frame->line);
     else
         snprintf(out, size, "%s", function);
 }

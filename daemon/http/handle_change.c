@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/json.h"
+#include "daemon/http/later.h"
 #include "daemon/http/param.h"
 #include "daemon/http/view.h"
 
@@ -53,14 +55,52 @@ static bool read_duration(const struct http_request *request, struct http_reply 
     return true;
 }
 
+/* Who was told that something is done must find it done after a crash, too: the answer waits for
+ * the disk, and the handler is called again with what the change has become. False: it is due now.
+ */
+static bool wait_for_disk(const struct http_changes *changes, const char *id,
+                          struct http_reply *reply)
+{
+    struct later *later = changes->settle ? later_new(free) : NULL;
+    char *take = later ? strdup(id) : NULL;
+
+    if (take && changes->settle(changes->arg, later, take) == 0) {
+        reply->later = later;
+        return true;
+    }
+    free(take);
+    if (later) {
+        later_finish(later, NULL);
+        later_leave(later);
+    }
+    return false;
+}
+
+static void write_incident(const struct http_source *source, const struct http_request *request,
+                           struct http_reply *reply)
+{
+    const struct incident *incident = query_incident(source->store, request->id);
+    struct json json;
+
+    if (!incident) {
+        reply_problem(reply, 404, "no incident has the id %.63s", request->id);
+        return;
+    }
+    json_init(&json, &reply->body);
+    view_incident(&json, NULL, source, incident);
+}
+
 static void change_incident(struct http_context *context, const struct http_request *request,
                             struct http_reply *reply, enum incident_state to, uint64_t duration_ms)
 {
     const struct http_source *source = &context->source;
     struct http_incident_request ask = {.to = to};
-    struct json json;
     int rc;
 
+    if (request->later) {
+        write_incident(source, request, reply);
+        return;
+    }
     if (!param_only(request, reply, "") ||
         !read_text(request, reply, "by", sizeof(((struct incident_note *)NULL)->by), "somebody",
                    &ask.by) ||
@@ -76,9 +116,8 @@ static void change_incident(struct http_context *context, const struct http_requ
         reply_problem(reply, 409, "incident %.63s is resolved already", request->id);
     } else if (rc < 0) {
         reply_problem(reply, 503, "this cannot be done now: %s", strerror(-rc));
-    } else {
-        json_init(&json, &reply->body);
-        view_incident(&json, NULL, source, query_incident(source->store, request->id));
+    } else if (!wait_for_disk(&source->changes, request->id, reply)) {
+        write_incident(source, request, reply);
     }
 }
 
@@ -131,15 +170,42 @@ static bool read_mark(const struct http_context *context, const struct http_requ
     return true;
 }
 
+static const struct operator_mark *find_mark(const struct store *store, const char *id)
+{
+    for (size_t i = 0; id && i < query_operator_mark_count(store); i++) {
+        const struct operator_mark *mark = query_operator_mark_at(store, i);
+
+        if (strcmp(mark->id, id) == 0)
+            return mark;
+    }
+    return NULL;
+}
+
+static void write_mark(const struct operator_mark *mark, struct http_reply *reply)
+{
+    struct json json;
+
+    if (!mark) {
+        reply_problem(reply, 503, "the mark gave way to newer ones at once; set it again");
+        return;
+    }
+    reply->status = 201;
+    json_init(&json, &reply->body);
+    view_mark(&json, NULL, mark);
+}
+
 void handle_put_mark(struct http_context *context, const struct http_request *request,
                      struct http_reply *reply)
 {
     const struct http_source *source = &context->source;
     const struct operator_mark *kept;
     struct operator_mark mark = {.id = ""};
-    struct json json;
     int rc;
 
+    if (request->later) {
+        write_mark(find_mark(source->store, later_data(request->later)), reply);
+        return;
+    }
     if (!param_only(request, reply, "") || !read_mark(context, request, reply, &mark))
         return;
     rc = source->changes.mark ? source->changes.mark(source->changes.arg, &mark, &kept) : -ENOSYS;
@@ -147,9 +213,8 @@ void handle_put_mark(struct http_context *context, const struct http_request *re
         reply_problem(reply, 503, "the mark cannot be kept: %s", strerror(-rc));
         return;
     }
-    reply->status = 201;
-    json_init(&json, &reply->body);
-    view_mark(&json, NULL, kept);
+    if (!wait_for_disk(&source->changes, kept->id, reply))
+        write_mark(kept, reply);
 }
 
 void handle_marks(struct http_context *context, const struct http_request *request,

@@ -70,12 +70,9 @@ void handle_maps(struct http_context *context, const struct http_request *reques
 
     if (!param_only(request, reply, ""))
         return;
-    process = query_process(context->source.store, request->id);
-    if (!process) {
-        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
-                      request->id);
+    process = handlers_find_process(context, request, reply);
+    if (!process)
         return;
-    }
     if (process->ended_mono_ms || process->identity.pid <= 0) {
         write_failure(reply, process, -ESRCH);
         return;

@@ -11,6 +11,12 @@
 #define EVIDENCE_FEW 100
 #define ORDERS       "growth live rate" /* enum query_order */
 
+void handlers_refuse_process(const struct http_request *request, struct http_reply *reply)
+{
+    reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
+                  request->id);
+}
+
 const struct process *handlers_find_process(struct http_context *context,
                                             const struct http_request *request,
                                             struct http_reply *reply)
@@ -18,8 +24,7 @@ const struct process *handlers_find_process(struct http_context *context,
     const struct process *process = query_process(context->source.store, request->id);
 
     if (!process)
-        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
-                      request->id);
+        handlers_refuse_process(request, reply);
     return process;
 }
 

@@ -203,8 +203,7 @@ static bool ask_disk(struct http_context *context, const struct http_request *re
     if (rc != -ENOENT)
         reply_problem(reply, 503, "the disk has no time for this now; ask again later");
     else
-        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
-                      request->id);
+        handlers_refuse_process(request, reply);
     return true;
 }
 
@@ -214,8 +213,7 @@ static void refuse_unknown(const struct http_request *request, struct http_reply
     if (request->later && !history_of(request))
         reply_problem(reply, 503, "the disk cannot be read now; ask again later");
     else
-        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
-                      request->id);
+        handlers_refuse_process(request, reply);
 }
 
 void handle_series(struct http_context *context, const struct http_request *request,

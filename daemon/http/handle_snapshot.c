@@ -9,18 +9,6 @@
 #include "daemon/http/param.h"
 #include "daemon/http/view.h"
 
-static const struct process *find_process(struct http_context *context,
-                                          const struct http_request *request,
-                                          struct http_reply *reply)
-{
-    const struct process *process = query_process(context->source.store, request->id);
-
-    if (!process)
-        reply_problem(reply, 404, "no process has the id %.63s; it may have ended long ago",
-                      request->id);
-    return process;
-}
-
 /* {"types": ["app.Session", ...]}, or nothing. False: the reply is a refusal. */
 static bool read_types(const struct http_request *request, struct http_reply *reply,
                        const char *types[WIRE_SNAPSHOT_ASKED_MAX], size_t *count)
@@ -59,7 +47,7 @@ void handle_snapshot_take(struct http_context *context, const struct http_reques
 
     if (!param_only(request, reply, "") || !read_types(request, reply, types, &count))
         return;
-    process = find_process(context, request, reply);
+    process = handlers_find_process(context, request, reply);
     if (!process)
         return;
     rc = context->source.snapshot(context->source.arg, process->id, types, count, &number, reason,
@@ -81,7 +69,7 @@ void handle_snapshots(struct http_context *context, const struct http_request *r
 
     if (!param_only(request, reply, ""))
         return;
-    process = find_process(context, request, reply);
+    process = handlers_find_process(context, request, reply);
     if (!process)
         return;
     json_init(&json, &reply->body);
@@ -102,7 +90,7 @@ void handle_snapshot(struct http_context *context, const struct http_request *re
 
     if (!param_only(request, reply, ""))
         return;
-    process = find_process(context, request, reply);
+    process = handlers_find_process(context, request, reply);
     if (!process)
         return;
     if (strspn(request->sub, "0123456789") == strlen(request->sub) && strlen(request->sub) < 10)

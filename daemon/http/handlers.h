@@ -49,6 +49,9 @@ const struct process *handlers_find_process(struct http_context *context,
                                             const struct http_request *request,
                                             struct http_reply *reply);
 
+/* The 404 for a process that neither memory nor disk knows. */
+void handlers_refuse_process(const struct http_request *request, struct http_reply *reply);
+
 /* The embedded OpenAPI description. */
 extern const char openapi_json[];
 size_t openapi_json_len(void);

@@ -61,7 +61,8 @@ struct http_incident_request {
 struct http_receiver {
     const char *name;
     const char *type;
-    char place[256]; /* its address without what may be secret, or the command; "" = known by its type */
+    char place[256];   /* its address without what may be secret, or the command; "" = known by its
+                          type */
     const char *state; /* "idle" (nothing was sent yet), "ok", "failing", "off" */
     const char *min_severity;
     const char *units;
@@ -99,6 +100,8 @@ struct http_receivers {
     int (*redeliver)(void *arg, const char *name, size_t *count);
 };
 
+struct later;
+
 /* What a client may change, done by other rooms. Each may be NULL (503). */
 struct http_changes {
     void *arg;
@@ -106,9 +109,11 @@ struct http_changes {
     int (*incident)(void *arg, const char *id, const struct http_incident_request *request);
     /* id and time are set by it. -ENOMEM. *out: until the return to the loop. */
     int (*mark)(void *arg, const struct operator_mark *mark, const struct operator_mark **out);
+    /* Finishes later with take once all that was changed is on the disk, or it has become clear
+     * that it will not be there soon. Negative errno: nobody would wait; both are the caller's
+     * still. */
+    int (*settle)(void *arg, struct later *later, void *take);
 };
-
-struct later;
 
 /* What a disk knows of a process's past. One block, to be freed as a whole. */
 struct http_history {

@@ -236,7 +236,9 @@ void view_incident_fields(struct json *json, const struct http_source *source,
     view_forecast(json, "time_to_limit_s", &incident->time_to_limit);
     json_u64(json, "live_bytes", incident->live_bytes);
     json_u64(json, "rss_bytes", incident->rss_bytes);
-    json_bool(json, "stored", incident->stored_revision > 0);
+    json_bool(json, "stored",
+              incident->stored_revision > 0 &&
+                  incident->stored_revision >= incident->state_revision);
     put_evidence(json, incident);
     put_deliveries(json, incident);
 }

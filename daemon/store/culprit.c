@@ -204,13 +204,9 @@ static uint64_t hash_frame(uint64_t hash, const struct frame *frame)
 {
     const char *function = frame->function ? frame->function : "?";
     const char *place = frame->kind == WIRE_FRAME_PYTHON ? frame->file : frame->module;
-    const char *slash = place ? strrchr(place, '/') : NULL;
     const char *end;
 
-    if (!place)
-        place = "?";
-    if (slash)
-        place = slash + 1;
+    place = place ? basename(place) : "?";
     end = frame->kind == WIRE_FRAME_PYTHON ? NULL : strstr(place, ".so");
     hash = hash_text(hash, function, strlen(function));
     return hash_text(hash, place, end ? (size_t)(end - place) : strlen(place));

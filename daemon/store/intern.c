@@ -164,8 +164,3 @@ size_t intern_bytes(const struct intern *intern)
 {
     return intern->bytes + intern->bucket_count * sizeof(*intern->buckets);
 }
-
-size_t intern_count(const struct intern *intern)
-{
-    return intern->count;
-}

@@ -17,6 +17,5 @@ void intern_free(struct intern *intern);
 const void *intern_take(struct intern *intern, const void *data, size_t len);
 void intern_drop(struct intern *intern, const void *shared); /* NULL is allowed */
 size_t intern_bytes(const struct intern *intern);            /* memory held */
-size_t intern_count(const struct intern *intern);
 
 #endif

@@ -154,6 +154,7 @@ struct process {
     pid_t parent_pid;
     uint32_t capabilities; /* WIRE_CAP_* */
     uint64_t sample_period_bytes;
+    bool is_silent;   /* its agent has not said a word: known through those that it forked */
     bool attributing; /* Python hooks are in */
     struct process_group group; /* set by the watch alone */
 
@@ -402,6 +403,7 @@ struct incident {
                              * joins again after a restart */
     uint64_t revision;
     uint64_t stored_revision; /* the one on the disk; 0: none */
+    uint64_t state_revision;  /* the one that brought its state */
 };
 
 #endif

@@ -69,13 +69,6 @@ static const char *name_or_null(const struct process *process, uint32_t name_id)
     return *name ? name : NULL;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static size_t name_native(const struct store *store, const struct entry *entry,
                           const struct wire_stack_frame *wire, struct frame *out, size_t max)
 {
@@ -85,7 +78,7 @@ static size_t name_native(const struct store *store, const struct entry *entry,
     size_t count = 0;
 
     if (module) {
-        frame.module = *module->module.path ? base_name(module->module.path) : "[vdso]";
+        frame.module = *module->module.path ? basename(module->module.path) : "[vdso]";
         address = address_find(store->addresses, module->image, wire->offset);
     }
     for (; address && count < address->line_count && count < max; count++) {

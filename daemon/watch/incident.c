@@ -15,8 +15,9 @@
 #include "daemon/base/log.h"
 #include "daemon/watch/private.h"
 
-#define TELL_MAX_MS      10000u
-#define KEEPER_MAX_MS    15000u /* the first notice waits for who keeps the objects, so long at most */
+#define TELL_MAX_MS   10000u
+#define KEEPER_MAX_MS 15000u /* the first notice waits for who keeps the objects, so long at most  \
+                              */
 #define EVIDENCE_MAX_MS  60000u
 #define EVIDENCE_STEP_MS 5000u
 /* An hour is what somebody who is paged needs to look, understand and restart. */
@@ -70,6 +71,7 @@ void incident_move(const struct watch *watch, struct incident *incident, enum in
     incident_note(incident, state == INCIDENT_OPEN ? "reopened" : incident_state_name(state), by,
                   why, watch->now_wall_ms);
     change(watch, incident, is_over ? WATCH_INCIDENT_RESOLVED : WATCH_INCIDENT_UPDATED);
+    incident->state_revision = incident->revision;
 }
 
 static bool is_critical(const struct process *process)

@@ -64,13 +64,6 @@ void words_time(uint64_t wall_ms, char *out, size_t size)
     strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &tm);
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 void words_frame(const struct frame *frame, char *out, size_t size)
 {
     const char *place = frame->file ? frame->file : frame->module;
@@ -81,12 +74,12 @@ void words_frame(const struct frame *frame, char *out, size_t size)
     if (!place)
         place = "?";
     if (frame->file && frame->line > 0)
-        snprintf(out, size, "%s:%u %s%s", base_name(place), frame->line,
+        snprintf(out, size, "%s:%u %s%s", basename(place), frame->line,
                  frame->function ? frame->function : "?", brackets);
     else if (frame->function)
-        snprintf(out, size, "%s in %s", frame->function, base_name(place));
+        snprintf(out, size, "%s in %s", frame->function, basename(place));
     else
-        snprintf(out, size, "%s+0x%llx", base_name(place), (unsigned long long)frame->offset);
+        snprintf(out, size, "%s+0x%llx", basename(place), (unsigned long long)frame->offset);
 }
 
 /* Adds to a sentence; what does not fit is cut. */

@@ -156,6 +156,30 @@ test('20000_frames_are_zoomed_by_drawing_only_what_is_wide_enough', async (t) =>
   t.diagnostic(`20,000 frames: a zoom takes ${median(times).toFixed(1)} ms of script (median of 6; budget 50)`);
 });
 
+test('callers_and_callees_of_a_function_in_20000_frames_are_put_together_in_one_go', async (t) => {
+  const flame = bigFlame(20_000);
+  // One function in very many places is the most work.
+  const rename = (node) => ({ ...node, ...(node.line % 7 === 3 && { name: 'allocate', file: '/srv/app/pool.py' }), children: node.children.map(rename) });
+  flame.root = { ...rename(flame.root), name: 'all' };
+  mock.flame = () => flame;
+  await open(`${ORDERS}?tab=flame&frames=all&find=allocate`);
+  await page.locator('.flame canvas').waitFor();
+  await page.locator('.flame').focus();
+  const session = await perf();
+  const times = [];
+  for (let turn = 0; turn < 6; turn++) {
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown']) await page.keyboard.press(key);
+    const before = await metrics(session);
+    await page.keyboard.press('s');
+    await page.getByText('Callers above and callees below').waitFor();
+    times.push(1000 * ((await metrics(session)).ScriptDuration - before.ScriptDuration));
+    assert.match(await page.locator('.chart-summary').last().textContent(), /in [\d,]+ places?\. Above/);
+    await page.keyboard.press('Escape');
+    await page.getByText('Callers above').waitFor({ state: 'detached' });
+  }
+  t.diagnostic(`20,000 frames: callers and callees take ${median(times).toFixed(1)} ms of script (median of 6; budget 50)`);
+});
+
 test(`the_pages_own_heap_is_flat_over_${UPDATES}_updates`, async (t) => {
   const services = manyServices(40);
   mock.processes = () => services;

@@ -42,6 +42,18 @@ export function flameOf(query, nowMs) {
   return { metric, unit: 'bytes', from_ms: from, to_ms: nowMs, before_range_ms: [from, from], range_ms: [nowMs, nowMs], is_cut: false, root };
 }
 
+/** buffer_new is called from two places, and by itself in one of them: its 60 MiB there count once. */
+export function sharedFlame(query) {
+  const at = (part) => {
+    const buffer = (line, self, children = []) => frame('buffer_new', '/src/net/buffer.c', line, 'native', self, children, 'serverd');
+    const parse = frame('parse', '/src/net/parse.c', 7, 'native', MIB, [buffer(31, Math.round(40 * MIB * part), [buffer(44, 20 * MIB, [frame('calloc', null, null, 'native', 5 * MIB, [], 'libc.so.6')])])], 'serverd');
+    const reply = frame('reply', '/src/net/reply.c', 90, 'native', 0, [buffer(31, Math.round(35 * MIB * (2 - part)), [frame('calloc', null, null, 'native', 15 * MIB, [], 'libc.so.6')])], 'serverd');
+    return frame('all', null, null, null, 0, [frame('main', '/src/main.c', 3, 'native', 2 * MIB, [parse, reply], 'serverd')]);
+  };
+  const metric = query.get('metric') ?? 'live';
+  return { metric, unit: 'bytes', from_ms: 1, to_ms: Date.now(), is_cut: false, root: metric === 'diff' ? withBefore(at(1), at(0.75)) : at(1) };
+}
+
 /** A tree of so many frames, for the budgets. */
 export function bigFlame(count) {
   let made = 0;

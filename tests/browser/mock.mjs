@@ -10,7 +10,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { changeIncident, flameOf, makeMemory, mapsOf, snapshotOf } from './mock-more.mjs';
-import { incidentsAt, processesAt, seriesOf, sitesOf, typesOf } from './world.mjs';
+import { incidentsAt, processesAt, seriesOf, serverAt, sitesOf, typesOf } from './world.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const PAGES = ['build/web/page', 'web/dist/page'].map((folder) => join(ROOT, folder));
@@ -60,6 +60,11 @@ export async function startMock({ page = findPage(), port = 0 } = {}) {
     /** Virtual seconds a second that orders-api grows by. */
     speed: 1,
     processes: () => processesAt(startMs, startMs + (Date.now() - startMs) * mock.speed),
+    /** Puts a prefork server beside them. */
+    addServer(options) {
+      const alone = mock.processes;
+      mock.processes = () => [...alone(), ...serverAt(startMs, options)];
+    },
     incidents: () => incidentsAt(startMs, Date.now()).map((one) => ({ ...one, ...memory.changes.get(one.id) })),
     flame: (query) => flameOf(query, Date.now()),
     requests: [],

@@ -177,6 +177,30 @@ export function processesAt(startMs, nowMs) {
   ];
 }
 
+/** A prefork server: its first process speaks for three workers, one of which has ended. */
+export function serverAt(startMs, { silent = false } = {}) {
+  const group = { id: '8800-61600', members: 3, ended: 1, live_bytes: 300 * MIB, gained_bytes: 96 * MIB };
+  const shop = { unit: 'shop.service', exe: '/usr/bin/python3.11', runtime: 'cpython 3.11.2', limit_bytes: 1024 * MIB, limit_source: 'memory.max' };
+  const one = (pid, more) => base(startMs, pid, 'shop', { ...shop, group: { id: group.id }, ...more });
+  const worker = (pid, rss, more) => one(pid, { parent_pid: 8800, live_bytes: rss - 20 * MIB, rss_bytes: rss, pss_bytes: rss - 10 * MIB, sparkline: sparkline(rss, 0.3 * MIB, MIB), ...more });
+  const mute = { live_known: false, rss_known: false, live_bytes: 0, rss_bytes: 0, sparkline: null, limit_bytes: null, limit_source: null, reason: 'it has allocated too little to say anything: known by what it forked' };
+  return [
+    one(8800, {
+      group,
+      verdict: 'leak',
+      since_ms: startMs - 40 * 60_000,
+      summary: 'leak: growing 60 MiB/h (95 %: 55 to 65) for 40 min; 88 % of it allocated at shop/views.py:12 basket() as dict.',
+      growth_bytes_per_s: grown(17_500),
+      time_to_limit_s: forecast(17_500, 700 * MIB),
+      culprit: { function: 'basket', file: '/srv/shop/views.py', line: 12 },
+      ...(silent && mute),
+    }),
+    worker(8801, 130 * MIB, { verdict: 'suspect', growth_bytes_per_s: { estimate: 8000, lower: 200, upper: 16_000 } }),
+    worker(8802, 150 * MIB, { verdict: 'learning', growth_bytes_per_s: null, started_ms: startMs - 60_000 }),
+    worker(8790, 260 * MIB, { state: 'exited', ended_ms: startMs - 5 * 60_000 }),
+  ];
+}
+
 function python(fn, file, line) {
   return { language: 'python', function: fn, file, line, module: null, inlined: false };
 }

@@ -130,9 +130,10 @@ class Durability(unittest.TestCase):
         cls.killed_ms = time.time() * 1000
         cls.after_first = cls.crash()
         cls.series = wait_for(cls.restored_series, 30, "the curve of before the kill is back", 0.5)
-        cls.lost, cls.undone, cls.twice = [], [], []
+        cls.lost, cls.undone, cls.twice, cls.lost_marks = [], [], [], []
         for number in range(KILLS):
             cls.kill_round(number)
+        cls.acknowledge_and_kill()
         cls.damaged_lost, cls.unready = [], []
         for _ in range(DAMAGES):
             cls.damage_round()
@@ -175,17 +176,31 @@ class Durability(unittest.TestCase):
             os.kill(pid, cls.random.choice((signal.SIGTERM, signal.SIGKILL)))
         time.sleep(cls.random.random() * 2.5)
         seen = incidents_of(cls.daemon)
+        mark = cls.daemon.post("/api/v1/marks", {"text": f"round {number}"})
         cls.daemon.stop(signal.SIGKILL)
         told = {incident for _, event, incident in cls.ops.notices
                 if event == "leak.incident.resolved"}
         cls.crashes += 1
         cls.daemon.start()
         found = incidents_of(cls.daemon)
+        if not mark["stored"] or mark["id"] not in [
+                row["id"] for row in cls.daemon.get("/api/v1/marks")["marks"]]:
+            cls.lost_marks.append(mark["id"])
         cls.lost += [row["id"] for row in seen.values() if row["stored"] and (
             row["id"] not in found or len(found[row["id"]]["sites"]) < len(row["sites"]))]
-        cls.undone += [id for id in told if found[id]["state"] != "resolved"]
+        cls.undone += [id for id in told if id not in found or found[id]["state"] != "resolved"]
         processes = collections.Counter(row["process"]["id"] for row in found.values())
         cls.twice += [id for id, count in processes.items() if count > 1]
+
+    @classmethod
+    def acknowledge_and_kill(cls):
+        """leakd is killed as soon as it has answered."""
+        cls.acknowledged = next(row["id"] for row in incidents_of(cls.daemon).values()
+                                if row["process"]["pid"] in cls.pids)
+        answer = cls.daemon.post(f"/api/v1/incidents/{cls.acknowledged}/acknowledge",
+                                 {"by": "ada", "reason": "rolling back"})
+        cls.acknowledged_stored = answer["stored"]
+        cls.after_acknowledge = cls.crash()
 
     @classmethod
     def damage_round(cls):
@@ -227,6 +242,13 @@ class Durability(unittest.TestCase):
     def test_what_people_were_told_of_stays_so(self):
         self.check(not self.undone, f"told as resolved, open afterwards: {self.undone}")
 
+    def test_what_people_say_survives_a_kill_right_behind_the_answer(self):
+        self.assertTrue(self.acknowledged_stored)
+        row = self.after_acknowledge[self.acknowledged]
+        self.assertEqual("acknowledged", row["state"])
+        self.assertIn(("ada", "rolling back"), [(note["by"], note["text"]) for note in row["log"]])
+        self.check(not self.lost_marks, f"marks: {self.lost_marks}")
+
     def test_no_incident_is_opened_twice(self):
         self.check(not self.twice, f"two incidents of one process: {self.twice}")
         self.assertEqual(set(self.opened), set(self.final))
@@ -237,7 +259,8 @@ class Durability(unittest.TestCase):
             if row["process"]["pid"] not in self.pids:
                 self.check(row["end"], f"no end: {row['id']}")
             else:
-                self.check(row["state"] == "open" and not row["end"], f"ended: {row['id']}")
+                state = "acknowledged" if row["id"] == self.acknowledged else "open"
+                self.check(row["state"] == state and not row["end"], f"ended: {row['id']}")
                 self.assertIn(row["process"]["pid"], living)
 
     def test_damage_to_a_file_loses_nothing_and_refuses_no_start(self):
@@ -320,7 +343,7 @@ class Degraded(unittest.TestCase):
         wait_for(lambda: self.ready(daemon), 20, "ready again")
         self.assertIn("info journal.recovered", daemon.log())
         self.assertEqual("ok", daemon.get("/api/v1/status")["storage"]["state"])
-        wait_for(lambda: len(receiver.notices) >= 2, 10, "people were told of both")
+        wait_for(lambda: len(receiver.notices) >= 2, 30, "people were told of both")
         self.assertEqual(["leakd.storage.degraded", "leakd.storage.recovered"],
                          [event for _, event, _ in receiver.notices])
 

@@ -8,3 +8,4 @@ export { GcTab } from './process/gc';
 export { MapsTab } from './process/maps';
 export { RawTab } from './process/raw';
 export { RetainersTab } from './process/retainers';
+export { WorkersTab } from './process/workers';

@@ -6,13 +6,16 @@
 #include <check.h>
 #include <stddef.h>
 
-static inline int suite_run(const char *name, const TTest *const *tests, size_t count)
+/* set_up and tear_down run around each case, in its process; both may be NULL. */
+static inline int suite_run(const char *name, void (*set_up)(void), void (*tear_down)(void),
+                            const TTest *const *tests, size_t count)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
     SRunner *runner;
     int failed;
 
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, tests[i]);
     tcase_set_timeout(tcase, 60);
@@ -24,12 +27,14 @@ static inline int suite_run(const char *name, const TTest *const *tests, size_t 
     return failed != 0;
 }
 
-#define SUITE_MAIN(name, ...)                                                                      \
+#define SUITE_MAIN(name, ...) SUITE_MAIN_FIXTURE(name, NULL, NULL, __VA_ARGS__)
+
+#define SUITE_MAIN_FIXTURE(name, set_up, tear_down, ...)                                           \
     int main(void)                                                                                 \
     {                                                                                              \
         const TTest *const tests[] = {__VA_ARGS__};                                                \
                                                                                                    \
-        return suite_run(name, tests, sizeof(tests) / sizeof(tests[0]));                           \
+        return suite_run(name, set_up, tear_down, tests, sizeof(tests) / sizeof(tests[0]));        \
     }
 
 #endif

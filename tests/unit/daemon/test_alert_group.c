@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
+#include "suite.h"
 
 #define MINUTE UINT64_C(60000)
 
@@ -212,34 +213,13 @@ START_TEST(what_people_say_is_told_of_the_one_they_know)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        fifty_workers_page_once_and_then_a_number,
-        the_end_is_told_once_when_the_last_one_ends,
-        other_units_and_other_places_are_other_troubles,
-        what_becomes_grave_is_told_once_more,
-        a_graver_newcomer_is_told_at_once,
-        a_group_that_nobody_leaves_keeps_its_size,
-        numbers_come_a_quarter_of_an_hour_apart,
-        a_flood_of_different_troubles_becomes_a_number,
-        nobody_hears_the_end_of_what_nobody_heard_of,
-        an_end_whose_group_was_lost_is_told,
-        one_that_is_opened_twice_is_told_once,
-        what_people_say_is_told_of_the_one_they_know,
-    };
-    Suite *suite = suite_create("alert_group");
-    TCase *tcase = tcase_create("group");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, forget, forget);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("alert_group", forget, forget, fifty_workers_page_once_and_then_a_number,
+                   the_end_is_told_once_when_the_last_one_ends,
+                   other_units_and_other_places_are_other_troubles,
+                   what_becomes_grave_is_told_once_more, a_graver_newcomer_is_told_at_once,
+                   a_group_that_nobody_leaves_keeps_its_size,
+                   numbers_come_a_quarter_of_an_hour_apart,
+                   a_flood_of_different_troubles_becomes_a_number,
+                   nobody_hears_the_end_of_what_nobody_heard_of,
+                   an_end_whose_group_was_lost_is_told, one_that_is_opened_twice_is_told_once,
+                   what_people_say_is_told_of_the_one_they_know)

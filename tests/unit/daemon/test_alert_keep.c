@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Notices on a disk that the test plays: what is written when, what waits for it, what comes back. */
+/* Notices on a disk that the test plays: what is written when, what waits for it, what comes back.
+ */
 #include "tests/unit/daemon/alert_world.h"
 
 #include "daemon/alert/private.h"
+#include "suite.h"
 
 struct row {
     char id[40];
@@ -303,21 +305,18 @@ START_TEST(rows_that_nobody_can_use_are_refused_with_the_reason)
     add_receiver("ops", 1);
     start_kept();
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        ck_assert_int_eq(
-            alert_restore(world.alert, "m", 1, bad[i], strlen(bad[i]), 1000, now_ms), -EBADMSG);
+        ck_assert_int_eq(alert_restore(world.alert, "m", 1, bad[i], strlen(bad[i]), 1000, now_ms),
+                         -EBADMSG);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     snprintf(text, sizeof(text), good, (unsigned long long)(now_ms - 8 * UINT64_C(86400000)));
-    ck_assert_int_eq(alert_restore(world.alert, "m", 1, text, strlen(text), 1000, now_ms),
-                     -ESTALE);
+    ck_assert_int_eq(alert_restore(world.alert, "m", 1, text, strlen(text), 1000, now_ms), -ESTALE);
     snprintf(text, sizeof(text), good, (unsigned long long)now_ms + 1000);
 #pragma GCC diagnostic pop
     ck_assert_int_eq(alert_restore(world.alert, "m", 1, text, strlen(text), 1000, now_ms), 0);
-    ck_assert_int_eq(alert_restore(world.alert, "m", 1, text, strlen(text), 1000, now_ms),
-                     -EEXIST);
+    ck_assert_int_eq(alert_restore(world.alert, "m", 1, text, strlen(text), 1000, now_ms), -EEXIST);
     memcpy(strstr(text, "ops"), "eve", 3);
-    ck_assert_int_eq(alert_restore(world.alert, "n", 1, text, strlen(text), 1000, now_ms),
-                     -ENOENT);
+    ck_assert_int_eq(alert_restore(world.alert, "n", 1, text, strlen(text), 1000, now_ms), -ENOENT);
 }
 END_TEST
 
@@ -461,37 +460,15 @@ START_TEST(what_stands_at_an_alertmanager_survives_a_restart)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        a_notice_waits_for_the_disk,
-        a_write_that_failed_is_asked_for_again,
-        the_next_one_waits_until_the_row_of_the_delivered_one_is_gone,
-        a_crash_between_delivery_and_disk_repeats_one_with_the_same_id,
-        the_schedule_goes_on_after_a_restart,
-        without_a_disk_people_are_told_all_the_same,
-        one_delivered_while_it_was_being_written_is_dropped_afterwards,
-        rows_that_nobody_can_use_are_refused_with_the_reason,
-        another_disk_gets_all_rows_again,
-        new_notices_are_ordered_behind_restored_ones,
-        the_row_of_a_receiver_that_a_reload_removed_is_dropped,
-        a_group_survives_a_restart,
-        dead_letters_survive_a_restart,
-        what_stands_at_an_alertmanager_survives_a_restart,
-    };
-    Suite *suite = suite_create("alert_keep");
-    TCase *tcase = tcase_create("keep");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, make_world, free_rows);
-    tcase_set_timeout(tcase, 60);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("alert_keep", make_world, free_rows, a_notice_waits_for_the_disk,
+                   a_write_that_failed_is_asked_for_again,
+                   the_next_one_waits_until_the_row_of_the_delivered_one_is_gone,
+                   a_crash_between_delivery_and_disk_repeats_one_with_the_same_id,
+                   the_schedule_goes_on_after_a_restart,
+                   without_a_disk_people_are_told_all_the_same,
+                   one_delivered_while_it_was_being_written_is_dropped_afterwards,
+                   rows_that_nobody_can_use_are_refused_with_the_reason,
+                   another_disk_gets_all_rows_again, new_notices_are_ordered_behind_restored_ones,
+                   the_row_of_a_receiver_that_a_reload_removed_is_dropped,
+                   a_group_survives_a_restart, dead_letters_survive_a_restart,
+                   what_stands_at_an_alertmanager_survives_a_restart)

@@ -13,6 +13,7 @@
 #include "daemon/alert/sign.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/json.h"
+#include "suite.h"
 
 #define MINUTE UINT64_C(60000)
 #define HOUR   (60 * MINUTE)
@@ -165,7 +166,8 @@ END_TEST
 
 START_TEST(the_schedule_is_quick_first_and_then_every_two_hours)
 {
-    static const uint64_t expected[] = {5000, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 2 * HOUR, 2 * HOUR};
+    static const uint64_t expected[] = {5000,     5 * MINUTE, 30 * MINUTE,
+                                        2 * HOUR, 2 * HOUR,   2 * HOUR};
 
     for (unsigned attempt = 2; attempt < 8; attempt++) {
         uint64_t latest_ms = alert_retry_delay_ms(attempt, 0.999, 0);
@@ -471,45 +473,15 @@ START_TEST(names_are_not_cut_within_a_character)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        the_signature_is_the_one_of_standard_webhooks,
-        every_part_is_signed,
-        what_is_no_key_signs_nothing,
-        ids_are_long_and_differ,
-        headers_are_those_of_standard_webhooks,
-        unknown_kinds_are_not_found,
-        severity_and_resolution_decide_who_is_told,
-        who_has_said_that_he_knows_hears_of_the_end_alone,
-        only_2xx_is_delivered,
-        the_schedule_is_quick_first_and_then_every_two_hours,
-        retry_after_is_honoured_when_it_is_longer,
-        notices_go_out_in_order_one_at_a_time,
-        a_failed_notice_keeps_its_id_and_waits,
-        the_first_attempt_after_a_day_is_the_last,
-        a_new_notice_brings_the_next_try_forward,
-        a_notice_put_in_flight_does_not_hurry_the_retry,
-        retry_after_holds_also_new_notices,
-        what_waited_a_day_behind_another_gets_one_try,
-        a_410_gives_up,
-        the_body_has_the_shape_that_is_promised,
-        what_is_unknown_is_null,
-        the_body_stays_below_its_limit,
-        names_are_not_cut_within_a_character,
-    };
-    Suite *suite = suite_create("alert_pure");
-    TCase *tcase = tcase_create("pure");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, NULL, empty_outbox);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE(
+    "alert_pure", NULL, empty_outbox, the_signature_is_the_one_of_standard_webhooks,
+    every_part_is_signed, what_is_no_key_signs_nothing, ids_are_long_and_differ,
+    headers_are_those_of_standard_webhooks, unknown_kinds_are_not_found,
+    severity_and_resolution_decide_who_is_told, who_has_said_that_he_knows_hears_of_the_end_alone,
+    only_2xx_is_delivered, the_schedule_is_quick_first_and_then_every_two_hours,
+    retry_after_is_honoured_when_it_is_longer, notices_go_out_in_order_one_at_a_time,
+    a_failed_notice_keeps_its_id_and_waits, the_first_attempt_after_a_day_is_the_last,
+    a_new_notice_brings_the_next_try_forward, a_notice_put_in_flight_does_not_hurry_the_retry,
+    retry_after_holds_also_new_notices, what_waited_a_day_behind_another_gets_one_try,
+    a_410_gives_up, the_body_has_the_shape_that_is_promised, what_is_unknown_is_null,
+    the_body_stays_below_its_limit, names_are_not_cut_within_a_character)

@@ -12,6 +12,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/conf_table.h"
 #include "daemon/base/log.h"
+#include "suite.h"
 
 static char folder[64];
 static char file[128];
@@ -513,50 +514,17 @@ START_TEST(every_default_in_the_table_is_valid)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        service_defaults_are_the_system_folders,
-        user_mode_follows_xdg,
-        user_mode_without_xdg_falls_back,
-        folders_given_win_over_the_environment,
-        every_key_is_read,
-        unknown_names_are_errors_with_a_hint,
-        bad_values_are_errors_with_the_way_out,
-        listening_to_the_network_is_refused_with_the_reason,
-        long_lines_are_refused_not_cut,
-        long_and_strange_sections_are_refused,
-        lines_that_say_nothing_are_refused,
-        a_nul_byte_does_not_hide_the_rest,
-        a_key_twice_in_a_file_is_refused,
-        indented_lines_are_keys_not_continuations,
-        dropins_come_after_the_file_in_order,
-        a_receiver_without_url_is_refused,
-        an_empty_file_changes_nothing,
-        a_missing_file_is_said,
-        more_receivers_than_fit_are_refused,
-        the_print_is_read_back_the_same,
-        the_print_masks_what_is_secret,
-        only_keys_that_need_a_restart_are_named,
-        a_secret_comes_from_a_private_file,
-        a_secret_comes_from_the_credentials,
-        what_is_no_secret_is_refused_and_not_shown,
-        folders_are_made_for_their_user_alone,
-        clients_find_the_own_daemon_before_the_services,
-        every_default_in_the_table_is_valid,
-    };
-    Suite *suite = suite_create("base_conf");
-    TCase *tcase = tcase_create("conf");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, make_world, remove_world);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE(
+    "base_conf", make_world, remove_world, service_defaults_are_the_system_folders,
+    user_mode_follows_xdg, user_mode_without_xdg_falls_back, folders_given_win_over_the_environment,
+    every_key_is_read, unknown_names_are_errors_with_a_hint, bad_values_are_errors_with_the_way_out,
+    listening_to_the_network_is_refused_with_the_reason, long_lines_are_refused_not_cut,
+    long_and_strange_sections_are_refused, lines_that_say_nothing_are_refused,
+    a_nul_byte_does_not_hide_the_rest, a_key_twice_in_a_file_is_refused,
+    indented_lines_are_keys_not_continuations, dropins_come_after_the_file_in_order,
+    a_receiver_without_url_is_refused, an_empty_file_changes_nothing, a_missing_file_is_said,
+    more_receivers_than_fit_are_refused, the_print_is_read_back_the_same,
+    the_print_masks_what_is_secret, only_keys_that_need_a_restart_are_named,
+    a_secret_comes_from_a_private_file, a_secret_comes_from_the_credentials,
+    what_is_no_secret_is_refused_and_not_shown, folders_are_made_for_their_user_alone,
+    clients_find_the_own_daemon_before_the_services, every_default_in_the_table_is_valid)

@@ -11,6 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/procfs_maps.h"
+#include "suite.h"
 
 static char folder[64];
 static char proc[80];
@@ -63,6 +64,54 @@ START_TEST(stat_survives_a_hostile_name)
     ck_assert_int_eq(stat.state, 'S');
     ck_assert_int_eq(stat.parent_pid, 41);
     ck_assert_uint_eq(stat.start_ticks, 123456);
+}
+END_TEST
+
+/* Links to the files `exe-a` and `exe-b`. */
+static void put_exe(const char *pid, const char *name)
+{
+    char from[128], to[128];
+
+    put(name, "");
+    snprintf(to, sizeof(to), "%s/%s", folder, name);
+    snprintf(from, sizeof(from), "%s/%s/exe", proc, pid);
+    ck_assert_int_eq(symlink(to, from), 0);
+}
+
+START_TEST(programs_are_compared_by_their_files)
+{
+    put("proc/42/stat", "42 (python3)" STAT_TAIL "\n");
+    put("proc/43/stat", "43 (gunicorn)" STAT_TAIL "\n");
+    put("proc/44/stat", "44 (python3)" STAT_TAIL "\n");
+    put_exe("42", "exe-a");
+    put_exe("43", "exe-a");
+    put_exe("44", "exe-b");
+    ck_assert(procfs_is_same_program(&fs, 42, 43));
+    ck_assert(!procfs_is_same_program(&fs, 42, 44));
+}
+END_TEST
+
+START_TEST(programs_whose_files_are_out_of_sight_are_compared_by_name)
+{
+    put("proc/42/stat", "42 (python3)" STAT_TAIL "\n");
+    put("proc/43/stat", "43 (python3)" STAT_TAIL "\n");
+    put("proc/44/stat", "44 (systemd)" STAT_TAIL "\n");
+    ck_assert(procfs_is_same_program(&fs, 42, 43));
+    ck_assert(!procfs_is_same_program(&fs, 42, 44));
+    ck_assert(!procfs_is_same_program(&fs, 42, 45));
+}
+END_TEST
+
+START_TEST(the_user_is_the_effective_one)
+{
+    uid_t uid;
+
+    put("proc/42/status", "Name:\tUid: 7\nUmask:\t0022\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\n");
+    ck_assert_int_eq(procfs_read_uid(&fs, 42, &uid), 0);
+    ck_assert_uint_eq(uid, 2);
+    put("proc/43/status", "Name:\tx\n");
+    ck_assert_int_eq(procfs_read_uid(&fs, 43, &uid), -EBADMSG);
+    ck_assert_int_eq(procfs_read_uid(&fs, 44, &uid), -ESRCH);
 }
 END_TEST
 
@@ -364,43 +413,17 @@ START_TEST(more_files_than_rows_end_in_one_row)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        stat_survives_a_hostile_name,
-        a_process_that_is_gone_is_esrch,
-        a_cut_stat_is_refused,
-        rss_is_in_bytes,
-        start_is_boot_plus_ticks,
-        the_unit_is_the_first_that_is_no_slice,
-        a_users_unit_is_found_below_the_manager,
-        only_the_system_managers_services_count_as_services,
-        systemds_hierarchy_wins_on_cgroup_v1,
-        without_systemd_there_is_no_unit,
-        the_host_is_the_last_limit,
-        a_limit_above_in_the_hierarchy_binds,
-        a_container_sees_its_limit_at_the_root,
-        cgroup_v1_limits_count,
-        the_address_space_counts,
-        the_data_segment_counts,
-        the_nearest_limit_is_the_one_with_the_least_room,
-        what_is_not_available_on_the_host_is_used,
-        the_real_host_can_be_read,
-        mappings_are_summed_by_file_and_kind,
-        more_files_than_rows_end_in_one_row,
-    };
-    Suite *suite = suite_create("base_procfs");
-    TCase *tcase = tcase_create("procfs");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, make_world, remove_world);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("base_procfs", make_world, remove_world, stat_survives_a_hostile_name,
+                   programs_are_compared_by_their_files,
+                   programs_whose_files_are_out_of_sight_are_compared_by_name,
+                   the_user_is_the_effective_one, a_process_that_is_gone_is_esrch,
+                   a_cut_stat_is_refused, rss_is_in_bytes, start_is_boot_plus_ticks,
+                   the_unit_is_the_first_that_is_no_slice, a_users_unit_is_found_below_the_manager,
+                   only_the_system_managers_services_count_as_services,
+                   systemds_hierarchy_wins_on_cgroup_v1, without_systemd_there_is_no_unit,
+                   the_host_is_the_last_limit, a_limit_above_in_the_hierarchy_binds,
+                   a_container_sees_its_limit_at_the_root, cgroup_v1_limits_count,
+                   the_address_space_counts, the_data_segment_counts,
+                   the_nearest_limit_is_the_one_with_the_least_room,
+                   what_is_not_available_on_the_host_is_used, the_real_host_can_be_read,
+                   mappings_are_summed_by_file_and_kind, more_files_than_rows_end_in_one_row)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/base/buf.h"
+#include "suite.h"
 
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -156,28 +157,8 @@ START_TEST(both_keys_are_read_and_both_forgotten)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        what_does_not_fit_the_type_is_refused_with_its_line,
-        a_receiver_of_each_type_is_read,
-        patterns_say_who_is_meant,
-        every_address_of_a_list_is_masked,
-        each_type_has_a_secret_of_its_kind,
-        both_keys_are_read_and_both_forgotten,
-    };
-    Suite *suite = suite_create("conf_receiver");
-    TCase *tcase = tcase_create("receiver");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("conf_receiver", make_folder, remove_folder,
+                   what_does_not_fit_the_type_is_refused_with_its_line,
+                   a_receiver_of_each_type_is_read, patterns_say_who_is_meant,
+                   every_address_of_a_list_is_masked, each_type_has_a_secret_of_its_kind,
+                   both_keys_are_read_and_both_forgotten)

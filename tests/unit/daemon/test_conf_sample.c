@@ -9,6 +9,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/conf.h"
 #include "daemon/base/conf_table.h"
+#include "suite.h"
 
 static char error[CONF_ERROR_MAX];
 
@@ -166,25 +167,6 @@ START_TEST(the_man_page_has_every_key_with_its_default)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        the_sample_shows_every_key_once_with_its_default,
-        the_sample_changes_nothing,
-        the_sample_without_its_comment_signs_is_the_default_too,
-        the_man_page_has_every_key_with_its_default,
-    };
-    Suite *suite = suite_create("conf_sample");
-    TCase *tcase = tcase_create("sample");
-    SRunner *runner;
-    int failed;
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("conf_sample", the_sample_shows_every_key_once_with_its_default,
+           the_sample_changes_nothing, the_sample_without_its_comment_signs_is_the_default_too,
+           the_man_page_has_every_key_with_its_default)

@@ -175,7 +175,7 @@ START_TEST(options_end_where_another_program_begins)
     char *argv[8] = {words[0], words[1], words[2], words[3], words[4], words[5], words[6], NULL};
     int count = -1;
 
-    ck_assert_int_eq(option_read(&command, rows, true, 7, argv, &count), OPTION_DONE);
+    ck_assert_int_eq(option_read(&command, rows, true, 7, argv, &count), OPTION_GO_ON);
     ck_assert_int_eq(count, 4);
     ck_assert_str_eq(name, "a b");
     ck_assert(json);
@@ -193,7 +193,7 @@ START_TEST(options_may_stand_behind_arguments)
     char *argv[8] = {words[0], words[1], words[2], words[3], words[4], words[5], words[6], NULL};
     int count = -1;
 
-    ck_assert_int_eq(option_read(&command, rows, false, 7, argv, &count), OPTION_DONE);
+    ck_assert_int_eq(option_read(&command, rows, false, 7, argv, &count), OPTION_GO_ON);
     ck_assert_int_eq(count, 3);
     ck_assert_str_eq(name, "n");
     ck_assert_str_eq(argv[2], "b");

@@ -7,6 +7,7 @@
 
 #include "daemon/base/clock.h"
 #include "tests/unit/daemon/http_peer.h"
+#include "suite.h"
 
 static char url[256];
 static struct fetch_response response;
@@ -509,46 +510,15 @@ START_TEST(a_cancelled_request_says_nothing)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        a_request_gets_status_and_body,
-        an_empty_body_is_an_empty_string,
-        a_post_carries_headers_as_written_and_the_exact_body,
-        redirects_are_not_followed,
-        a_peer_that_closes_or_babbles_is_an_error,
-        a_slow_peer_times_out,
-        nobody_there_is_said_with_the_place,
-        user_and_password_stay_out_of_messages,
-        no_tls_is_said,
-        only_http_addresses_are_taken,
-        a_unix_socket_takes_the_hosts_place,
-        link_local_is_refused_in_every_spelling,
-        loopback_and_private_addresses_are_not_link_local,
-        a_long_answer_is_cut_not_refused,
-        retry_after_is_read_as_seconds_and_as_date,
-        requests_run_side_by_side_and_end_once,
-        a_request_may_be_started_from_the_end_of_another,
-        kept_connections_are_used_again,
-        a_flapping_peer_leaves_nothing_behind,
-        a_slow_peer_times_out_on_the_loop,
-        closing_ends_what_is_in_flight,
-        the_fetcher_may_be_closed_from_the_end_of_a_request,
-        a_cancelled_request_says_nothing,
-    };
-    Suite *suite = suite_create("fetch");
-    TCase *tcase = tcase_create("fetch");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, NULL, clear_response);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE(
+    "fetch", NULL, clear_response, a_request_gets_status_and_body, an_empty_body_is_an_empty_string,
+    a_post_carries_headers_as_written_and_the_exact_body, redirects_are_not_followed,
+    a_peer_that_closes_or_babbles_is_an_error, a_slow_peer_times_out,
+    nobody_there_is_said_with_the_place, user_and_password_stay_out_of_messages, no_tls_is_said,
+    only_http_addresses_are_taken, a_unix_socket_takes_the_hosts_place,
+    link_local_is_refused_in_every_spelling, loopback_and_private_addresses_are_not_link_local,
+    a_long_answer_is_cut_not_refused, retry_after_is_read_as_seconds_and_as_date,
+    requests_run_side_by_side_and_end_once, a_request_may_be_started_from_the_end_of_another,
+    kept_connections_are_used_again, a_flapping_peer_leaves_nothing_behind,
+    a_slow_peer_times_out_on_the_loop, closing_ends_what_is_in_flight,
+    the_fetcher_may_be_closed_from_the_end_of_a_request, a_cancelled_request_says_nothing)

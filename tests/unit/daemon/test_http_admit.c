@@ -6,6 +6,7 @@
 
 #include "daemon/http/admit.h"
 #include "daemon/http/listen.h"
+#include "suite.h"
 
 static unsigned host_status(const char *host, unsigned count)
 {
@@ -88,21 +89,6 @@ START_TEST(what_a_form_can_send_changes_nothing)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_admit");
-    TCase *tcase = tcase_create("admit");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, a_page_under_another_name_is_not_answered);
-    tcase_add_test(tcase, an_origin_is_a_scheme_and_one_of_our_names);
-    tcase_add_test(tcase, a_page_of_another_origin_changes_nothing);
-    tcase_add_test(tcase, what_a_form_can_send_changes_nothing);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN("http_admit", a_page_under_another_name_is_not_answered,
+           an_origin_is_a_scheme_and_one_of_our_names, a_page_of_another_origin_changes_nothing,
+           what_a_form_can_send_changes_nothing)

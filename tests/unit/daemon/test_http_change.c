@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What clients change, over a real socket; what the other rooms make of it is recorded. */
 #include "http_server.h"
+#include "suite.h"
+
+#include "daemon/http/later.h"
 
 static struct server server;
 static struct process *leaker;
@@ -8,12 +11,18 @@ static char incident_id[24];
 static struct http_incident_request seen;
 static char seen_by[80], seen_reason[240];
 static int answer_with;
+static unsigned changes_seen;
+static uv_timer_t disk;
+static struct later *waiting;
+static void *taken;
+static bool has_disk;
 
 static int on_incident(void *arg, const char *id, const struct http_incident_request *request)
 {
     (void)arg;
     if (strcmp(id, incident_id) != 0)
         return -ENOENT;
+    changes_seen++;
     seen = *request;
     snprintf(seen_by, sizeof(seen_by), "%s", request->by);
     snprintf(seen_reason, sizeof(seen_reason), "%s", request->reason);
@@ -25,6 +34,7 @@ static int on_mark(void *arg, const struct operator_mark *mark, const struct ope
     struct operator_mark dated = *mark, *kept;
 
     (void)arg;
+    changes_seen++;
     if (answer_with < 0)
         return answer_with;
     dated.at_wall_ms = server_wall_ms();
@@ -33,12 +43,36 @@ static int on_mark(void *arg, const struct operator_mark *mark, const struct ope
     return 0;
 }
 
+static void on_disk(uv_timer_t *timer)
+{
+    store_incident(server.store, incident_id)->stored_revision = 100;
+    for (size_t i = 0; i < query_operator_mark_count(server.store); i++)
+        store_operator_mark(server.store, query_operator_mark_at(server.store, i)->id)->is_stored =
+            true;
+    uv_close((uv_handle_t *)timer, NULL);
+    later_finish(waiting, taken);
+}
+
+static int on_settle(void *arg, struct later *later, void *take)
+{
+    (void)arg;
+    if (!has_disk)
+        return -EIO;
+    waiting = later;
+    taken = take;
+    uv_timer_init(&server.loop, &disk);
+    return uv_timer_start(&disk, on_disk, 50, 0);
+}
+
 static void set_up(void)
 {
     answer_with = 0;
+    changes_seen = 0;
+    has_disk = true;
     seen = (struct http_incident_request){0};
     server_prepare(&server);
-    server.source.changes = (struct http_changes){.incident = on_incident, .mark = on_mark};
+    server.source.changes =
+        (struct http_changes){.incident = on_incident, .mark = on_mark, .settle = on_settle};
     leaker = put_process(&server, 4711, "orders", "orders.service");
     strcpy(incident_id, put_incident(&server, leaker, "critical")->id);
     server_start(&server);
@@ -140,7 +174,8 @@ START_TEST(a_mark_is_kept_and_listed)
                           &mark),
                      201);
     ck_assert_str_eq(json_get_str(mark, "kind", ""), "release");
-    ck_assert(!json_get_bool(mark, "stored", true));
+    ck_assert(json_get_bool(mark, "stored", false));
+    ck_assert_uint_eq(changes_seen, 1);
     list = get_json(&server, "/api/v1/marks");
     first = json_at(json_get(list, "marks"), 0);
     ck_assert_str_eq(json_get_str(first, "id", ""), json_get_str(mark, "id", "-"));
@@ -148,6 +183,32 @@ START_TEST(a_mark_is_kept_and_listed)
     ck_assert_str_eq(json_get_str(first, "unit", ""), "orders.service");
     json_tree_free(mark);
     json_tree_free(list);
+}
+END_TEST
+
+START_TEST(an_answer_waits_for_the_disk_and_the_change_is_made_once)
+{
+    struct json_tree *tree;
+    char path[128];
+
+    snprintf(path, sizeof(path), "/api/v1/incidents/%s/acknowledge", incident_id);
+    ck_assert_int_eq(post(path, "{\"by\":\"ada\"}", &tree), 200);
+    ck_assert(json_get_bool(tree, "stored", false));
+    ck_assert_str_eq(json_get_str(tree, "id", ""), incident_id);
+    ck_assert_uint_eq(changes_seen, 1);
+    json_tree_free(tree);
+}
+END_TEST
+
+START_TEST(without_a_disk_the_answer_comes_at_once_and_says_so)
+{
+    struct json_tree *tree;
+
+    has_disk = false;
+    ck_assert_int_eq(post("/api/v1/marks", "{\"text\":\"x\"}", &tree), 201);
+    ck_assert(!json_get_bool(tree, "stored", true));
+    ck_assert_int_eq(change("silence", "{}"), 200);
+    json_tree_free(tree);
 }
 END_TEST
 
@@ -176,29 +237,12 @@ START_TEST(one_incident_shows_the_others_of_its_fingerprint)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        each_verb_asks_for_its_state_with_author_and_reason,
-        a_silence_without_a_duration_ends_after_a_night,
-        a_body_that_makes_no_sense_changes_nothing,
-        refusals_of_the_other_rooms_are_told_apart,
-        a_mark_is_kept_and_listed,
-        a_mark_needs_a_text_and_a_process_that_is_there,
-        one_incident_shows_the_others_of_its_fingerprint,
-    };
-    Suite *suite = suite_create("http_change");
-    TCase *tcase = tcase_create("change");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_change", set_up, tear_down,
+                   each_verb_asks_for_its_state_with_author_and_reason,
+                   a_silence_without_a_duration_ends_after_a_night,
+                   a_body_that_makes_no_sense_changes_nothing,
+                   refusals_of_the_other_rooms_are_told_apart, a_mark_is_kept_and_listed,
+                   an_answer_waits_for_the_disk_and_the_change_is_made_once,
+                   without_a_disk_the_answer_comes_at_once_and_says_so,
+                   a_mark_needs_a_text_and_a_process_that_is_there,
+                   one_incident_shows_the_others_of_its_fingerprint)

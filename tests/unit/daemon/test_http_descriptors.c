@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server when the process has no descriptors left. */
 #include "http_server.h"
+#include "suite.h"
 
 #include <sys/resource.h>
 #include <time.h>
@@ -89,20 +90,6 @@ START_TEST(a_connection_that_cannot_be_accepted_does_not_spin_the_loop)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_descriptors");
-    TCase *tcase = tcase_create("descriptors");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, without_descriptors_the_server_waits_and_goes_on);
-    tcase_add_test(tcase, a_connection_that_cannot_be_accepted_does_not_spin_the_loop);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_descriptors", set_up, tear_down,
+                   without_descriptors_the_server_waits_and_goes_on,
+                   a_connection_that_cannot_be_accepted_does_not_spin_the_loop)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stacks merged into trees, and given to other tools. */
 #include "http_server.h"
+#include "suite.h"
 
 #include <errno.h>
 
@@ -243,29 +244,10 @@ START_TEST(what_is_no_gzip_is_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_flame");
-    TCase *tcase = tcase_create("flame");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, stacks_with_a_common_root_share_it);
-    tcase_add_test(tcase, what_shrank_to_nothing_still_has_its_place);
-    tcase_add_test(tcase, too_many_nodes_count_for_their_callers);
-    tcase_add_test(tcase, live_bytes_are_a_tree);
-    tcase_add_test(tcase, a_difference_shows_what_grew);
-    tcase_add_test(tcase, an_unchanged_tree_is_not_sent_again);
-    tcase_add_test(tcase, wrong_moments_and_formats_are_named);
-    tcase_add_test(tcase, a_name_cannot_forge_a_collapsed_line);
-    tcase_add_test(tcase, speedscope_gets_weights_for_its_samples);
-    tcase_add_test(tcase, pprof_is_gzip_with_the_names_inside);
-    tcase_add_test(tcase, what_is_no_gzip_is_refused);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_flame", set_up, tear_down, stacks_with_a_common_root_share_it,
+                   what_shrank_to_nothing_still_has_its_place,
+                   too_many_nodes_count_for_their_callers, live_bytes_are_a_tree,
+                   a_difference_shows_what_grew, an_unchanged_tree_is_not_sent_again,
+                   wrong_moments_and_formats_are_named, a_name_cannot_forge_a_collapsed_line,
+                   speedscope_gets_weights_for_its_samples, pprof_is_gzip_with_the_names_inside,
+                   what_is_no_gzip_is_refused)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers that wait for a disk: over a real socket, the disk being a timer of the server's loop. */
 #include "http_server.h"
+#include "suite.h"
 
 #include "daemon/http/later.h"
 
@@ -222,31 +223,10 @@ START_TEST(a_server_that_stops_waits_for_no_disk)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        what_is_older_than_the_memory_comes_from_the_disk_before_it,
-        what_the_memory_has_does_not_wait_for_a_disk,
-        a_long_past_comes_in_steps_that_fit,
-        a_process_that_only_the_disk_knows_is_shown,
-        what_nobody_knows_is_404,
-        a_disk_that_fails_or_is_busy_is_said,
-        an_answer_may_be_there_at_once,
-        a_client_that_leaves_meanwhile_harms_nothing,
-        a_server_that_stops_waits_for_no_disk,
-    };
-    Suite *suite = suite_create("http_later");
-    TCase *tcase = tcase_create("later");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_later", set_up, tear_down,
+                   what_is_older_than_the_memory_comes_from_the_disk_before_it,
+                   what_the_memory_has_does_not_wait_for_a_disk,
+                   a_long_past_comes_in_steps_that_fit, a_process_that_only_the_disk_knows_is_shown,
+                   what_nobody_knows_is_404, a_disk_that_fails_or_is_busy_is_said,
+                   an_answer_may_be_there_at_once, a_client_that_leaves_meanwhile_harms_nothing,
+                   a_server_that_stops_waits_for_no_disk)

@@ -2,6 +2,7 @@
 /* What the memory of a process is made of: the share of Python's allocator over time, the mappings;
  * and the page from a folder. */
 #include "http_server.h"
+#include "suite.h"
 
 #include "daemon/base/procfs.h"
 #include "daemon/http/asset_folder.h"
@@ -131,23 +132,8 @@ START_TEST(a_folder_gives_its_files_and_nothing_outside)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_memory");
-    TCase *tcase = tcase_create("memory");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, the_share_of_pythons_allocator_is_a_series);
-    tcase_add_test(tcase, mappings_are_read_in_the_background_and_kept_for_a_moment);
-    tcase_add_test(tcase, a_pid_that_is_somebody_elses_by_now_is_not_read);
-    tcase_add_test(tcase, a_stop_while_mappings_are_read_is_clean);
-    tcase_add_test(tcase, a_folder_gives_its_files_and_nothing_outside);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_memory", set_up, tear_down, the_share_of_pythons_allocator_is_a_series,
+                   mappings_are_read_in_the_background_and_kept_for_a_moment,
+                   a_pid_that_is_somebody_elses_by_now_is_not_read,
+                   a_stop_while_mappings_are_read_is_clean,
+                   a_folder_gives_its_files_and_nothing_outside)

@@ -4,6 +4,7 @@
  * families described once and in one piece, names and labels well formed, no sample twice.
  */
 #include "http_server.h"
+#include "suite.h"
 
 #include <ctype.h>
 
@@ -313,24 +314,8 @@ START_TEST(a_unit_that_becomes_known_later_takes_over)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_metrics");
-    TCase *tcase = tcase_create("metrics");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, both_formats_are_well_formed);
-    tcase_add_test(tcase, the_figures_are_those_of_the_store);
-    tcase_add_test(tcase, requests_are_counted_by_route_and_code);
-    tcase_add_test(tcase, processes_with_the_same_label_are_told_apart);
-    tcase_add_test(tcase, a_worker_keeps_its_number_and_the_next_takes_a_free_one);
-    tcase_add_test(tcase, a_unit_that_becomes_known_later_takes_over);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_metrics", set_up, tear_down, both_formats_are_well_formed,
+                   the_figures_are_those_of_the_store, requests_are_counted_by_route_and_code,
+                   processes_with_the_same_label_are_told_apart,
+                   a_worker_keeps_its_number_and_the_next_takes_a_free_one,
+                   a_unit_that_becomes_known_later_takes_over)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every route over real sockets: shapes, parameters, refusals, caching. */
 #include "http_server.h"
+#include "suite.h"
 
 #include "daemon/http/routes.h"
 
@@ -564,37 +565,14 @@ START_TEST(openapi_schemas_are_what_is_sent)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_routes");
-    TCase *tcase = tcase_create("routes");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, process_has_the_fields_of_the_contract);
-    tcase_add_test(tcase, growth_and_culprit_are_null_while_unknown);
-    tcase_add_test(tcase, markup_in_a_name_never_leaves_raw);
-    tcase_add_test(tcase, sites_come_in_the_order_asked_for);
-    tcase_add_test(tcase, series_has_points_and_the_fit_in_wall_time);
-    tcase_add_test(tcase, series_takes_rfc_3339_as_well_as_milliseconds);
-    tcase_add_test(tcase, an_unchanged_series_is_not_sent_again);
-    tcase_add_test(tcase, a_bad_parameter_is_named);
-    tcase_add_test(tcase, incident_has_the_fields_of_the_contract);
-    tcase_add_test(tcase, an_incident_outlives_its_process);
-    tcase_add_test(tcase, what_is_not_there_is_404);
-    tcase_add_test(tcase, a_target_that_makes_no_sense_is_400);
-    tcase_add_test(tcase, only_get_and_head_are_possible);
-    tcase_add_test(tcase, head_has_the_headers_and_no_body);
-    tcase_add_test(tcase, every_answer_carries_the_security_headers);
-    tcase_add_test(tcase, health_version_and_status_answer);
-    tcase_add_test(tcase, lists_are_walked_by_their_links);
-    tcase_add_test(tcase, openapi_describes_exactly_the_routes);
-    tcase_add_test(tcase, openapi_schemas_are_what_is_sent);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_routes", set_up, tear_down, process_has_the_fields_of_the_contract,
+                   growth_and_culprit_are_null_while_unknown, markup_in_a_name_never_leaves_raw,
+                   sites_come_in_the_order_asked_for, series_has_points_and_the_fit_in_wall_time,
+                   series_takes_rfc_3339_as_well_as_milliseconds,
+                   an_unchanged_series_is_not_sent_again, a_bad_parameter_is_named,
+                   incident_has_the_fields_of_the_contract, an_incident_outlives_its_process,
+                   what_is_not_there_is_404, a_target_that_makes_no_sense_is_400,
+                   only_get_and_head_are_possible, head_has_the_headers_and_no_body,
+                   every_answer_carries_the_security_headers, health_version_and_status_answer,
+                   lists_are_walked_by_their_links, openapi_describes_exactly_the_routes,
+                   openapi_schemas_are_what_is_sent)

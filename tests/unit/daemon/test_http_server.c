@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server itself: sockets, Host, files of the dashboard, slow and greedy clients, limits. */
 #include "http_server.h"
+#include "suite.h"
 
 #include <time.h>
 
@@ -551,39 +552,16 @@ START_TEST(headers_list_what_a_client_takes)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_server");
-    TCase *tcase = tcase_create("server");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, a_page_of_the_dashboard_is_the_index);
-    tcase_add_test(tcase, gzip_is_sent_to_who_takes_it);
-    tcase_add_test(tcase, a_file_that_the_client_has_is_304);
-    tcase_add_test(tcase, only_our_own_names_are_answered);
-    tcase_add_test(tcase, two_hosts_or_none_are_refused);
-    tcase_add_test(tcase, the_unix_socket_asks_for_no_name_and_is_private);
-    tcase_add_test(tcase, a_port_in_use_is_explained);
-    tcase_add_test(tcase, a_socket_file_left_behind_is_replaced);
-    tcase_add_test(tcase, what_is_no_socket_is_left_alone);
-    tcase_add_test(tcase, only_loopback_is_listened_on);
-    tcase_add_test(tcase, pipelined_requests_are_all_answered);
-    tcase_add_test(tcase, a_request_may_come_byte_by_byte);
-    tcase_add_test(tcase, a_body_is_read_and_forgotten);
-    tcase_add_test(tcase, a_body_too_large_is_refused_before_it_comes);
-    tcase_add_test(tcase, a_chunked_body_too_large_is_refused_when_it_has_come);
-    tcase_add_test(tcase, a_chunked_body_without_end_is_cut_off);
-    tcase_add_test(tcase, headers_without_end_are_refused);
-    tcase_add_test(tcase, a_request_that_drips_is_cut_off_in_the_end);
-    tcase_add_test(tcase, a_large_answer_reaches_a_slow_reader_whole);
-    tcase_add_test(tcase, noise_does_no_harm);
-    tcase_add_test(tcase, headers_list_what_a_client_takes);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_server", set_up, tear_down, a_page_of_the_dashboard_is_the_index,
+                   gzip_is_sent_to_who_takes_it, a_file_that_the_client_has_is_304,
+                   only_our_own_names_are_answered, two_hosts_or_none_are_refused,
+                   the_unix_socket_asks_for_no_name_and_is_private, a_port_in_use_is_explained,
+                   a_socket_file_left_behind_is_replaced, what_is_no_socket_is_left_alone,
+                   only_loopback_is_listened_on, pipelined_requests_are_all_answered,
+                   a_request_may_come_byte_by_byte, a_body_is_read_and_forgotten,
+                   a_body_too_large_is_refused_before_it_comes,
+                   a_chunked_body_too_large_is_refused_when_it_has_come,
+                   a_chunked_body_without_end_is_cut_off, headers_without_end_are_refused,
+                   a_request_that_drips_is_cut_off_in_the_end,
+                   a_large_answer_reaches_a_slow_reader_whole, noise_does_no_harm,
+                   headers_list_what_a_client_takes)

@@ -7,6 +7,7 @@
 
 #include "daemon/http/param.h"
 #include "daemon/http/target.h"
+#include "suite.h"
 
 static struct target target;
 static const char *why;
@@ -195,25 +196,7 @@ START_TEST(a_cursor_is_what_was_given)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_target");
-    TCase *tcase = tcase_create("target");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
-    tcase_add_test(tcase, path_and_query_are_taken_apart);
-    tcase_add_test(tcase, empty_parameters_are_none);
-    tcase_add_test(tcase, an_encoded_slash_is_no_slash);
-    tcase_add_test(tcase, what_was_decoded_is_not_decoded_again);
-    tcase_add_test(tcase, nonsense_is_refused);
-    tcase_add_test(tcase, a_target_may_have_4096_bytes);
-    tcase_add_test(tcase, times_are_milliseconds_or_rfc_3339);
-    tcase_add_test(tcase, spans_have_units);
-    tcase_add_test(tcase, a_cursor_is_what_was_given);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("http_target", path_and_query_are_taken_apart, empty_parameters_are_none,
+           an_encoded_slash_is_no_slash, what_was_decoded_is_not_decoded_again, nonsense_is_refused,
+           a_target_may_have_4096_bytes, times_are_milliseconds_or_rfc_3339, spans_have_units,
+           a_cursor_is_what_was_given)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The tests behind a verdict, as the API sends them. */
 #include "http_server.h"
+#include "suite.h"
 
 static struct server server;
 static struct process *leaker;
@@ -89,21 +90,7 @@ START_TEST(a_process_that_is_not_judged_yet_has_no_tests_and_a_list_tells_none)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http_verdict");
-    TCase *tcase = tcase_create("verdict");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, a_process_tells_its_tests_with_figures_and_words);
-    tcase_add_test(tcase, a_test_is_what_the_description_says);
-    tcase_add_test(tcase, a_process_that_is_not_judged_yet_has_no_tests_and_a_list_tells_none);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("http_verdict", set_up, tear_down,
+                   a_process_tells_its_tests_with_figures_and_words,
+                   a_test_is_what_the_description_says,
+                   a_process_that_is_not_judged_yet_has_no_tests_and_a_list_tells_none)

@@ -2,6 +2,7 @@
 /* Real sockets in a folder of the test's own, a real loop. Time that would have to pass is invented
  * (ingest_sweep). */
 #include "tests/unit/daemon/ingest_fixture.h"
+#include "suite.h"
 
 /* ---- the door ------------------------------------------------------------------------------ */
 
@@ -178,8 +179,8 @@ START_TEST(hello_is_answered_and_orders_reach_the_agent)
 }
 END_TEST
 
-/* An agent that ends with its first flush: more is waiting than one read takes, and the answer to its
- * HELLO finds nobody. */
+/* An agent that ends with its first flush: more is waiting than one read takes, and the answer to
+ * its HELLO finds nobody. */
 START_TEST(what_an_agent_said_is_read_to_its_end_although_it_cannot_be_answered)
 {
     uint64_t live_bytes = 0;
@@ -399,39 +400,18 @@ START_TEST(silence_instead_of_hello_ends_after_10_s)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("ingest");
-    TCase *tcase = tcase_create("ingest");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, the_socket_has_the_mode_of_the_configuration);
-    tcase_add_test(tcase, a_dead_socket_is_replaced);
-    tcase_add_test(tcase, a_living_daemons_socket_is_an_error_and_stays);
-    tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);
-    tcase_add_test(tcase, a_socket_of_systemd_is_used_and_not_unlinked);
-    tcase_add_test(tcase, a_user_over_his_cap_is_refused_and_heard_again_later);
-    tcase_add_test(tcase, without_descriptors_the_door_waits_and_opens_again);
-    tcase_add_test(tcase, identity_is_the_kernels_not_the_payloads);
-    tcase_add_test(tcase, hello_is_answered_and_orders_reach_the_agent);
-    tcase_add_test(tcase, what_an_agent_said_is_read_to_its_end_although_it_cannot_be_answered);
-    tcase_add_test(tcase, orders_to_an_agent_that_does_not_read_do_not_pile_up);
-    tcase_add_test(tcase, frames_that_come_byte_by_byte_are_whole_frames);
-    tcase_add_test(tcase, a_frame_of_64_kib_passes_between_small_ones);
-    tcase_add_test(tcase, records_of_later_versions_are_skipped);
-    tcase_add_test(tcase, a_record_before_hello_costs_the_connection);
-    tcase_add_test(tcase, a_length_beyond_64_kib_costs_the_connection_at_once);
-    tcase_add_test(tcase, frees_beyond_allocations_are_cut_and_the_agent_is_still_heard);
-    tcase_add_test(tcase, an_agent_of_another_protocol_is_refused);
-    tcase_add_test(tcase, a_second_program_on_one_connection_is_refused);
-    tcase_add_test(tcase, silence_instead_of_hello_ends_after_10_s);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE(
+    "ingest", setup, teardown, the_socket_has_the_mode_of_the_configuration,
+    a_dead_socket_is_replaced, a_living_daemons_socket_is_an_error_and_stays,
+    a_file_that_is_no_socket_is_left_alone, a_socket_of_systemd_is_used_and_not_unlinked,
+    a_user_over_his_cap_is_refused_and_heard_again_later,
+    without_descriptors_the_door_waits_and_opens_again, identity_is_the_kernels_not_the_payloads,
+    hello_is_answered_and_orders_reach_the_agent,
+    what_an_agent_said_is_read_to_its_end_although_it_cannot_be_answered,
+    orders_to_an_agent_that_does_not_read_do_not_pile_up,
+    frames_that_come_byte_by_byte_are_whole_frames, a_frame_of_64_kib_passes_between_small_ones,
+    records_of_later_versions_are_skipped, a_record_before_hello_costs_the_connection,
+    a_length_beyond_64_kib_costs_the_connection_at_once,
+    frees_beyond_allocations_are_cut_and_the_agent_is_still_heard,
+    an_agent_of_another_protocol_is_refused, a_second_program_on_one_connection_is_refused,
+    silence_instead_of_hello_ends_after_10_s)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <check.h>
+#include "suite.h"
 
 #define T0 1700000000000u /* a multiple of 10 s */
 
@@ -256,31 +257,11 @@ START_TEST(coarser_steps_keep_the_lowest_and_the_mean)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("series");
-    TCase *tcase = tcase_create("series");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, seconds_come_back_as_they_were_put);
-    tcase_add_test(tcase, ten_second_steps_keep_minimum_and_mean);
-    tcase_add_test(tcase, seconds_last_for_15_minutes_and_tens_for_6_hours);
-    tcase_add_test(tcase, a_full_series_takes_at_most_32_kib);
-    tcase_add_test(tcase, more_points_than_asked_for_are_merged);
-    tcase_add_test(tcase, a_hole_stays_a_hole);
-    tcase_add_test(tcase, a_clock_set_back_a_little_loses_values_and_set_back_a_lot_starts_anew);
-    tcase_add_test(tcase, an_empty_series_has_no_points);
-    tcase_add_test(tcase, a_sparkline_is_equally_spaced_and_fills_holes);
-    tcase_add_test(tcase, steps_from_before_stand_in_front_of_what_came_since);
-    tcase_add_test(tcase, more_from_before_than_fits_leaves_the_newest);
-    tcase_add_test(tcase, coarser_steps_keep_the_lowest_and_the_mean);
-    tcase_add_test(tcase, points_span_their_whole_life);
-    tcase_add_test(tcase, points_repeat_the_last_value_over_silence);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("series", seconds_come_back_as_they_were_put, ten_second_steps_keep_minimum_and_mean,
+           seconds_last_for_15_minutes_and_tens_for_6_hours, a_full_series_takes_at_most_32_kib,
+           more_points_than_asked_for_are_merged, a_hole_stays_a_hole,
+           a_clock_set_back_a_little_loses_values_and_set_back_a_lot_starts_anew,
+           an_empty_series_has_no_points, a_sparkline_is_equally_spaced_and_fills_holes,
+           steps_from_before_stand_in_front_of_what_came_since,
+           more_from_before_than_fits_leaves_the_newest, coarser_steps_keep_the_lowest_and_the_mean,
+           points_span_their_whole_life, points_repeat_the_last_value_over_silence)

@@ -8,6 +8,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/ingest/session.h"
 #include "daemon/store/incident_text.h"
+#include "suite.h"
 
 static struct store *store;
 static struct process *process;
@@ -232,25 +233,10 @@ START_TEST(retainers_of_an_incident_survive_the_disk)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("snapshot");
-    TCase *tcase = tcase_create("snapshot");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, a_copy_speaks_for_the_process_whose_token_it_has);
-    tcase_add_test(tcase, who_has_no_token_is_not_heard);
-    tcase_add_test(tcase, a_copy_that_ends_without_a_word_has_failed);
-    tcase_add_test(tcase, the_agents_word_may_come_after_the_copys_last);
-    tcase_add_test(tcase, one_is_taken_at_a_time_and_four_are_kept);
-    tcase_add_test(tcase, what_is_never_answered_fails_with_a_reason);
-    tcase_add_test(tcase, types_and_ways_beyond_the_bounds_are_left_out);
-    tcase_add_test(tcase, retainers_of_an_incident_survive_the_disk);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("snapshot", set_up, tear_down, a_copy_speaks_for_the_process_whose_token_it_has,
+                   who_has_no_token_is_not_heard, a_copy_that_ends_without_a_word_has_failed,
+                   the_agents_word_may_come_after_the_copys_last,
+                   one_is_taken_at_a_time_and_four_are_kept,
+                   what_is_never_answered_fails_with_a_reason,
+                   types_and_ways_beyond_the_bounds_are_left_out,
+                   retainers_of_an_incident_survive_the_disk)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <check.h>
+#include "suite.h"
 
 #define STR(text) ((struct wire_str){text, sizeof(text) - 1})
 
@@ -348,8 +349,7 @@ static void rises(struct site *site, double to_bytes, bool all_the_time)
     points_init(site->recent, 0, 1000);
     for (uint64_t i = 0; i <= 30; i++)
         points_put(site->recent, i * 1000,
-                   to_bytes * (double)(all_the_time || i < 15 ? i : 15) /
-                       (all_the_time ? 30 : 15));
+                   to_bytes * (double)(all_the_time || i < 15 ? i : 15) / (all_the_time ? 30 : 15));
 }
 
 START_TEST(what_still_grows_ranks_first_by_what_it_gained_at_least)
@@ -552,41 +552,23 @@ START_TEST(statistics_follow_the_store_down_to_nothing)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("store");
-    TCase *tcase = tcase_create("store");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, id_is_pid_and_start_and_name_is_the_file_of_exe);
-    tcase_add_test(tcase, leakd_name_wins_over_exe);
-    tcase_add_test(tcase, reconnect_finds_the_same_process);
-    tcase_add_test(tcase, exec_makes_a_new_process_and_ends_the_old_one);
-    tcase_add_test(tcase, processes_of_a_foreign_pid_namespace_are_told_apart_by_instance);
-    tcase_add_test(tcase, a_full_store_drops_the_longest_ended_and_never_a_living_one);
-    tcase_add_test(tcase, ended_processes_go_after_their_retention_unless_an_incident_names_them);
-    tcase_add_test(tcase, totals_replace_and_domains_add_up);
-    tcase_add_test(tcase, a_lower_total_is_a_new_count);
-    tcase_add_test(tcase, a_silent_process_keeps_its_live_bytes_in_the_series);
-    tcase_add_test(tcase, site_totals_replace_and_frees_beyond_allocations_are_cut);
-    tcase_add_test(tcase, all_4096_sites_and_the_other_one_are_found_in_any_order_of_arrival);
-    tcase_add_test(tcase, types_are_capped_at_1024_and_the_other_one);
-    tcase_add_test(tcase, names_beyond_4_mib_are_refused);
-    tcase_add_test(tcase, what_still_grows_ranks_first_by_what_it_gained_at_least);
-    tcase_add_test(tcase, frames_get_their_names_and_inlined_ones_unfold);
-    tcase_add_test(tcase, addresses_are_asked_for_once_over_all_processes);
-    tcase_add_test(tcase, a_fingerprint_comes_with_the_last_name_and_ignores_lines_and_addresses);
-    tcase_add_test(tcase, a_symbol_that_comes_after_its_process_is_gone_does_no_harm);
-    tcase_add_test(tcase, a_path_with_a_nul_byte_in_it_is_cut_there);
-    tcase_add_test(tcase, incidents_have_ids_of_their_own_and_the_newest_is_first);
-    tcase_add_test(tcase, a_thousand_incidents_are_kept_and_open_ones_longest);
-    tcase_add_test(tcase, statistics_follow_the_store_down_to_nothing);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("store", setup, teardown, id_is_pid_and_start_and_name_is_the_file_of_exe,
+                   leakd_name_wins_over_exe, reconnect_finds_the_same_process,
+                   exec_makes_a_new_process_and_ends_the_old_one,
+                   processes_of_a_foreign_pid_namespace_are_told_apart_by_instance,
+                   a_full_store_drops_the_longest_ended_and_never_a_living_one,
+                   ended_processes_go_after_their_retention_unless_an_incident_names_them,
+                   totals_replace_and_domains_add_up, a_lower_total_is_a_new_count,
+                   a_silent_process_keeps_its_live_bytes_in_the_series,
+                   site_totals_replace_and_frees_beyond_allocations_are_cut,
+                   all_4096_sites_and_the_other_one_are_found_in_any_order_of_arrival,
+                   types_are_capped_at_1024_and_the_other_one, names_beyond_4_mib_are_refused,
+                   what_still_grows_ranks_first_by_what_it_gained_at_least,
+                   frames_get_their_names_and_inlined_ones_unfold,
+                   addresses_are_asked_for_once_over_all_processes,
+                   a_fingerprint_comes_with_the_last_name_and_ignores_lines_and_addresses,
+                   a_symbol_that_comes_after_its_process_is_gone_does_no_harm,
+                   a_path_with_a_nul_byte_in_it_is_cut_there,
+                   incidents_have_ids_of_their_own_and_the_newest_is_first,
+                   a_thousand_incidents_are_kept_and_open_ones_longest,
+                   statistics_follow_the_store_down_to_nothing)

@@ -4,6 +4,7 @@
 #include <check.h>
 
 #include "daemon/store/query.h"
+#include "suite.h"
 
 static struct frame native_frame(const char *function, const char *module)
 {
@@ -61,19 +62,5 @@ START_TEST(python_culprit_is_the_programs_own_frame)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("culprit");
-    TCase *tcase = tcase_create("culprit");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, native_culprit_is_the_function_that_asks_for_memory);
-    tcase_add_test(tcase, python_culprit_is_the_programs_own_frame);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("culprit", native_culprit_is_the_function_that_asks_for_memory,
+           python_culprit_is_the_programs_own_frame)

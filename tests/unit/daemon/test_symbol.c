@@ -17,6 +17,7 @@
 #include "daemon/symbol/locate.h"
 #include "daemon/symbol/resolver.h"
 #include "daemon/symbol/source_path.h"
+#include "suite.h"
 
 /* The program that is looked at. It prints the ELF address of the call in inner(). */
 static const char source[] =
@@ -128,8 +129,11 @@ static void remove_program(void)
 
 static struct symbol_answer resolve_from(const char *path, const char *debug_path)
 {
-    struct symbol_request request = {.path = path, .build_id = build_id,
-                                     .build_id_len = build_id_len, .offset = address, .key = 7};
+    struct symbol_request request = {.path = path,
+                                     .build_id = build_id,
+                                     .build_id_len = build_id_len,
+                                     .offset = address,
+                                     .key = 7};
     struct symbol_answer answer;
     struct resolver *resolver;
 
@@ -213,7 +217,8 @@ START_TEST(debug_file_is_found_by_link)
 
     snprintf(linked, sizeof(linked), "%s/linked", folder);
     run("cd %s && mkdir .debug && objcopy --only-keep-debug chain .debug/chain.dbg && "
-        "strip -o linked chain && objcopy --add-gnu-debuglink=.debug/chain.dbg linked", folder);
+        "strip -o linked chain && objcopy --add-gnu-debuglink=.debug/chain.dbg linked",
+        folder);
     assert_chain(linked, "");
 }
 END_TEST
@@ -228,7 +233,8 @@ START_TEST(debug_file_without_build_id_is_proved_by_its_checksum)
     snprintf(path, sizeof(path), "%s/.debug/plain.dbg", folder);
     run("cd %s && cc -g -O2 -fPIE -pie -Wl,--build-id=none chain.c -o whole && mkdir .debug && "
         "objcopy --only-keep-debug whole .debug/plain.dbg && strip -o plain whole && "
-        "objcopy --add-gnu-debuglink=.debug/plain.dbg plain", folder);
+        "objcopy --add-gnu-debuglink=.debug/plain.dbg plain",
+        folder);
     run("%s/plain > %s/address", folder, folder);
     ck_assert_uint_gt(count_from(linked, ""), 0);
     run("printf x >> %s", path);
@@ -445,8 +451,11 @@ static int ask(struct seen *seen, size_t count)
     snprintf(path, sizeof(path), "%s", program); /* gone before the worker begins */
     for (size_t i = 0; i < count; i++)
         requests[i] = (struct symbol_request){.path = i == 3 ? "/missing" : path,
-                                              .build_id = build_id, .build_id_len = build_id_len,
-                                              .pid = getpid(), .offset = address, .key = i};
+                                              .build_id = build_id,
+                                              .build_id_len = build_id_len,
+                                              .pid = getpid(),
+                                              .offset = address,
+                                              .key = i};
     seen->asking = true;
     rc = symbolizer_ask(seen->symbolizer, requests, count);
     seen->asking = false;
@@ -505,34 +514,12 @@ START_TEST(nothing_is_answered_after_close)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("symbol");
-    TCase *tcase = tcase_create("symbol");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, make_program, remove_program);
-    tcase_set_timeout(tcase, 60); /* cases run the compiler */
-    tcase_add_test(tcase, inlined_functions_have_a_line_each);
-    tcase_add_test(tcase, debug_file_is_found_by_build_id);
-    tcase_add_test(tcase, debug_file_is_found_by_link);
-    tcase_add_test(tcase, debug_file_without_build_id_is_proved_by_its_checksum);
-    tcase_add_test(tcase, symbol_table_is_the_second_source);
-    tcase_add_test(tcase, address_outside_of_code_is_unknown);
-    tcase_add_test(tcase, other_build_id_is_another_file);
-    tcase_add_test(tcase, what_is_no_elf_file_is_unknown);
-    tcase_add_test(tcase, files_cut_short_do_no_harm);
-    tcase_add_test(tcase, files_with_wrong_bytes_do_no_harm);
-    tcase_add_test(tcase, links_are_followed_inside_another_root);
-    tcase_add_test(tcase, names_are_made_readable);
-    tcase_add_test(tcase, source_paths_have_one_spelling);
-    tcase_add_test(tcase, every_request_is_answered_once);
-    tcase_add_test(tcase, nothing_is_answered_after_close);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("symbol", make_program, remove_program, inlined_functions_have_a_line_each,
+                   debug_file_is_found_by_build_id, debug_file_is_found_by_link,
+                   debug_file_without_build_id_is_proved_by_its_checksum,
+                   symbol_table_is_the_second_source, address_outside_of_code_is_unknown,
+                   other_build_id_is_another_file, what_is_no_elf_file_is_unknown,
+                   files_cut_short_do_no_harm, files_with_wrong_bytes_do_no_harm,
+                   links_are_followed_inside_another_root, names_are_made_readable,
+                   source_paths_have_one_spelling, every_request_is_answered_once,
+                   nothing_is_answered_after_close)

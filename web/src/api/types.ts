@@ -66,10 +66,23 @@ export interface Process {
   marks?: readonly Mark[];
   release?: string | null;
   tests?: readonly Test[];
-  group?: string | Readonly<Record<string, unknown>> | null;
+  group?: Group | null;
   agent?: Readonly<Record<string, unknown>> | null;
   /** In an incident: the process itself is known no more. */
   forgotten?: boolean;
+}
+
+/** Of a prefork server. The first process, after which it is called, speaks for all: its verdict and
+ * growth are those of its workers together, and it alone has the figures. */
+export interface Group {
+  id: string;
+  /** Living ones, the first with them. */
+  members?: number;
+  /** Workers that have ended. */
+  ended?: number;
+  live_bytes?: number;
+  /** By workers, living and ended, since each had warmed up. */
+  gained_bytes?: number;
 }
 
 /** A moment that somebody or something marked: a deploy, a restart. */

@@ -40,7 +40,11 @@ interface FlameCanvasProps {
   selected: number;
   matches: ((index: number) => boolean) | null;
   onSelect: (index: number) => void;
-  onZoom: (index: number) => void;
+  /** Enter, or a click. */
+  onOpen: (index: number) => void;
+  onBack: () => void;
+  /** Its callers and callees are asked for. */
+  onAround: (index: number) => void;
   onHover: (index: number) => void;
 }
 
@@ -80,8 +84,9 @@ export function FlameCanvas(props: FlameCanvasProps) {
   const onKey = (event: KeyboardEvent): void => {
     const step = STEPS[event.key];
     if (step) props.onSelect(walk(props.layout, props.selected, step));
-    else if (event.key === 'Enter') props.onZoom(props.selected);
-    else if (event.key === 'Escape' || event.key === 'Home') props.onZoom(0);
+    else if (event.key === 'Enter') props.onOpen(props.selected);
+    else if (event.key === 'Escape' || event.key === 'Home') props.onBack();
+    else if (event.key === 's' && !event.ctrlKey && !event.metaKey && !event.altKey) props.onAround(props.selected);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -93,7 +98,11 @@ export function FlameCanvas(props: FlameCanvasProps) {
       class="flame"
       role="application"
       tabIndex={0}
-      aria-label="Flames: the arrow keys walk, Enter zooms, Escape shows all"
+      aria-label={
+        props.layout.sandwich
+          ? 'Callers above, callees below: the arrow keys walk, Enter puts a frame in the middle, Escape goes back'
+          : 'Flames: the arrow keys walk, Enter zooms, s shows callers and callees, Escape shows all'
+      }
       onKeyDown={onKey}
     >
       <canvas
@@ -106,7 +115,7 @@ export function FlameCanvas(props: FlameCanvasProps) {
           const index = at(event);
           if (index < 0) return;
           props.onSelect(index);
-          props.onZoom(index === props.zoomed ? Math.max(props.layout.parent[index] ?? 0, 0) : index);
+          props.onOpen(index === props.zoomed ? Math.max(props.layout.parent[index] ?? 0, 0) : index);
         }}
       />
     </div>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The icicle on a canvas: the root on top, each frame above what it called. What would be narrower
+// The icicle on a canvas: the root on top, each frame above what it called; in a sandwich the callers
+// of the root above it. What would be narrower
 // than half a pixel is skipped with everything below it.
 
 import type { FlameNode } from '../api/types';
@@ -59,17 +60,25 @@ export function eachVisible(scene: Scene, visit: (index: number, left: number, w
   }
 }
 
-export function heightOf(scene: Scene): number {
-  let deepest = 0;
+/** The depths of the first row and of the last. */
+function rowsOf(scene: Scene): [number, number] {
+  let [top, bottom] = [0, 0];
   eachVisible(scene, (index) => {
-    deepest = Math.max(deepest, scene.layout.depth[index] ?? 0);
+    const depth = scene.layout.depth[index] ?? 0;
+    top = Math.min(top, depth);
+    bottom = Math.max(bottom, depth);
   });
-  return (deepest + 1) * ROW_HEIGHT;
+  return [top, bottom];
+}
+
+export function heightOf(scene: Scene): number {
+  const [top, bottom] = rowsOf(scene);
+  return (bottom - top + 1) * ROW_HEIGHT;
 }
 
 /** The frame at a point of the picture; -1 where there is none. */
 export function frameAt(scene: Scene, x: number, y: number): number {
-  const depth = Math.floor(y / ROW_HEIGHT);
+  const depth = Math.floor(y / ROW_HEIGHT) + rowsOf(scene)[0];
   let found = -1;
   eachVisible(scene, (index, left, width) => {
     if (scene.layout.depth[index] === depth && x >= left && x < left + width) found = index;
@@ -86,7 +95,7 @@ function shadeOf(node: FlameNode): number {
 function fillOf(scene: Scene, index: number, colors: FlameColors): string {
   const { layout, matches } = scene;
   const node = layout.nodes[index];
-  if (!node || index === 0) return faded(colors.native, 0.18);
+  if (!node || (index === 0 && !layout.sandwich)) return faded(colors.native, 0.18);
   const dim = matches && !matches(index) ? 0.25 : 1;
   if (!layout.isDiff) return faded(node.language === 'python' ? colors.python : colors.native, shadeOf(node) * dim);
   const delta = deltaOf(node);
@@ -115,7 +124,7 @@ function hatch(context: CanvasRenderingContext2D, x: number, y: number, width: n
 function labelOf(scene: Scene, index: number): string {
   const node = scene.layout.nodes[index];
   if (!node) return '';
-  if (!scene.layout.isDiff || index === 0) return node.name;
+  if (!scene.layout.isDiff || (index === 0 && !scene.layout.sandwich)) return node.name;
   const delta = deltaOf(node);
   return delta === 0 ? node.name : `${delta > 0 ? '▲' : '▼'} ${formatSigned(delta)}  ${node.name}`;
 }
@@ -132,8 +141,9 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene, colors: Fl
   context.font = '12px ui-monospace, "DejaVu Sans Mono", monospace';
   context.textBaseline = 'middle';
   const letter = context.measureText('m').width;
+  const [top] = rowsOf(scene);
   eachVisible(scene, (index, left, wide) => {
-    const y = (layout.depth[index] ?? 0) * ROW_HEIGHT;
+    const y = ((layout.depth[index] ?? 0) - top) * ROW_HEIGHT;
     const width = Math.max(wide - 1, 0.5);
     context.fillStyle = fillOf(scene, index, colors);
     context.fillRect(left, y, width, ROW_HEIGHT - 1);
@@ -145,14 +155,15 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene, colors: Fl
     }
   });
   for (const [index, color] of [[scene.hovered, colors.ink], [scene.selected, colors.accent]] as const) {
-    if (index >= 0) outline(context, scene, index, color);
+    if (index >= 0) outline(context, scene, index, top, color);
   }
+  if (layout.sandwich) outline(context, scene, 0, top, colors.ink);
 }
 
-function outline(context: CanvasRenderingContext2D, scene: Scene, index: number, color: string): void {
+function outline(context: CanvasRenderingContext2D, scene: Scene, index: number, top: number, color: string): void {
   const [left, width] = boxOf(scene, index);
   if (left + width < 0 || left > scene.width) return;
   context.strokeStyle = color;
   context.lineWidth = 2;
-  context.strokeRect(left + 1, (scene.layout.depth[index] ?? 0) * ROW_HEIGHT + 1, Math.max(width - 3, 1), ROW_HEIGHT - 3);
+  context.strokeRect(left + 1, ((scene.layout.depth[index] ?? 0) - top) * ROW_HEIGHT + 1, Math.max(width - 3, 1), ROW_HEIGHT - 3);
 }

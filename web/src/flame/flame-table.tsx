@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { FlameNode } from '../api/types';
 import { formatBytes, formatShare, formatSigned } from '../format/bytes';
 import { setParams, useParam } from '../router';
-import { Place } from '../ui/place';
+import { FrameButton } from './frame-button';
 import { deltaOf } from './layout';
 import type { Layout } from './layout';
 
@@ -37,7 +37,12 @@ function toRows(layout: Layout): Row[] {
 
 type Order = 'self' | 'total';
 
-export function FlameTable({ layout }: { layout: Layout }) {
+interface FlameTableProps {
+  layout: Layout;
+  onAround: (node: FlameNode) => void;
+}
+
+export function FlameTable({ layout, onAround }: FlameTableProps) {
   const [name] = useParam('by', 'self');
   const order: Order = name === 'total' ? 'total' : 'self';
   const rows = useMemo(
@@ -58,7 +63,7 @@ export function FlameTable({ layout }: { layout: Layout }) {
           <tr>
             <th scope="col">Frame</th>
             {head('self', layout.isDiff ? 'Grew by itself' : 'Itself')}
-            {head('total', layout.isDiff ? 'With callees' : 'With callees')}
+            {head('total', 'With callees')}
             {layout.isDiff && <th scope="col" class="right">Before</th>}
             <th scope="col" class="right">Share</th>
           </tr>
@@ -67,7 +72,7 @@ export function FlameTable({ layout }: { layout: Layout }) {
           {rows.map(({ node, self, total, before }, index) => (
             <tr key={index}>
               <th scope="row">
-                <Place where={{ function: node.name, file: node.file ?? node.module ?? null, line: node.line ?? null }} />
+                <FrameButton node={node} onAround={onAround} />
               </th>
               <td class="right">{amount(self)}</td>
               <td class="right">{amount(total)}</td>

@@ -3,10 +3,12 @@
 // Pure.
 
 import type { Flame, FlameNode } from '../api/types';
+import type { Sandwich } from './sandwich';
 
 export interface Layout {
   nodes: readonly FlameNode[];
   parent: Int32Array;
+  /** Below 0: a caller of the function in the middle. */
   depth: Int32Array;
   /** Where a frame begins, and how much of the width is its own: in weight, not in pixels. */
   x: Float64Array;
@@ -16,6 +18,9 @@ export interface Layout {
   /** Names a frame in the address: its path of functions, hashed. */
   key: Uint32Array;
   isDiff: boolean;
+  /** Where the callers begin; behind all frames when there is no function in the middle. */
+  callers: number;
+  sandwich: Sandwich | null;
   /** In a difference: bytes of the frames that grew by themselves, and of those that shrank. */
   grown: number;
   shrunk: number;
@@ -47,14 +52,9 @@ function hash(from: number, text: string): number {
   return value >>> 0;
 }
 
-export function layOut(flame: Pick<Flame, 'metric' | 'root'>): Layout {
-  const isDiff = flame.metric === 'diff';
-  const weights = new Map<FlameNode, number>();
-  weigh(flame.root, isDiff, weights);
-  const size = count(flame.root);
-  const nodes: FlameNode[] = [];
-  const layout = {
-    nodes,
+function emptyLayout(size: number, isDiff: boolean, sandwich: Sandwich | null) {
+  return {
+    nodes: [] as FlameNode[],
     parent: new Int32Array(size),
     depth: new Int32Array(size),
     x: new Float64Array(size),
@@ -62,32 +62,60 @@ export function layOut(flame: Pick<Flame, 'metric' | 'root'>): Layout {
     end: new Int32Array(size),
     key: new Uint32Array(size),
     isDiff,
+    callers: size,
+    sandwich,
     grown: 0,
     shrunk: 0,
   };
-  const weightOf = (node: FlameNode): number => weights.get(node) ?? 0;
+}
 
-  function place(node: FlameNode, parent: number, x: number): void {
-    const at = nodes.push(node) - 1;
+/** In a difference the callers weigh other than the callees: +5 from here and −5 from there is
+ * nothing below. Both halves are as wide as the middle; who is called by nobody leaves a gap. */
+function callerScale(sandwich: Sandwich, weightOf: (node: FlameNode) => number, isDiff: boolean): number {
+  const called = sandwich.callers.reduce((sum, node) => sum + node.value, 0);
+  const callers = sandwich.callers.reduce((sum, node) => sum + weightOf(node), 0);
+  const gap = called < sandwich.root.value && !isDiff ? sandwich.root.value - called : 0;
+  const width = callers + gap;
+  return width > 0 ? weightOf(sandwich.root) / width : 1;
+}
+
+export function layOut(flame: Pick<Flame, 'metric' | 'root'>, sandwich: Sandwich | null = null): Layout {
+  const isDiff = flame.metric === 'diff';
+  const root = sandwich?.root ?? flame.root;
+  const callers = sandwich?.callers ?? [];
+  const weights = new Map<FlameNode, number>();
+  for (const tree of [root, ...callers]) weigh(tree, isDiff, weights);
+  const weightOf = (node: FlameNode): number => weights.get(node) ?? 0;
+  const layout = emptyLayout([root, ...callers].reduce((size, tree) => size + count(tree), 0), isDiff, sandwich);
+
+  function place(node: FlameNode, parent: number, x: number, way: 1 | -1, scale: number): void {
+    const at = layout.nodes.push(node) - 1;
     layout.parent[at] = parent;
-    layout.depth[at] = parent < 0 ? 0 : (layout.depth[parent] ?? 0) + 1;
+    layout.depth[at] = parent < 0 ? 0 : (layout.depth[parent] ?? 0) + way;
     layout.x[at] = x;
-    layout.width[at] = weightOf(node);
+    layout.width[at] = weightOf(node) * scale;
     layout.key[at] = hash(parent < 0 ? 0x811c9dc5 : (layout.key[parent] ?? 0), `${node.name}\n${node.file ?? ''}:${node.line ?? ''}\n`);
-    if (isDiff) {
+    if (isDiff && way > 0) {
       const own = selfDeltaOf(node);
       if (own > 0) layout.grown += own;
       else layout.shrunk -= own;
     }
-    let next = x;
-    for (const child of [...(node.children ?? [])].sort((a, b) => weightOf(b) - weightOf(a))) {
-      place(child, at, next);
-      next += weightOf(child);
-    }
-    layout.end[at] = nodes.length;
+    placeAll(node.children ?? [], at, x, way, scale);
+    layout.end[at] = layout.nodes.length;
   }
 
-  place(flame.root, -1, 0);
+  function placeAll(nodes: readonly FlameNode[], parent: number, x: number, way: 1 | -1, scale: number): void {
+    let next = x;
+    for (const node of [...nodes].sort((a, b) => weightOf(b) - weightOf(a))) {
+      place(node, parent, next, way, scale);
+      next += weightOf(node) * scale;
+    }
+  }
+
+  place(root, -1, 0, 1, 1);
+  layout.callers = layout.nodes.length;
+  if (sandwich) placeAll(callers, 0, 0, -1, callerScale(sandwich, weightOf, isDiff));
+  layout.end[0] = layout.nodes.length;
   return layout;
 }
 
@@ -110,15 +138,20 @@ export function pathOf(layout: Layout, index: number): number[] {
 
 export type Step = 'parent' | 'child' | 'next' | 'previous';
 
-/** One step on; the same index where there is none. Siblings stand widest first. */
+/** One step on; the same index where there is none. Siblings stand widest first. Above the function
+ * in the middle the way up leads on, and the way down back to it. */
 export function walk(layout: Layout, from: number, step: Step): number {
+  const { callers } = layout;
   const parent = layout.parent[from] ?? -1;
   const end = layout.end[from] ?? 0;
-  if (step === 'parent') return Math.max(parent, 0);
-  if (step === 'child') return from + 1 < end ? from + 1 : from;
+  const isCaller = from >= callers;
+  if (step === (isCaller ? 'child' : 'parent')) return parent >= 0 ? parent : callers < layout.nodes.length ? callers : 0;
+  if (step === (isCaller ? 'parent' : 'child')) return from + 1 < (from === 0 ? callers : end) ? from + 1 : from;
   if (parent < 0) return from;
-  if (step === 'next') return end < (layout.end[parent] ?? 0) ? end : from;
-  let before = parent + 1;
+  const begin = parent === 0 && isCaller ? callers : parent + 1;
+  const last = parent === 0 && !isCaller ? callers : (layout.end[parent] ?? 0);
+  if (step === 'next') return end < last ? end : from;
+  let before = begin;
   while (before < from && (layout.end[before] ?? from) < from) before = layout.end[before] ?? from;
   return before < from ? before : from;
 }

@@ -6,6 +6,7 @@ import { formatBytes, formatShare, formatSigned } from '../format/bytes';
 import { placeOf } from '../format/words';
 import { deltaOf } from './layout';
 import type { Layout } from './layout';
+import type { Sandwich } from './sandwich';
 
 export const placeText = (node: FlameNode): string =>
   placeOf({ file: node.file ?? null, line: node.line ?? null }) ?? node.module ?? '';
@@ -14,7 +15,7 @@ export function amountText(layout: Layout, index: number): string {
   const node = layout.nodes[index];
   if (!node) return '';
   if (layout.isDiff) return `${formatSigned(deltaOf(node))}, now ${formatBytes(node.value)}`;
-  const whole = layout.nodes[0]?.value ?? 0;
+  const whole = (layout.sandwich?.whole ?? layout.nodes[0])?.value ?? 0;
   return `${formatBytes(node.value)}${whole > 0 ? `, ${formatShare(node.value, whole)} of all` : ''}`;
 }
 
@@ -22,11 +23,20 @@ export function frameText(layout: Layout, index: number): string {
   const node = layout.nodes[index];
   if (!node) return '';
   const place = placeText(node);
-  return `${node.name}${place ? ` in ${place}` : ''}: ${amountText(layout, index)}`;
+  const through = layout.sandwich && index > 0 ? (index >= layout.callers ? ', through this caller' : ', called from here') : '';
+  return `${node.name}${place ? ` in ${place}` : ''}: ${amountText(layout, index)}${through}`;
+}
+
+const many = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+function sandwichSummary(layout: Layout, { root, callers, places }: Sandwich): string {
+  const called = many((root.children ?? []).length, 'function');
+  return `${root.name}: ${amountText(layout, 0)}, in ${many(places, 'place')}. Above, ${many(callers.length, 'caller')}; below, ${called} that it calls.`;
 }
 
 /** The whole picture in a sentence. */
 export function flameSummary(layout: Layout): string {
+  if (layout.sandwich) return sandwichSummary(layout, layout.sandwich);
   const root = layout.nodes[0];
   if (!root || layout.nodes.length < 2) return 'No frame holds memory here.';
   let widest = 0;

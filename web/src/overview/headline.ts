@@ -19,10 +19,12 @@ function limitClause(growing: readonly Process[]): string {
   return `. ${who} reaches its limit in about ${when.estimate}.`;
 }
 
-export function headline(processes: readonly Process[]): string {
+/** A server counts once, with all its workers: then they are services. */
+export function headline(processes: readonly Process[], hasWorkers: boolean): string {
+  const one = hasWorkers ? 'service' : 'process';
   const living = processes.filter((process) => !hasEnded(process));
-  if (living.length === 0) return 'No watched process is running.';
-  const whole = living.length === 1 ? '1 process' : `${living.length} processes`;
+  if (living.length === 0) return `No watched ${one} is running.`;
+  const whole = living.length === 1 ? `1 ${one}` : `${living.length} ${hasWorkers ? 'services' : 'processes'}`;
   const growing = living.filter(isGrowing);
   if (growing.length > 0) {
     const verb = growing.length === 1 ? 'keeps' : 'keep';
@@ -31,5 +33,5 @@ export function headline(processes: readonly Process[]): string {
   const suspects = living.filter((process) => process.verdict === 'suspect').length;
   if (suspects > 0) return `Nothing leaks for certain; ${suspects} of ${whole} ${suspects === 1 ? 'is' : 'are'} suspect.`;
   if (living.every((process) => process.verdict === 'learning')) return `Learning ${whole}: no verdict yet.`;
-  return living.length === 1 ? '1 process is watched; it does not leak.' : `${whole} are watched; none leaks.`;
+  return living.length === 1 ? `1 ${one} is watched; it does not leak.` : `${whole} are watched; none leaks.`;
 }

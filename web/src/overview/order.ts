@@ -3,7 +3,8 @@
 // it can be), then the worse verdict, then the faster growth. What has ended comes last.
 
 import type { Process } from '../api/types';
-import { hasEnded, verdictRank } from '../format/words';
+import { hasEnded, verdictRank, verdictWord } from '../format/words';
+import type { Service } from './service';
 
 const last = (value: number | null | undefined): number => value ?? Number.POSITIVE_INFINITY;
 
@@ -27,13 +28,25 @@ export function compare(a: Process, b: Process): number {
   );
 }
 
-export function matches(process: Process, words: string, verdict: string): boolean {
+function matches(process: Process, words: readonly string[]): boolean {
   const { name, unit, exe, runtime, pid, culprit } = process;
-  const text = [name, unit, exe, runtime, pid, culprit?.file, culprit?.function, verdict, process.state]
+  const text = [name, unit, exe, runtime, pid, culprit?.file, culprit?.function, verdictWord(process.verdict), process.state]
     .join(' ')
     .toLowerCase();
-  return words
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
+  return words.every((word) => text.includes(word));
+}
+
+export interface Found {
+  service: Service;
+  /** The workers that were looked for; null where it is the service itself. */
+  workers: readonly Process[] | null;
+}
+
+export function search(services: readonly Service[], words: string): readonly Found[] {
+  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  return services.flatMap((service): Found[] => {
+    if (matches(service.first, wanted)) return [{ service, workers: null }];
+    const workers = service.workers.filter((worker) => matches(worker, wanted));
+    return workers.length > 0 ? [{ service, workers }] : [];
+  });
 }

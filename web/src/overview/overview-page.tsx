@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { useMemo, useRef } from 'preact/hooks';
-import { verdictWord } from '../format/words';
 import { IncidentLines } from '../incident/incident-lines';
 import { useKey } from '../keys/keys';
 import { useParam } from '../router';
@@ -9,8 +8,9 @@ import { useCell } from '../store/cell';
 import { world } from '../store/store';
 import { EmptyOverview } from './empty';
 import { headline } from './headline';
-import { matches } from './order';
+import { search } from './order';
 import { ProcessTable } from './process-table';
+import { asOne, toServices } from './service';
 
 function Filter(props: { value: string; onChange: (value: string) => void }) {
   const input = useRef<HTMLInputElement>(null);
@@ -40,11 +40,8 @@ export function OverviewPage() {
   const loaded = useCell(world, (now) => now.loaded);
   const problem = useCell(world, (now) => now.problem);
   const [words, setWords] = useParam('q', '');
-  const all = useMemo(() => [...processes.values()], [processes]);
-  const shown = useMemo(
-    () => (words === '' ? all : all.filter((process) => matches(process, words, verdictWord(process.verdict)))),
-    [all, words],
-  );
+  const all = useMemo(() => toServices(processes), [processes]);
+  const found = useMemo(() => search(all, words), [all, words]);
   useTitle('leakd');
 
   if (!loaded) {
@@ -58,16 +55,20 @@ export function OverviewPage() {
     );
   }
   if (all.length === 0) return <EmptyOverview />;
+  const hasWorkers = processes.size > all.length;
   return (
     <>
-      <h1 class="headline">{headline(all)}</h1>
+      <h1 class="headline">{headline(all.map(asOne), hasWorkers)}</h1>
       <IncidentLines label="Open incidents" incidents={[...incidents.values()].filter((one) => one.state !== 'resolved')} />
       <div class="bar">
-        <h2>Processes</h2>
-        <span class="faint">{words === '' ? all.length : `${shown.length} of ${all.length}`}</span>
+        <h2>{hasWorkers ? 'Services' : 'Processes'}</h2>
+        <span class="faint">
+          {words === '' ? all.length : `${found.length} of ${all.length}`}
+          {words === '' && hasWorkers && `, ${processes.size} processes`}
+        </span>
         <Filter value={words} onChange={setWords} />
       </div>
-      {shown.length === 0 ? (
+      {found.length === 0 ? (
         <p class="waiting">
           No process matches “{words}”.{' '}
           <button class="button button-small" type="button" onClick={() => setWords('')}>
@@ -75,7 +76,7 @@ export function OverviewPage() {
           </button>
         </p>
       ) : (
-        <ProcessTable processes={shown} />
+        <ProcessTable found={found} />
       )}
     </>
   );

@@ -2,8 +2,11 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Process } from '../api/types';
 import { useKey } from '../keys/keys';
+import { setParams, useParam } from '../router';
 import { compare } from './order';
+import type { Found } from './order';
 import { Row } from './row';
+import { asOne } from './service';
 import { useHeldOrder } from './use-held-order';
 
 /** Moves the focus between the rows' links; from nowhere it enters at the first or last. */
@@ -15,15 +18,67 @@ function step(table: HTMLElement | null, by: 1 | -1): void {
   links[next]?.focus();
 }
 
-export function ProcessTable(props: { processes: readonly Process[] }) {
+/** Of the row with the focus, or of the service that its worker belongs to; else of the first there is. */
+function toggleByKey(table: HTMLElement | null): void {
+  let row = document.activeElement?.closest('tr') ?? null;
+  while (row?.classList.contains('row-worker')) row = row.previousElementSibling as HTMLTableRowElement | null;
+  const button = (row ?? table)?.querySelector<HTMLElement>('.crowd');
+  button?.click();
+  // The worker that had the focus may be gone now.
+  button?.closest('tr')?.querySelector<HTMLElement>('.row-link')?.focus();
+}
+
+/** Which services are unfolded, kept in the address. */
+function useUnfolded(): [ReadonlySet<string>, (id: string) => void] {
+  const [text] = useParam('open', '');
+  const open = useMemo(() => new Set(text.split(',').filter(Boolean)), [text]);
+  const toggle = (id: string): void => {
+    const next = new Set(open);
+    if (!next.delete(id)) next.add(id);
+    setParams({ open: next.size === 0 ? null : [...next].join() });
+  };
+  return [open, toggle];
+}
+
+const sortedIds = (processes: readonly Process[]): readonly string[] => [...processes].sort(compare).map((process) => process.id);
+
+interface ServiceRowsProps {
+  /** What speaks for it, with the memory of all. */
+  process: Process;
+  found: Found;
+  isOpen: boolean;
+  isHeld: boolean;
+  onToggle: (id: string) => void;
+}
+
+function ServiceRows({ process, found, isOpen, isHeld, onToggle }: ServiceRowsProps) {
+  const { service, workers } = found;
+  const shown = workers ?? (isOpen ? service.workers : []);
+  const order = useHeldOrder(useMemo(() => sortedIds(shown), [shown]), isHeld);
+  const byId = new Map(shown.map((worker) => [worker.id, worker]));
+  return (
+    <>
+      <Row process={process} crowd={service.workers.length > 0 ? service : null} isOpen={isOpen} found={workers?.length ?? null} onToggle={onToggle} />
+      {order.map((id) => {
+        const worker = byId.get(id);
+        return worker && <Row key={id} process={worker} leader={service.first} />;
+      })}
+    </>
+  );
+}
+
+export function ProcessTable(props: { found: readonly Found[] }) {
   const table = useRef<HTMLTableElement>(null);
   const [hovered, setHovered] = useState(false);
   const [focused, setFocused] = useState(false);
-  const sorted = useMemo(() => [...props.processes].sort(compare).map((process) => process.id), [props.processes]);
-  const order = useHeldOrder(sorted, hovered || focused);
-  const byId = new Map(props.processes.map((process) => [process.id, process]));
+  const [open, toggle] = useUnfolded();
+  const byId = useMemo(() => new Map(props.found.map((one) => [one.service.first.id, { found: one, process: asOne(one.service) }])), [props.found]);
+  const sorted = useMemo(() => sortedIds([...byId.values()].map((one) => one.process)), [byId]);
+  const isHeld = hovered || focused;
+  const order = useHeldOrder(sorted, isHeld);
   useKey('j', () => step(table.current, 1));
   useKey('k', () => step(table.current, -1));
+  useKey('x', () => toggleByKey(table.current));
   return (
     <table
       ref={table}
@@ -48,8 +103,8 @@ export function ProcessTable(props: { processes: readonly Process[] }) {
       </thead>
       <tbody role="rowgroup">
         {order.map((id) => {
-          const process = byId.get(id);
-          return process && <Row key={id} process={process} />;
+          const one = byId.get(id);
+          return one && <ServiceRows key={id} {...one} isOpen={open.has(id)} isHeld={isHeld} onToggle={toggle} />;
         })}
       </tbody>
     </table>

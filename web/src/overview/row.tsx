@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Component, createRef } from 'preact';
 import type { Process } from '../api/types';
-import { formatBytes, formatGrowth } from '../format/bytes';
+import { formatBytes, formatCount, formatGrowth } from '../format/bytes';
 import { formatForecast } from '../format/time';
 import { hasEnded, memoryOf, verdictWord } from '../format/words';
 import { navigate, processHref } from '../router';
@@ -14,15 +14,25 @@ import { Sparkline } from '../ui/sparkline';
 import { StateBadge } from '../ui/verdict';
 import { rowKey } from './row-key';
 import { watchSeen } from './seen';
+import { workerCount, workerWords } from './service';
+import type { Service } from './service';
 
 /** Cells with nothing in them keep their column, and take no room where rows are stacked. */
 const cell = (name: string, value: unknown): string => (value == null ? `cell-${name} cell-none` : `cell-${name}`);
 
 interface RowProps {
   process: Process;
+  /** Whom it speaks for, if for anybody. */
+  crowd?: Service | null;
+  isOpen?: boolean;
+  /** How many of its workers were looked for and are therefore shown; null: none was. */
+  found?: number | null;
+  onToggle?: (id: string) => void;
+  /** Of a worker: who speaks for it. */
+  leader?: Process;
 }
 
-function Since({ process }: RowProps) {
+function Since({ process }: { process: Process }) {
   if (process.state !== 'watching') {
     return (
       <span class="sub">
@@ -35,7 +45,7 @@ function Since({ process }: RowProps) {
   return since && process.verdict !== 'learning' ? <span class="sub">for <For ms={since} /></span> : null;
 }
 
-function Memory({ process }: RowProps) {
+function Memory({ process }: { process: Process }) {
   const shown = memoryOf(process);
   return (
     <>
@@ -49,6 +59,28 @@ function Memory({ process }: RowProps) {
   );
 }
 
+function crowdWords(crowd: Service): string {
+  const ended = crowd.first.group?.ended ?? 0;
+  return workerWords(workerCount(crowd)) + (ended > 0 ? `, ${formatCount(ended)} ended` : '');
+}
+
+/** Unfolds the workers; while some of them are looked for, these are there anyway. */
+function Crowd({ process, crowd, isOpen, found, onToggle }: RowProps) {
+  if (!crowd) return null;
+  if (found != null) return <span class="crowd-found">{found} of {workerWords(workerCount(crowd))} found</span>;
+  return (
+    <button class="disclose crowd" type="button" aria-expanded={isOpen === true} aria-keyshortcuts="x" onClick={() => onToggle?.(process.id)}>
+      {crowdWords(crowd)}
+    </button>
+  );
+}
+
+/** Workers bear the name of their service: what tells them apart is the pid. */
+function nameOf({ process, leader }: RowProps): string {
+  if (leader && leader.name === process.name) return `worker ${process.pid}`;
+  return process.name || '(no name)';
+}
+
 /** A click anywhere opens the row, unless it selects text or follows a link of its own. */
 function openRow(event: MouseEvent, id: string): void {
   const target = event.target;
@@ -56,6 +88,9 @@ function openRow(event: MouseEvent, id: string): void {
   if (getSelection()?.toString()) return;
   navigate(processHref(id));
 }
+
+const keyOf = ({ process, crowd, isOpen, found }: RowProps): string =>
+  `${rowKey(process)}\n${crowd ? crowdWords(crowd) : ''}\n${isOpen}\n${found}`;
 
 /** A row out of sight is drawn so rarely, for those who read without looking. */
 const UNSEEN_MS = 10_000;
@@ -78,38 +113,41 @@ export class Row extends Component<RowProps> {
 
   private onSeen(seen: boolean): void {
     this.isSeen = seen;
-    if (seen && rowKey(this.props.process) !== this.drawnKey) this.forceUpdate();
+    if (seen && keyOf(this.props) !== this.drawnKey) this.forceUpdate();
   }
 
   override shouldComponentUpdate(next: RowProps): boolean {
-    if (next.process === this.props.process) return false;
+    if (next.isOpen !== this.props.isOpen || next.found !== this.props.found) return true;
+    if (next.process === this.props.process && next.crowd === this.props.crowd) return false;
     // Spread by pid, so that they do not all come due in the same tick.
     if (!this.isSeen && performance.now() - this.drawnMs < UNSEEN_MS + ((next.process.pid * 131) % UNSEEN_MS)) return false;
-    return rowKey(next.process) !== this.drawnKey;
+    return keyOf(next) !== this.drawnKey;
   }
 
-  override render({ process }: RowProps) {
-    this.drawnKey = rowKey(process);
+  override render(props: RowProps) {
+    const { process, leader } = props;
+    this.drawnKey = keyOf(props);
     this.drawnMs = performance.now();
     const ended = hasEnded(process);
     const growth = ended ? null : formatGrowth(process.growth_bytes_per_s);
     const forecast = ended ? null : formatForecast(process.time_to_limit_s);
     return (
-      <tr ref={this.element} role="row" class={ended ? 'row row-ended' : 'row'} onClick={(event) => openRow(event, process.id)}>
+      <tr ref={this.element} role="row" class={`row${ended ? ' row-ended' : ''}${leader ? ' row-worker' : ''}`} onClick={(event) => openRow(event, process.id)}>
         <td role="cell" class="cell-verdict">
           <StateBadge process={process} />
           <Since process={process} />
         </td>
         <th role="rowheader" scope="row" class="cell-name">
           <Link href={processHref(process.id)} class="row-link">
-            {process.name || '(no name)'}
+            {nameOf(props)}
           </Link>
           <span class="sub">
-            {process.unit && <span class="unit">{process.unit}</span>}
-            <span>pid {process.pid}</span>
-            <span>{process.runtime}</span>
+            {process.unit && !leader && <span class="unit">{process.unit}</span>}
+            {leader ? <span>of {leader.name || '(no name)'}</span> : <span>pid {process.pid}</span>}
+            {!leader && <span>{process.runtime}</span>}
             {process.release && <span class="release">⚑ {process.release}</span>}
           </span>
+          <Crowd {...props} />
         </th>
         <td role="cell" class="cell-memory" data-label="Memory">
           <Memory process={process} />

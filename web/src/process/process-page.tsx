@@ -19,11 +19,13 @@ import type { Choice } from '../ui/tabs';
 import { useFetch } from '../ui/use-fetch';
 import { StateBadge, VerdictBadge } from '../ui/verdict';
 import { About } from './about';
+import { Belonging } from './belonging';
 import { Sites } from './sites';
 import { Types } from './types-table';
 
 const REFRESH_MS = 4000;
 
+const WorkersTab = lazy((later) => later.WorkersTab);
 const FlameTab = lazy((later) => later.FlameTab);
 const RetainersTab = lazy((later) => later.RetainersTab);
 const GcTab = lazy((later) => later.GcTab);
@@ -40,6 +42,9 @@ const TABS: readonly Choice[] = [
   { value: 'raw', label: 'Raw' },
   { value: 'about', label: 'About the process' },
 ];
+const WORKERS: Choice = { value: 'workers', label: 'Workers' };
+
+const tabsOf = (process: Process): readonly Choice[] => (process.group?.id === process.id ? [...TABS, WORKERS] : TABS);
 
 function Head({ process }: { process: Process }) {
   const place = process.culprit ? placeOf(process.culprit) : null;
@@ -69,6 +74,7 @@ function Head({ process }: { process: Process }) {
           {process.culprit.function && <code>{process.culprit.function}</code>}
         </p>
       )}
+      <Belonging process={process} />
     </>
   );
 }
@@ -108,6 +114,8 @@ function TabBody({ tab, process }: { tab: string; process: Process }) {
       return <MapsTab process={process} />;
     case 'raw':
       return <RawTab process={process} />;
+    case 'workers':
+      return <WorkersTab process={process} />;
     case 'about':
       return <About process={process} />;
     default:
@@ -122,7 +130,7 @@ function Evidence({ process }: { process: Process }) {
   return (
     <section class="panel">
       <h2 class="unseen">Evidence</h2>
-      <Tabs name="tab" label="Evidence" choices={TABS} />
+      <Tabs name="tab" label="Evidence" choices={tabsOf(process)} />
       <TabBody tab={tab} process={process} />
     </section>
   );

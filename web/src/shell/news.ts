@@ -4,6 +4,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Process } from '../api/types';
 import { isGrowing, verdictWord } from '../format/words';
+import { firstOf } from '../overview/service';
 import { world } from '../store/store';
 import type { World } from '../store/store';
 import { announce } from '../ui/announcer';
@@ -14,20 +15,21 @@ function sayLink(before: World, now: World): void {
   if (before.link === 'reconnecting' && now.link === 'live') announce('Connected to leakd again.');
 }
 
-function changedVerdict(before: World, process: Process): boolean {
+/** A worker is judged with its first, whose word counts. */
+function changedVerdict(before: World, now: World, process: Process): boolean {
   const old = before.processes.get(process.id);
-  return old !== undefined && old.verdict !== process.verdict;
+  return old !== undefined && old.verdict !== process.verdict && firstOf(process, now.processes) === null;
 }
 
 function sayVerdicts(before: World, now: World): void {
   if (before.processes === now.processes || !before.loaded) return;
-  const changed = [...now.processes.values()].filter((process) => changedVerdict(before, process));
+  const changed = [...now.processes.values()].filter((process) => changedVerdict(before, now, process));
   if (changed.length === 0) return;
   announce(changed.map((process) => `${process.name}: ${verdictWord(process.verdict)}`).join('. '));
 }
 
 function countIntoTitle(now: World): void {
-  const growing = [...now.processes.values()].filter(isGrowing).length;
+  const growing = [...now.processes.values()].filter((process) => isGrowing(process) && firstOf(process, now.processes) === null).length;
   const bare = document.title.replace(/^\(\d+\) /, '');
   const title = growing > 0 ? `(${growing}) ${bare}` : bare;
   if (title !== document.title) document.title = title;
