@@ -8,8 +8,11 @@
 
 #include "agent/core/clock.h"
 #include "agent/core/hot.h"
+#include "agent/core/mapping.h"
 #include "agent/core/mark.h"
 #include "agent/core/module.h"
+#include "agent/core/own.h"
+#include "agent/core/period.h"
 #include "agent/core/pool.h"
 #include "agent/core/report.h"
 #include "agent/core/sampler.h"
@@ -18,23 +21,18 @@
 
 #define NAMES_MAX         8192 /* functions, files and types of sampled stacks: thousands at most */
 #define NAME_ARENA_BYTES  (320u * 1024)
-#define PERIOD_BYTES_MAX  (UINT64_C(1) << 30)
 #define POLL_COUNT_MIN    256 /* operations between two readings of the clock, */
 #define POLL_COUNT_WANTED 512 /* and between two visits of the slow path */
 #define TIMED_SAMPLES     16  /* one sample of so many is timed */
-#define DROPS_BEFORE_RISE 256 /* samples lost before the period is doubled */
 #define DESCRIPTION_BYTES 256
 
 static struct pool name_pool;
 static enum wire_method native_method;
 static _Atomic bool is_sampling;
-static _Atomic uint64_t period_in_force;
-static _Atomic uint64_t period_ordered;
 static const struct core_runtime *_Atomic the_runtime;
 
 static struct {
     uint64_t samples;
-    uint64_t dropped_samples;
     uint64_t reentrant;
     uint64_t sample_ns;
 } health;
@@ -74,6 +72,7 @@ static const struct {
     {.count_bytes = live_memory_bytes, .init = live_init},
     {.count_bytes = site_memory_bytes, .init = site_init},
     {.count_bytes = type_memory_bytes, .init = type_init},
+    {.count_bytes = mapping_memory_bytes, .init = mapping_init},
     {.count_bytes = name_memory_bytes, .init = name_init},
 };
 
@@ -91,12 +90,13 @@ size_t core_memory_bytes(void)
 bool core_start(void)
 {
     size_t total = core_memory_bytes();
-    uint8_t *memory = mmap(NULL, total, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *memory = own_map(total, MAP_NORESERVE);
 
-    if (memory == MAP_FAILED)
+    if (!memory)
         return false;
     madvise(memory, total, MADV_DONTDUMP); /* the program's core dumps stay as small as they were */
+    madvise(memory, total,
+            MADV_NOHUGEPAGE); /* what is not used is not touched, nor is its neighbour */
     for (size_t i = 0; i < TABLES; i++) {
         tables[i].init(memory);
         memory += align_up(tables[i].count_bytes());
@@ -114,15 +114,17 @@ void core_start_sampling(uint64_t period_bytes)
 
 void core_set_period(uint64_t period_bytes)
 {
-    if (period_bytes > PERIOD_BYTES_MAX)
-        period_bytes = PERIOD_BYTES_MAX;
-    atomic_store(&period_ordered, period_bytes);
-    atomic_store(&period_in_force, period_bytes);
+    period_order(period_bytes);
 }
 
 uint64_t core_sample_period_bytes(void)
 {
-    return atomic_load_explicit(&period_in_force, memory_order_relaxed);
+    return period_in_force_bytes();
+}
+
+uint64_t core_ordered_period_bytes(void)
+{
+    return period_ordered_bytes();
 }
 
 uint64_t core_next_interval_bytes(void)
@@ -130,24 +132,10 @@ uint64_t core_next_interval_bytes(void)
     return sampler_interval(core_sample_period_bytes(), &thread_self.random);
 }
 
-/* The table is full: half the samples, twice the weight of each. */
-static void note_dropped_sample(void)
-{
-    uint64_t dropped = __atomic_add_fetch(&health.dropped_samples, 1, __ATOMIC_RELAXED);
-    uint64_t period = core_sample_period_bytes();
-
-    if (dropped % DROPS_BEFORE_RISE == 0 && period < PERIOD_BYTES_MAX)
-        atomic_compare_exchange_strong(&period_in_force, &period, period * 2 + 1);
-}
-
 void core_relax_period(void)
 {
-    uint64_t period = core_sample_period_bytes();
-    uint64_t ordered = atomic_load(&period_ordered);
-
-    if (period > ordered && live_count() < LIVE_SAMPLES_MAX / 4)
-        atomic_compare_exchange_strong(&period_in_force, &period,
-                                       period / 2 > ordered ? period / 2 : ordered);
+    if (live_count() < LIVE_SAMPLES_MAX / 4)
+        period_relax();
 }
 
 bool core_enter(void)
@@ -160,10 +148,11 @@ void core_leave(void)
     thread_leave();
 }
 
-void core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
+static bool sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes,
+                   const struct unwind_registers *from)
 {
     struct stack stack;
-    struct live_sample sample = {
+    struct live_sample taken = {
         .size_bytes = size_bytes,
         .weight_bytes = weight_bytes,
         .birth_ms = clock_coarse_ms(),
@@ -171,22 +160,41 @@ void core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_
     };
 
     counter_add_shared(&health.samples, 1);
+    period_note_sample(taken.birth_ms);
     core_forget((uintptr_t)addr); /* its free went past us */
-    stack_capture(core_runtime(), &stack);
-    sample.site_id = site_of(domain, &stack);
-    if (live_put((uintptr_t)addr, &sample))
-        site_add(&sample);
-    else
-        note_dropped_sample();
+    stack_capture(core_runtime(), from, &stack);
+    taken.site_id = site_of(domain, &stack);
+    if (!live_put((uintptr_t)addr, &taken)) {
+        period_note_drop();
+        return false;
+    }
+    site_add(&taken);
+    return true;
 }
 
-static void sample_native(void *addr, size_t size_bytes, uint64_t period_bytes)
+void core_maps_are_counted(bool elsewhere)
+{
+    thread_self.maps_elsewhere = elsewhere;
+}
+
+bool core_maps_are_counted_elsewhere(void)
+{
+    return thread_self.maps_elsewhere;
+}
+
+bool core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
+{
+    return sample(domain, addr, size_bytes, weight_bytes, NULL);
+}
+
+static void sample_native(void *addr, size_t size_bytes, uint64_t period_bytes,
+                          const struct unwind_registers *from)
 {
     uint64_t weight = sampler_weight(size_bytes, period_bytes);
     bool timed = counter_read(&health.samples) % TIMED_SAMPLES == 0;
     uint64_t start_ns = timed ? clock_fine_ns() : 0;
 
-    core_sample(WIRE_DOMAIN_NATIVE, addr, size_bytes, weight);
+    sample(WIRE_DOMAIN_NATIVE, addr, size_bytes, weight, from);
     if (timed)
         counter_add_shared(&health.sample_ns, (clock_fine_ns() - start_ns) * TIMED_SAMPLES);
 }
@@ -204,11 +212,6 @@ static bool poll_is_due(struct thread *self, uint64_t operations, bool sampled)
         return false;
     self->polled_count = operations;
     return true;
-}
-
-static uint64_t operations_of(const struct thread_slot *slot)
-{
-    return slot->alloc_count + thread_free_count(slot);
 }
 
 /* Bytes until the slow path looks again: by how many operations it were this time. */
@@ -233,13 +236,13 @@ static struct thread_slot *events_of(struct thread *self)
     return thread_has_slot() ? self->slot : &self->own;
 }
 
-bool core_alloc_event(void *addr, size_t size_bytes)
+bool core_alloc_event(void *addr, size_t size_bytes, const struct unwind_registers *from)
 {
     struct thread *self = &thread_self;
     struct thread_slot *slot = events_of(self);
     uint64_t period_bytes = core_sample_period_bytes();
     uint64_t now = thread_alloc_bytes(slot);
-    uint64_t operations = operations_of(slot);
+    uint64_t operations = thread_operations(slot);
     uint64_t due_in = next_poll_bytes(self, operations - self->polled_count);
     bool hit = false;
 
@@ -248,7 +251,7 @@ bool core_alloc_event(void *addr, size_t size_bytes)
             draw_next(self, now - size_bytes, period_bytes);
         hit = now >= self->sample_at_bytes;
         if (hit) {
-            sample_native(addr, size_bytes, period_bytes);
+            sample_native(addr, size_bytes, period_bytes, from);
             draw_next(self, now, period_bytes);
         }
         if (self->sample_at_bytes - now < due_in)
@@ -260,15 +263,18 @@ bool core_alloc_event(void *addr, size_t size_bytes)
 
 bool core_free_event(void)
 {
-    struct thread_slot *slot = events_of(&thread_self);
+    struct thread *self = &thread_self;
+    struct thread_slot *slot = events_of(self);
+    uint64_t due_in = self->poll_bytes;
 
-    thread_free_due_in(slot, HOT_POLL_FREES);
-    return poll_is_due(&thread_self, operations_of(slot), false);
+    thread_free_due_in(slot, due_in > HOT_POLL_BYTES_MIN ? due_in : HOT_POLL_BYTES_MIN);
+    return poll_is_due(self, thread_operations(slot), false);
 }
 
 void core_put_off_events(void)
 {
-    counter_add_shared(&health.reentrant, 1); /* nothing is left: the next operation comes here too */
+    counter_add_shared(&health.reentrant,
+                       1); /* nothing is left: the next operation comes here too */
 }
 
 void core_account_free(const struct live_sample *sample)
@@ -451,7 +457,7 @@ void core_read_health(struct wire_health *out)
 
     *out = (struct wire_health){
         .samples = counter_read(&health.samples),
-        .dropped_samples = counter_read(&health.dropped_samples),
+        .dropped_samples = period_drops(),
         .dropped_sites = site_dropped(),
         .dropped_names = atomic_load(&name_pool.dropped),
         .reentrant = counter_read(&health.reentrant),
@@ -460,6 +466,7 @@ void core_read_health(struct wire_health *out)
         .python_attributing = runtime && runtime->attributing && runtime->attributing(),
         .dropped_modules = module_dropped(),
         .dropped_marks = mark_dropped(),
+        .dropped_maps = mapping_dropped(),
     };
 }
 
@@ -472,6 +479,7 @@ void core_mark_all_changed(void)
 void core_forked(void)
 {
     thread_sum(&inherited);
+    mapping_forked();
     mark_forked();
     thread_reseed((uint64_t)getpid() ^ clock_fine_ns());
 }

@@ -26,8 +26,11 @@
 bool core_enter(void);
 void core_leave(void);
 
-/* Mean sampling interval now in force, in bytes. */
+/* Mean sampling interval now in force, in bytes: what was ordered, or more (agent/core/period.h). */
 uint64_t core_sample_period_bytes(void);
+
+/* The same as the environment or the daemon wants it. */
+uint64_t core_ordered_period_bytes(void);
 
 /* Draws the next distance to a sample: exponential with that mean, from this thread's generator. */
 uint64_t core_next_interval_bytes(void);
@@ -36,9 +39,16 @@ uint64_t core_next_interval_bytes(void);
  * Records a live sample at addr under the calling thread's present stack, standing for
  * weight_bytes of allocations (the period for a hit; times class/requested when the allocator
  * rounds up). Its free is seen by free() in agent/preload. Call between core_enter and core_leave,
- * after the real allocation, before addr is handed to the program.
+ * after the real allocation, before addr is handed to the program. False: the table is full.
  */
-void core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes);
+bool core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes);
+
+/*
+ * While elsewhere is true, what this thread maps is not counted as mapped by the program: the runtime
+ * counts it in its own domain.
+ */
+void core_maps_are_counted(bool elsewhere);
+bool core_maps_are_counted_elsewhere(void);
 
 /* ---- interning ---------------------------------------------------------------------------- */
 

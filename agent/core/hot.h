@@ -13,6 +13,7 @@
 #include "agent/core/counter.h"
 #include "agent/core/live.h"
 #include "agent/core/thread.h"
+#include "agent/core/unwind_registers.h"
 #include "agent/wire/record.h"
 
 /*
@@ -49,26 +50,48 @@ static inline bool hot_must_look(const void *block)
 }
 
 /*
- * Between two visits of the slow path lie at most so many frees, or so many bytes of allocations: 32 KiB
- * (1024 of glibc's smallest blocks), and more while the blocks are larger, so that it is some hundred
- * blocks. A thread whose blocks become small later is 8192 of them behind, once.
+ * Between two visits of the slow path lie at most so many bytes of allocations or of frees: 32 KiB (some
+ * 700 of glibc's smallest blocks), and more while the blocks are larger, so that it is some hundred
+ * blocks. A thread whose blocks become small later is 5461 of them behind, once.
  */
-#define HOT_POLL_FREES     1024
 #define HOT_POLL_BYTES_MIN 32768
 #define HOT_POLL_BYTES_MAX (8 * HOT_POLL_BYTES_MIN)
 
-/* Counts a block; true when the slow path is due (core_alloc_event). */
-static inline bool hot_alloc(struct thread_slot *slot, size_t size_bytes)
+/* Counts a block by its measure; true when the slow path is due (core_alloc_event). */
+static inline bool hot_alloc_measured(struct thread_slot *slot, uint64_t measure)
 {
-    counter_add(&slot->alloc_count, 1);
-    return unlikely(counter_take(&slot->alloc_left, size_bytes));
+    return unlikely(counter_take(&slot->alloc_left, measure));
 }
 
 /* The same for a block that goes (core_free_event). */
+static inline bool hot_free_measured(struct thread_slot *slot, uint64_t measure)
+{
+    return unlikely(counter_take(&slot->free_left, measure));
+}
+
+/* What is missing to whole granules; counted too much by the measure, so it is taken off first. */
+static inline size_t hot_padding(size_t size_bytes)
+{
+    return -size_bytes % TALLY_GRANULE;
+}
+
+/* The same two for a block of any size. */
+static inline bool hot_alloc(struct thread_slot *slot, size_t size_bytes)
+{
+    size_t padding = hot_padding(size_bytes);
+
+    if (padding != 0)
+        counter_add(&slot->totals.alloc_bytes, -padding);
+    return hot_alloc_measured(slot, tally_measure(size_bytes + padding));
+}
+
 static inline bool hot_free(struct thread_slot *slot, size_t size_bytes)
 {
-    counter_add(&slot->free_bytes, size_bytes);
-    return unlikely(counter_take(&slot->free_left, 1));
+    size_t padding = hot_padding(size_bytes);
+
+    if (padding != 0)
+        counter_add(&slot->totals.free_bytes, -padding);
+    return hot_free_measured(slot, tally_measure(size_bytes + padding));
 }
 
 /* Of all tables, when they are full; what is not used is not touched. */
@@ -89,9 +112,10 @@ void core_start_sampling(uint64_t period_bytes);
 /* A daemon's order, or the environment's. */
 void core_set_period(uint64_t period_bytes);
 
-/* After hot_alloc said so, between core_enter and core_leave: samples the block if it is hit.
+/* After hot_alloc said so, between core_enter and core_leave: samples the block if it is hit, under the
+ * stack of the frame that has noted these registers (NULL: this one).
  * True when it is time to call what runs on the slow path. */
-bool core_alloc_event(void *addr, size_t size_bytes);
+bool core_alloc_event(void *addr, size_t size_bytes, const struct unwind_registers *from);
 bool core_free_event(void);
 /* Instead of these two when core_enter has refused. */
 void core_put_off_events(void);

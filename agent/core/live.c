@@ -6,10 +6,15 @@
 #include "agent/core/bits.h"
 #include "agent/wire/record.h"
 
-/* Addresses stand in buckets of one cache line; each address has two buckets it may be in. There
- * are no chains and no tombstones: a look-up reads two lines, always. */
-#define BUCKET_SIZE  8
-#define BUCKET_COUNT (LIVE_SAMPLES_MAX / BUCKET_SIZE)
+/*
+ * Addresses stand in buckets of one cache line; each address has two buckets it may be in, and two
+ * more behind them. There are no chains and no tombstones. The first places are few, so that what
+ * a program with some hundred samples touches stays in the cache; a look-up reads four lines at most.
+ */
+#define BUCKET_SIZE   8
+#define FRONT_BUCKETS 64
+#define FRONT_PLACES  (FRONT_BUCKETS * BUCKET_SIZE)
+#define BACK_BUCKETS  ((LIVE_SAMPLES_MAX - FRONT_PLACES) / BUCKET_SIZE)
 #define KEY_FREE     0
 #define KEY_BUSY     1 /* taken by a thread that has not finished writing; no block lies there */
 
@@ -30,6 +35,7 @@ uint8_t live_filter[LIVE_FILTER_SIZE];
 static _Atomic uintptr_t *live_keys;
 static struct entry *live_entries;
 static _Atomic uint32_t live_used;
+static _Atomic bool is_overflowed; /* something has been put behind the first places, once */
 
 /* Places that are taken, and those of samples whose type has not been looked at. */
 static _Atomic uint64_t taken[BITS_WORDS(LIVE_SAMPLES_MAX)];
@@ -45,6 +51,7 @@ void live_init(void *memory)
     live_keys = memory;
     live_entries = (void *)((uint8_t *)memory + LIVE_SAMPLES_MAX * sizeof(uintptr_t));
     atomic_store(&live_used, 0);
+    atomic_store(&is_overflowed, false);
     for (size_t i = 0; i < BITS_WORDS(LIVE_SAMPLES_MAX); i++) {
         atomic_store(&taken[i], 0);
         for (size_t domain = 0; domain < WIRE_DOMAINS; domain++)
@@ -82,13 +89,30 @@ void live_mark_range(uintptr_t start, size_t len)
         __atomic_store_n(&live_filter[live_filter_place(addr)], FILTER_STUCK, __ATOMIC_RELEASE);
 }
 
-/* First place of one of the two buckets of an address. */
-static uint32_t bucket_of(uintptr_t addr, int which)
-{
-    uint64_t hash = ((uint64_t)addr >> 4) * UINT64_C(0xff51afd7ed558ccd);
+/* The first places of the two buckets of an address. */
+struct buckets {
+    uint32_t first[2];
+};
 
-    hash = which == 0 ? hash >> 48 : hash >> 32;
-    return (uint32_t)(hash & (BUCKET_COUNT - 1)) * BUCKET_SIZE;
+static uint64_t hash_of(uintptr_t addr)
+{
+    return ((uint64_t)addr >> 4) * UINT64_C(0xff51afd7ed558ccd);
+}
+
+static struct buckets front_buckets(uintptr_t addr)
+{
+    uint64_t hash = hash_of(addr) >> 20;
+
+    return (struct buckets){{(uint32_t)(hash & (FRONT_BUCKETS - 1)) * BUCKET_SIZE,
+                             (uint32_t)(hash >> 8 & (FRONT_BUCKETS - 1)) * BUCKET_SIZE}};
+}
+
+static struct buckets back_buckets(uintptr_t addr)
+{
+    uint64_t hash = hash_of(addr);
+
+    return (struct buckets){{FRONT_PLACES + (uint32_t)(hash >> 48 & (BACK_BUCKETS - 1)) * BUCKET_SIZE,
+                             FRONT_PLACES + (uint32_t)(hash >> 32 & (BACK_BUCKETS - 1)) * BUCKET_SIZE}};
 }
 
 static int64_t claim_in(uint32_t first)
@@ -113,20 +137,23 @@ static uint32_t used_in(uint32_t first)
 }
 
 /* The emptier bucket of the two: that fills the table to four fifths and more before one overflows. */
+static int64_t claim_among(struct buckets buckets)
+{
+    bool turn = used_in(buckets.first[1]) < used_in(buckets.first[0]);
+    int64_t at = claim_in(buckets.first[turn]);
+
+    return at >= 0 ? at : claim_in(buckets.first[!turn]);
+}
+
 static int64_t claim(uintptr_t addr)
 {
-    uint32_t first = bucket_of(addr, 0);
-    uint32_t second = bucket_of(addr, 1);
-    int64_t at;
+    int64_t at = claim_among(front_buckets(addr));
 
-    if (used_in(second) < used_in(first)) {
-        uint32_t swapped = first;
-
-        first = second;
-        second = swapped;
-    }
-    at = claim_in(first);
-    return at >= 0 ? at : claim_in(second);
+    if (at >= 0)
+        return at;
+    if (!atomic_load_explicit(&is_overflowed, memory_order_relaxed))
+        atomic_store(&is_overflowed, true);
+    return claim_among(back_buckets(addr));
 }
 
 static void write_entry(struct entry *entry, const struct live_sample *sample)
@@ -161,17 +188,29 @@ bool live_put(uintptr_t addr, const struct live_sample *sample)
     return true;
 }
 
-static int64_t find(uintptr_t addr)
+static int64_t find_in(uint32_t first, uintptr_t addr)
 {
-    for (int which = 0; which < 2; which++) {
-        uint32_t first = bucket_of(addr, which);
-
-        for (uint32_t i = first; i < first + BUCKET_SIZE; i++) {
-            if (atomic_load_explicit(&live_keys[i], memory_order_acquire) == addr)
-                return i;
-        }
+    for (uint32_t i = first; i < first + BUCKET_SIZE; i++) {
+        if (atomic_load_explicit(&live_keys[i], memory_order_acquire) == addr)
+            return i;
     }
     return -1;
+}
+
+static int64_t find_among(struct buckets buckets, uintptr_t addr)
+{
+    int64_t at = find_in(buckets.first[0], addr);
+
+    return at >= 0 ? at : find_in(buckets.first[1], addr);
+}
+
+static int64_t find(uintptr_t addr)
+{
+    int64_t at = find_among(front_buckets(addr), addr);
+
+    if (at >= 0 || !atomic_load_explicit(&is_overflowed, memory_order_relaxed))
+        return at;
+    return find_among(back_buckets(addr), addr);
 }
 
 static void copy_entry(const struct entry *entry, uint64_t tag, struct live_sample *out)

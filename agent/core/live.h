@@ -15,7 +15,7 @@
 
 #include "agent/core/attr.h"
 
-#define LIVE_SAMPLES_MAX 16384
+#define LIVE_SAMPLES_MAX (512 + 16384)
 #define LIVE_FILTER_SIZE 65536
 #define LIVE_FILTER_SHIFT 10 /* neighbours share a counter: few cache lines for a heap in use */
 

@@ -267,18 +267,30 @@ uint64_t module_dropped(void)
     return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
 
-uint32_t module_of(uintptr_t pc, uint64_t *offset)
+void module_find(uintptr_t pc, struct module_span *out)
 {
     struct image image;
-    uint32_t id = WIRE_MODULE_UNKNOWN;
 
-    if (image_find(pc, &image)) {
-        id = index_get(&image);
-        if (id == 0)
-            id = module_learn(&image);
-    }
-    *offset = id == WIRE_MODULE_UNKNOWN ? pc : pc - image.map->l_addr;
-    return id;
+    *out = (struct module_span){.start = pc, .end = pc + 1, .id = WIRE_MODULE_UNKNOWN};
+    if (!image_find(pc, &image))
+        return;
+    out->id = index_get(&image);
+    if (out->id == 0)
+        out->id = module_learn(&image);
+    if (out->id == WIRE_MODULE_UNKNOWN)
+        return;
+    out->start = image.start;
+    out->end = image.end;
+    out->bias = image.map->l_addr;
+}
+
+uint32_t module_of(uintptr_t pc, uint64_t *offset)
+{
+    struct module_span span;
+
+    module_find(pc, &span);
+    *offset = pc - span.bias;
+    return span.id;
 }
 
 uint32_t module_count(void)

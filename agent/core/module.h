@@ -17,6 +17,18 @@
  * relative paths of libraries are taken to mean. */
 void module_init(void);
 
+/* The addresses of a file, or of one that is unknown: pc alone. What is taken from an address to get its ELF
+ * virtual address. */
+struct module_span {
+    uintptr_t start;
+    uintptr_t end;
+    uintptr_t bias;
+    uint32_t id;
+};
+
+/* The file at pc; valid while a frame of it is on the calling thread's stack. Any thread, inside malloc(). */
+void module_find(uintptr_t pc, struct module_span *out);
+
 /* Module id of pc and its ELF virtual address; WIRE_MODULE_UNKNOWN and pc itself when no file is
  * there (JIT code) or the table is full. Any thread, inside malloc(). */
 uint32_t module_of(uintptr_t pc, uint64_t *offset);

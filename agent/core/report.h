@@ -23,7 +23,7 @@ unsigned core_runtime_description(struct wire_str *runtime, struct wire_str *rea
 /* All sites and types are due again: the daemon is a new one. */
 void core_mark_all_changed(void);
 
-/* Lets the period that a full table had raised fall back when there is room again. */
+/* Lets a raised period fall back when there is room for samples; the next fast 16 ms raise it again. */
 void core_relax_period(void);
 
 /* In a forked child, as early as possible: totals count on from what is alive now. */

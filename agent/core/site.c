@@ -101,6 +101,12 @@ void site_remove(const struct live_sample *sample)
     site_mark_changed(sample->site_id);
 }
 
+void site_shrink(uint16_t site_id, uint64_t gone_bytes)
+{
+    add(&site_totals[site_id].free_bytes, gone_bytes);
+    site_mark_changed(site_id);
+}
+
 uint64_t site_dropped(void)
 {
     return atomic_load(&site_pool.dropped);

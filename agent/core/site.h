@@ -21,6 +21,7 @@ void site_init(void *memory); /* zeroed, aligned to 64 */
 uint16_t site_of(enum wire_domain domain, const struct stack *stack);
 void site_add(const struct live_sample *sample);    /* a sample was born */
 void site_remove(const struct live_sample *sample); /* its block was freed */
+void site_shrink(uint16_t site_id, uint64_t gone_bytes); /* a sample goes on with less weight */
 
 uint64_t site_dropped(void); /* stacks counted in WIRE_SITE_OTHER */
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/core/core.h"
+#include "agent/core/unwind_registers.h"
 
 #define STACK_PCS_MAX 96 /* more than a site holds: runs inside the interpreter loop fold */
 
@@ -25,7 +26,9 @@ struct stack {
 void stack_merge(const uintptr_t *pcs, size_t pc_count, const struct core_frame *frames,
                  size_t frame_count, const struct core_runtime *runtime, struct stack *out);
 
-/* The calling thread's stack. Any thread, inside malloc(). */
-void stack_capture(const struct core_runtime *runtime, struct stack *out);
+/* The calling thread's stack, from the frame that has noted these registers; NULL: from here. Any thread,
+ * inside malloc(). */
+void stack_capture(const struct core_runtime *runtime, const struct unwind_registers *from,
+                   struct stack *out);
 
 #endif

@@ -3,8 +3,6 @@
 
 #include <stdatomic.h>
 
-#include "agent/core/counter.h"
-
 /* The index: address of thread-local storage (a multiple of 64) and number of the slot plus one. */
 #define INDEX_SIZE     8192
 #define INDEX_PROBES   64
@@ -89,7 +87,7 @@ void thread_attach(void)
         return;
     }
     self->slot = &slots[id - 1];
-    self->random = seed(self, thread_alloc_bytes(self->slot) + self->slot->alloc_count);
+    self->random = seed(self, thread_alloc_bytes(self->slot) + thread_operations(self->slot));
     thread_alloc_due_in(self->slot, 0); /* the slow path goes on by this thread's state */
     thread_free_due_in(self->slot, 0);
 }
@@ -110,28 +108,38 @@ void thread_count_shared(const struct thread_totals *delta)
     counter_add_shared(&shared.free_count, delta->free_count);
 }
 
-/* Moves goal and what is left together. A signal handler that allocates in between loses nothing: each
- * addition is one instruction. A reader in another thread looks at the version. */
-static void move_goal(struct thread_slot *slot, int64_t *left, uint64_t *goal, int64_t wanted)
+/*
+ * Fills a tally so that it is `wanted` now, and adds to the totals what it stood for, as much as it is now
+ * more. A signal handler that allocates in between loses nothing, not even if it comes here itself: all
+ * are additions, each of one instruction. A reader in another thread looks at the version.
+ */
+static void fill(struct thread_slot *slot, int64_t *left, uint64_t wanted, uint64_t *bytes, uint64_t *count)
 {
-    uint64_t delta = (uint64_t)wanted - counter_read((uint64_t *)left);
+    uint64_t more = wanted - counter_read((uint64_t *)left);
 
     counter_add(&slot->version, 1);
     atomic_thread_fence(memory_order_release);
-    counter_add(goal, delta);
-    counter_add((uint64_t *)left, delta);
+    counter_add(bytes, tally_bytes(more));
+    counter_add(count, tally_blocks(more));
+    counter_add((uint64_t *)left, more);
     atomic_thread_fence(memory_order_release);
     counter_add(&slot->version, 1);
 }
 
 void thread_alloc_due_in(struct thread_slot *slot, uint64_t bytes)
 {
-    move_goal(slot, &slot->alloc_left, &slot->alloc_goal, (int64_t)bytes - 1);
+    fill(slot, &slot->alloc_left, tally_limit(bytes), &slot->totals.alloc_bytes, &slot->totals.alloc_count);
 }
 
-void thread_free_due_in(struct thread_slot *slot, uint64_t frees)
+void thread_free_due_in(struct thread_slot *slot, uint64_t bytes)
 {
-    move_goal(slot, &slot->free_left, &slot->free_goal, (int64_t)frees - 1);
+    fill(slot, &slot->free_left, tally_limit(bytes), &slot->totals.free_bytes, &slot->totals.free_count);
+}
+
+void thread_refill_nobody(void)
+{
+    __atomic_store_n(&thread_nobody.alloc_left, -1, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread_nobody.free_left, -1, __ATOMIC_RELAXED);
 }
 
 bool thread_enter(void)
@@ -154,21 +162,41 @@ void thread_leave(void)
     thread_self.refusals = 0;
 }
 
-/* A goal and what is left to it, of one moment. A thread that is stopped while it moves them is not
- * waited for: it moves by no more than HOT_POLL_BYTES_MAX or HOT_POLL_FREES. */
-static uint64_t done_so_far(const struct thread_slot *slot, const uint64_t *goal, const int64_t *left)
+/* What a tally and its totals tell, of one moment. A thread that is stopped while it fills one is not
+ * waited for: it is by no more than HOT_POLL_BYTES_MAX wrong then. */
+static void read_side(const struct thread_slot *slot, const int64_t *left, const uint64_t *total_bytes,
+                      const uint64_t *total_count, uint64_t *bytes, uint64_t *count)
 {
-    uint64_t done = 0;
-
     for (int tries = 0; tries < READ_TRIES; tries++) {
         uint64_t version = __atomic_load_n(&slot->version, __ATOMIC_ACQUIRE);
+        uint64_t taken = -counter_read((const uint64_t *)left);
 
-        done = counter_read(goal) - counter_read((const uint64_t *)left);
+        *bytes = counter_read(total_bytes) + tally_bytes(taken);
+        *count = counter_read(total_count) + tally_blocks(taken);
         atomic_thread_fence(memory_order_acquire);
         if (version % 2 == 0 && counter_read(&slot->version) == version)
             break;
     }
-    return done;
+}
+
+static void add_frees(const struct thread_slot *slot, struct thread_totals *sum)
+{
+    const struct thread_totals *totals = &slot->totals;
+    uint64_t bytes = 0, count = 0;
+
+    read_side(slot, &slot->free_left, &totals->free_bytes, &totals->free_count, &bytes, &count);
+    sum->free_bytes += bytes;
+    sum->free_count += count;
+}
+
+static void add_allocations(const struct thread_slot *slot, struct thread_totals *sum)
+{
+    const struct thread_totals *totals = &slot->totals;
+    uint64_t bytes = 0, count = 0;
+
+    read_side(slot, &slot->alloc_left, &totals->alloc_bytes, &totals->alloc_count, &bytes, &count);
+    sum->alloc_bytes += bytes;
+    sum->alloc_count += count;
 }
 
 void thread_sum(struct thread_totals *out)
@@ -179,15 +207,11 @@ void thread_sum(struct thread_totals *out)
     /* All frees before all allocations: what goes on meanwhile never makes the frees win. */
     sum.free_bytes = counter_read(&shared.free_bytes);
     sum.free_count = counter_read(&shared.free_count);
-    for (uint32_t i = 0; i < used; i++) {
-        sum.free_bytes += counter_read(&slots[i].free_bytes);
-        sum.free_count += done_so_far(&slots[i], &slots[i].free_goal, &slots[i].free_left);
-    }
+    for (uint32_t i = 0; i < used; i++)
+        add_frees(&slots[i], &sum);
     sum.alloc_bytes = counter_read(&shared.alloc_bytes);
     sum.alloc_count = counter_read(&shared.alloc_count);
-    for (uint32_t i = 0; i < used; i++) {
-        sum.alloc_bytes += done_so_far(&slots[i], &slots[i].alloc_goal, &slots[i].alloc_left);
-        sum.alloc_count += counter_read(&slots[i].alloc_count);
-    }
+    for (uint32_t i = 0; i < used; i++)
+        add_allocations(&slots[i], &sum);
     *out = sum;
 }

@@ -13,22 +13,28 @@
 #include <stdint.h>
 
 #include "agent/core/attr.h"
+#include "agent/core/counter.h"
+#include "agent/core/tally.h"
 
 #define THREAD_SLOTS_MAX 4096
 
-/*
- * Written by its thread only, read by the flush. One cache line. Two of the four totals are kept as the
- * way that is left to the next visit of the slow path: one instruction counts and tells. What has been
- * allocated is alloc_goal - alloc_left, what has been freed free_goal - free_left.
- */
-struct thread_slot {
-    int64_t alloc_left; /* bytes; negative: the slow path is due */
+struct thread_totals {
+    uint64_t alloc_bytes;
     uint64_t alloc_count;
     uint64_t free_bytes;
-    int64_t free_left; /* frees; negative: the slow path is due */
-    uint64_t alloc_goal;
-    uint64_t free_goal;
-    uint64_t version; /* odd while goals are moved */
+    uint64_t free_count;
+};
+
+/*
+ * Written by its thread only, read by the flush. One cache line. What a thread does is taken from two
+ * tallies, each the way that is left to the next visit of the slow path; there they are filled again, and
+ * what they stood for is added to the totals. So the truth is the totals and what was taken since.
+ */
+struct thread_slot {
+    int64_t alloc_left; /* a tally; negative: the slow path is due */
+    int64_t free_left;
+    struct thread_totals totals;
+    uint64_t version; /* odd while a tally is filled */
     uint64_t unused;
 };
 
@@ -41,20 +47,14 @@ struct thread {
     uint64_t polled_count; /* operations at the last poll */
     uint64_t poll_bytes;   /* of allocations between two visits of the slow path */
     uint32_t refusals;     /* of thread_enter, in a row */
+    bool maps_elsewhere;   /* what is mapped now is counted by the runtime */
     bool is_slotless;      /* counts into the shared slot, keeps its events here: */
     struct thread_slot own;
 };
 
-struct thread_totals {
-    uint64_t alloc_bytes;
-    uint64_t alloc_count;
-    uint64_t free_bytes;
-    uint64_t free_count;
-};
-
 extern ATTR_HIDDEN ATTR_TLS struct thread thread_self;
 
-/* The slot of threads that have none: what is left is always negative, what it counts means nothing. */
+/* The slot of threads that have none: the slow path is always due, what it counts means nothing. */
 extern ATTR_HIDDEN struct thread_slot thread_nobody;
 
 /* NULL: the loader has not filled this thread's storage yet. */
@@ -69,21 +69,26 @@ void thread_init(void *memory); /* zeroed, aligned to 64 */
 /* Gives the calling thread its slot, if one is left. Any thread, inside malloc(). */
 void thread_attach(void);
 
-/* What the slot's own thread has allocated and how often it has freed so far. */
+/* What a thread has done, by its own slot. */
 static inline uint64_t thread_alloc_bytes(const struct thread_slot *slot)
 {
-    return slot->alloc_goal - (uint64_t)slot->alloc_left;
+    return slot->totals.alloc_bytes + tally_bytes(-counter_read((const uint64_t *)&slot->alloc_left));
 }
 
-static inline uint64_t thread_free_count(const struct thread_slot *slot)
+/* Allocations and frees. */
+static inline uint64_t thread_operations(const struct thread_slot *slot)
 {
-    return slot->free_goal - (uint64_t)slot->free_left;
+    return slot->totals.alloc_count + tally_blocks(-counter_read((const uint64_t *)&slot->alloc_left)) +
+           slot->totals.free_count + tally_blocks(-counter_read((const uint64_t *)&slot->free_left));
 }
 
-/* The slow path is due again after so many bytes of allocations or so many frees (0: at the next one).
- * By the slot's own thread. */
+/* The slow path is due again when so many bytes have been allocated or freed (0: at the next block), and
+ * before that when they are many blocks. Less than 2^31; by the slot's own thread. */
 void thread_alloc_due_in(struct thread_slot *slot, uint64_t bytes);
-void thread_free_due_in(struct thread_slot *slot, uint64_t frees);
+void thread_free_due_in(struct thread_slot *slot, uint64_t bytes);
+
+/* thread_nobody's tallies, from which threads without a slot take for ever, are made to last. */
+void thread_refill_nobody(void);
 
 /* In a forked child: else all workers of one parent would sample the same places. */
 void thread_reseed(uint64_t seed);

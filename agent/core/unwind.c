@@ -260,7 +260,7 @@ static bool is_own(uintptr_t pc)
 }
 
 #if UNWIND_SUPPORTED
-ATTR_NOINLINE size_t unwind_stack(uintptr_t *pcs, size_t max, bool *truncated)
+size_t unwind_stack_from(const struct unwind_registers *from, uintptr_t *pcs, size_t max, bool *truncated)
 {
     struct walk walk;
     enum step outcome;
@@ -269,7 +269,10 @@ ATTR_NOINLINE size_t unwind_stack(uintptr_t *pcs, size_t max, bool *truncated)
     walk.interrupted = true; /* the pc here is that of an instruction, not behind a call */
     walk.links = 0;
     walk.seen_count = 0;
-    unwind_registers_here(&walk.at);
+    walk.at.pc = from->pc;
+    walk.at.sp = from->sp;
+    walk.at.fp = from->fp;
+    walk.at.bx = from->bx;
     unwind_bounds_at(walk.at.sp, &walk.bounds);
     while ((outcome = step(&walk)) == STEP_ON) {
         if (is_own(walk.at.pc))
@@ -281,12 +284,26 @@ ATTR_NOINLINE size_t unwind_stack(uintptr_t *pcs, size_t max, bool *truncated)
     *truncated = outcome != STEP_END;
     return count;
 }
-#else
-size_t unwind_stack(uintptr_t *pcs, size_t max, bool *truncated)
+
+ATTR_NOINLINE size_t unwind_stack(uintptr_t *pcs, size_t max, bool *truncated)
 {
+    struct unwind_registers here;
+
+    unwind_registers_here(&here);
+    return unwind_stack_from(&here, pcs, max, truncated);
+}
+#else
+size_t unwind_stack_from(const struct unwind_registers *from, uintptr_t *pcs, size_t max, bool *truncated)
+{
+    (void)from;
     (void)pcs;
     (void)max;
     *truncated = true;
     return 0;
+}
+
+size_t unwind_stack(uintptr_t *pcs, size_t max, bool *truncated)
+{
+    return unwind_stack_from(NULL, pcs, max, truncated);
 }
 #endif

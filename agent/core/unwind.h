@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/core/unwind_registers.h"
+
 /* Resolves what it needs. Outside of any allocator hook; false: unwind_stack will yield nothing. */
 bool unwind_init(void);
 
@@ -23,5 +25,8 @@ bool unwind_init(void);
  * end. Any thread, inside malloc(), inside a signal handler.
  */
 size_t unwind_stack(uintptr_t *pcs, size_t max, bool *truncated);
+
+/* The same from a frame further down, whose function has noted its registers and has not returned. */
+size_t unwind_stack_from(const struct unwind_registers *from, uintptr_t *pcs, size_t max, bool *truncated);
 
 #endif

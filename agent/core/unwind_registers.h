@@ -54,6 +54,11 @@ unwind_registers_here(struct unwind_registers *out)
 #define UNWIND_SUPPORTED 0
 #define UNWIND_BY_TABLES 0
 
+static inline void unwind_registers_here(struct unwind_registers *out)
+{
+    (void)out;
+}
+
 #endif
 
 #endif

@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "agent/core/core.h"
+#include "agent/core/mapping.h"
 #include "agent/core/mark.h"
 #include "agent/core/module.h"
 #include "agent/core/report.h"
 #include "agent/core/site.h"
 #include "agent/core/type.h"
 
-/* What one flush does at most, so that it is short: the rest goes out a tenth of a second later. */
+/* What one flush does at most, so that it is short: the rest goes out a moment later. */
 #define ANNOUNCE_BYTES    (16u * 1024)
 #define SITES_PER_FLUSH   256
 
@@ -91,6 +92,7 @@ static void put_totals(struct wire_wr *wr, uint64_t now_ms)
 {
     const struct core_runtime *runtime = core_runtime();
     struct wire_domain_totals python = {.domain = WIRE_DOMAIN_PYTHON};
+    struct wire_domain_totals mapped;
     struct wire_totals totals = {.time_ms = now_ms, .domain_count = 1};
     struct wire_gc gc = {.time_ms = now_ms};
 
@@ -101,6 +103,9 @@ static void put_totals(struct wire_wr *wr, uint64_t now_ms)
     core_read_native_totals(&totals.domains[0]);
     if (python.method != WIRE_METHOD_NONE)
         totals.domains[totals.domain_count++] = python;
+    mapping_read_totals(&mapped);
+    if (mapped.method != WIRE_METHOD_NONE && mapped.alloc_count > 0)
+        totals.domains[totals.domain_count++] = mapped;
     wire_put_totals(wr, &totals);
 }
 
@@ -208,11 +213,14 @@ void encode_totals(struct wire_wr *wr, uint64_t now_ms, const struct encode_extr
     put_snapshot(wr);
 }
 
-bool encode_changes(struct wire_wr *wr, uint64_t now_ms)
+enum encode_left encode_changes(struct wire_wr *wr, uint64_t now_ms)
 {
-    bool all = put_marks(wr, now_ms);
+    bool is_told = put_marks(wr, now_ms);
+    bool is_known = announce(wr); /* before what refers to it */
+    bool is_current = put_sites(wr, now_ms);
 
-    all = announce(wr) && all; /* before what refers to it */
-    all = put_sites(wr, now_ms) && all;
-    return put_types(wr, now_ms) && all;
+    is_current = put_types(wr, now_ms) && is_current;
+    if (!is_told || !is_known)
+        return ENCODE_NEWS_LEFT;
+    return is_current ? ENCODE_NOTHING_LEFT : ENCODE_CHANGES_LEFT;
 }

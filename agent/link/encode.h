@@ -3,7 +3,6 @@
 #ifndef LEAKD_AGENT_LINK_ENCODE_H
 #define LEAKD_AGENT_LINK_ENCODE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/wire/wire.h"
@@ -19,7 +18,13 @@ void encode_start_anew(void);
 /* What is never left out: a few hundred bytes. */
 void encode_totals(struct wire_wr *wr, uint64_t now_ms, const struct encode_extra *extra);
 
-/* What has changed, as far as it finds room. False when more is waiting. */
-bool encode_changes(struct wire_wr *wr, uint64_t now_ms);
+enum encode_left {
+    ENCODE_NOTHING_LEFT,
+    ENCODE_CHANGES_LEFT, /* totals that will change again */
+    ENCODE_NEWS_LEFT,    /* what is said once */
+};
+
+/* What has changed, as far as it finds room; what is left. */
+enum encode_left encode_changes(struct wire_wr *wr, uint64_t now_ms);
 
 #endif

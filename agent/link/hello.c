@@ -10,6 +10,7 @@
 
 #include "agent/core/clock.h"
 #include "agent/core/core.h"
+#include "agent/core/mapping.h"
 #include "agent/core/report.h"
 
 #define TEXT_BYTES 256
@@ -86,9 +87,10 @@ static bool put_hello(struct wire_wr *wr)
         .protocol = WIRE_PROTOCOL,
         .pid = (uint32_t)getpid(),
         .parent_pid = (uint32_t)getppid(),
-        .sample_period_bytes = core_sample_period_bytes(),
+        .sample_period_bytes = core_ordered_period_bytes(),
         .capabilities = capabilities(),
         .method[WIRE_DOMAIN_NATIVE] = (uint8_t)core_native_method(),
+        .method[WIRE_DOMAIN_MMAP] = mapping_is_open() ? WIRE_METHOD_EXACT : WIRE_METHOD_NONE,
         .exe = {exe, exe_len > 0 ? (size_t)exe_len : 0},
         .argv0 = text(hello.argv0),
         .name = text(hello.name),

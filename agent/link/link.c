@@ -15,6 +15,7 @@
 
 #include "agent/core/attr.h"
 #include "agent/core/clock.h"
+#include "agent/core/own.h"
 #include "agent/core/report.h"
 #include "agent/core/site.h"
 #include "agent/link/courier.h"
@@ -26,13 +27,16 @@
 #define SOCKET_PATH_DEFAULT "/run/leakd/agent.sock"
 #define DELAY_MS_DEFAULT    200 /* programs that end sooner are never heard of and cost nothing */
 #define FLUSH_EVERY_MS      1000
-#define FLUSH_MORE_MS       100 /* when one buffer did not hold everything */
+#define FLUSH_MORE_MS       100 /* when one flush did not say everything that changes again and again */
+#define FLUSH_NEWS_MS       25  /* the same of what is said once: a start leaves hundreds of sites */
 #define RETRY_MS_FIRST      1000
 #define RETRY_MS_MAX        8000
-/* Who ends waits so long for a reader that takes nothing, and so long in all: hundreds of sites
- * that nobody has heard of are worth it, a stuck leakd is not. */
-#define EXIT_WAIT_MS  5
-#define EXIT_TOTAL_MS 50
+/* Who ends waits so long for a reader that takes nothing, and so long in all: hundreds of sites that
+ * nobody has heard of are worth it, a stuck leakd is not. Whoever had taken everything until now is
+ * not stuck: on a busy host he waits for his turn. */
+#define EXIT_WAIT_STUCK_MS   5
+#define EXIT_WAIT_READING_MS 100
+#define EXIT_TOTAL_MS        250
 #define NEVER         UINT64_MAX
 
 enum link_state {
@@ -51,6 +55,7 @@ static struct {
     uint64_t retry_at_ms;
     uint64_t retry_ms;
     uint64_t delay_ms;
+    uint64_t totals_due_ms; /* a flush before that says only what else is new */
     struct encode_extra extra;
     size_t tail_start; /* what a full socket has left in the buffer */
     size_t tail_end;
@@ -157,55 +162,86 @@ static bool send_tail(uint64_t now_ms)
 
 /* ---- flush -------------------------------------------------------------------------------- */
 
-/* Encodes into the empty buffer: what is short and matters most goes first. True when more is
- * waiting. */
-static bool encode(uint64_t now_ms, bool greet, const struct wire_bye *bye)
+static void begin_buffer(struct wire_wr *wr)
 {
-    struct wire_wr wr;
-    bool more;
-
-    wire_wr_init(&wr, link_.buffer, sizeof(link_.buffer));
-    if (greet)
-        hello_put(&wr);
-    encode_totals(&wr, now_ms, &link_.extra);
-    if (bye)
-        wire_put_bye(&wr, bye);
-    more = !encode_changes(&wr, now_ms);
-    link_.tail_start = 0;
-    link_.tail_end = wire_wr_len(&wr);
-    return more;
+    wire_wr_init(wr, link_.buffer, sizeof(link_.buffer));
 }
 
-/* One round; true when more is waiting and could be sent at once. */
-static bool flush(uint64_t now_ms)
+static void end_buffer(const struct wire_wr *wr)
 {
-    bool connected = atomic_load(&link_.state) == LINK_CONNECTED;
-    bool greet = !connected;
-    bool more;
+    link_.tail_start = 0;
+    link_.tail_end = wire_wr_len(wr);
+}
 
-    if (!connected && !connect_now(now_ms))
-        return false;
+static void put_totals(struct wire_wr *wr, uint64_t now_ms)
+{
+    link_.totals_due_ms = now_ms + FLUSH_MORE_MS;
+    encode_totals(wr, now_ms, &link_.extra);
+    if (hello_is_stale()) /* by what the totals have found out, too */
+        hello_put(wr);
+}
+
+/* Encodes into the empty buffer: what is short and matters most goes first. */
+static enum encode_left encode(uint64_t now_ms, const struct wire_bye *bye)
+{
+    struct wire_wr wr;
+    enum encode_left left;
+
+    begin_buffer(&wr);
+    if (bye || now_ms >= link_.totals_due_ms)
+        put_totals(&wr, now_ms);
+    if (bye)
+        wire_put_bye(&wr, bye);
+    left = encode_changes(&wr, now_ms);
+    end_buffer(&wr);
+    return left;
+}
+
+/* The first round of a connection, which has taken its time: what must be said at once. The rest
+ * follows a little later. */
+static enum encode_left greet(uint64_t now_ms)
+{
+    struct wire_wr wr;
+
+    if (!connect_now(now_ms))
+        return ENCODE_NOTHING_LEFT;
+    begin_buffer(&wr);
+    hello_put(&wr);
+    put_totals(&wr, now_ms);
+    end_buffer(&wr);
+    return send_tail(now_ms) ? ENCODE_NEWS_LEFT : ENCODE_NOTHING_LEFT;
+}
+
+/* One round; what is left is what could be sent at once. */
+static enum encode_left flush(uint64_t now_ms)
+{
+    enum encode_left left;
+
+    if (atomic_load(&link_.state) != LINK_CONNECTED)
+        return greet(now_ms);
     if (order_receive(&link_.stream, now_ms) < 0) {
         lose_connection(now_ms);
-        return false;
+        return ENCODE_NOTHING_LEFT;
     }
-    if (now_ms < order_paused_until_ms() && !greet)
-        return false;
+    if (now_ms < order_paused_until_ms())
+        return ENCODE_NOTHING_LEFT;
     if (!send_tail(now_ms)) {
         link_.extra.skipped_flushes++;
-        return false;
+        return ENCODE_NOTHING_LEFT;
     }
+    left = encode(now_ms, NULL); /* tells the period that was in force */
     core_relax_period();
-    more = encode(now_ms, greet || hello_is_stale(), NULL);
-    return send_tail(now_ms) && more;
+    return send_tail(now_ms) ? left : ENCODE_NOTHING_LEFT;
 }
 
 static void timed_flush(uint64_t now_ms)
 {
     uint64_t start_ns = clock_fine_ns();
+    enum encode_left left = flush(now_ms);
 
-    if (flush(now_ms))
-        atomic_store(&link_.due_ms, now_ms + FLUSH_MORE_MS);
+    if (left != ENCODE_NOTHING_LEFT)
+        atomic_store(&link_.due_ms, now_ms + (left == ENCODE_NEWS_LEFT ? FLUSH_NEWS_MS
+                                                                       : FLUSH_MORE_MS));
     link_.extra.flush_ns_total += clock_fine_ns() - start_ns;
 }
 
@@ -262,12 +298,12 @@ static uint64_t delay_wanted(void)
 static void map_born_here(void)
 {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *page = own_map(size, 0);
 
-    if (page == MAP_FAILED)
+    if (!page)
         return;
     if (madvise(page, size, MADV_WIPEONFORK) < 0) {
-        munmap(page, size);
+        own_unmap(page, size);
         return;
     }
     born_here = page;
@@ -321,6 +357,8 @@ static void say_last(enum wire_bye_reason reason)
     uint64_t now_ms = clock_coarse_ms();
     const uint64_t deadline_ms = now_ms + EXIT_TOTAL_MS;
     const struct wire_bye bye = {.time_ms = now_ms, .reason = (uint8_t)reason};
+    const bool has_kept_up = link_.tail_start == link_.tail_end;
+    const int wait_ms = has_kept_up ? EXIT_WAIT_READING_MS : EXIT_WAIT_STUCK_MS;
     bool is_first = true;
     bool more = true;
 
@@ -331,10 +369,10 @@ static void say_last(enum wire_bye_reason reason)
         if ((is_sent && !more) || now_ms > deadline_ms)
             return;
         if (is_sent) {
-            more = encode(now_ms, false, is_first ? &bye : NULL);
+            more = encode(now_ms, is_first ? &bye : NULL) != ENCODE_NOTHING_LEFT;
             is_first = false;
         } else if (atomic_load(&link_.state) == LINK_CONNECTED &&
-                   !stream_wait_writable(&link_.stream, EXIT_WAIT_MS)) {
+                   !stream_wait_writable(&link_.stream, wait_ms)) {
             return;
         }
         now_ms = clock_coarse_ms();

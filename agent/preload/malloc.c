@@ -23,17 +23,27 @@ void *reallocarray(void *block, size_t count, size_t size);
  * for a thread without a slot goes to thread_nobody, whose slow path is always due, and is counted there.
  */
 
-/* The long way of counting, for every block, thread and state. */
+/* The long way of counting, for every block, thread and state. It notes the registers, as alloc_due: the
+ * stack of a sample begins here then, with no walk through the agent's own frames. */
 static ATTR_NOINLINE void *counted(void *block)
 {
-    if (block && !bump_owns(block) && preload_attach())
-        slow_count_alloc(block, next_block_bytes(block));
+    struct unwind_registers here;
+
+    if (!block || bump_owns(block) || !preload_attach())
+        return block;
+    unwind_registers_here(&here);
+    slow_count_alloc(block, next_block_bytes(block), &here);
     return block;
 }
 
 static ATTR_NOINLINE void *alloc_due(void *block)
 {
-    return thread_has_slot() ? slow_alloc(block, next_exact_bytes(block)) : counted(block);
+    struct unwind_registers here;
+
+    if (!thread_has_slot())
+        return counted(block);
+    unwind_registers_here(&here);
+    return slow_alloc(block, next_exact_bytes(block), &here);
 }
 
 /* The shortest way of counting. */
@@ -41,17 +51,17 @@ static inline void *count_block(void *block)
 {
     if (!hot_is_counted(block))
         return counted(block);
-    if (hot_alloc(thread_self.slot, next_exact_bytes(block)))
+    if (hot_alloc_measured(thread_self.slot, next_exact_measure(block)))
         return alloc_due(block);
     return block;
 }
 
-ATTR_EXPORT void *malloc(size_t size)
+ATTR_EXPORT ATTR_HOT void *malloc(size_t size)
 {
     return count_block(next.malloc(size));
 }
 
-ATTR_EXPORT void *calloc(size_t count, size_t size)
+ATTR_EXPORT ATTR_HOT void *calloc(size_t count, size_t size)
 {
     return count_block(next.calloc(count, size));
 }
@@ -77,11 +87,11 @@ static ATTR_NOINLINE void free_due(void *block)
     next.free(block);
 }
 
-ATTR_EXPORT void free(void *block)
+ATTR_EXPORT ATTR_HOT void free(void *block)
 {
     if (hot_must_look(block))
         free_slowly(block);
-    else if (hot_free(thread_self.slot, next_exact_bytes(block)))
+    else if (hot_free_measured(thread_self.slot, next_exact_measure(block)))
         free_due(block);
     else
         next.free(block);
@@ -124,34 +134,34 @@ static ATTR_NOINLINE void *realloc_slowly(void *block, size_t size)
     return counted(moved);
 }
 
-static ATTR_COLD void *realloc_gave_nothing(size_t old_bytes, size_t size)
+static ATTR_COLD void *realloc_gave_nothing(uint64_t old_measure, size_t size)
 {
     if (size == 0 && preload_attach())
-        slow_count_free(old_bytes);
+        slow_count_free(tally_bytes(old_measure));
     return NULL;
 }
 
-static ATTR_COLD void realloc_free_due(size_t old_bytes)
+static ATTR_COLD void realloc_free_due(uint64_t old_measure)
 {
     if (thread_has_slot())
         slow_free();
     else if (preload_attach())
-        slow_count_free(old_bytes);
+        slow_count_free(tally_bytes(old_measure));
 }
 
-ATTR_EXPORT void *realloc(void *block, size_t size)
+ATTR_EXPORT ATTR_HOT void *realloc(void *block, size_t size)
 {
-    size_t old_bytes;
+    uint64_t old_measure;
     void *moved;
 
     if (hot_must_look(block))
         return realloc_slowly(block, size);
-    old_bytes = next_exact_bytes(block);
+    old_measure = next_exact_measure(block);
     moved = next.realloc(block, size);
     if (unlikely(!moved))
-        return realloc_gave_nothing(old_bytes, size);
-    if (hot_free(thread_self.slot, old_bytes))
-        realloc_free_due(old_bytes);
+        return realloc_gave_nothing(old_measure, size);
+    if (hot_free_measured(thread_self.slot, old_measure))
+        realloc_free_due(old_measure);
     return count_block(moved);
 }
 

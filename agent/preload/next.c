@@ -33,6 +33,7 @@ bool next_resolve(void)
 #define X(name, result, parameters) all = resolve(#name, &found.name) && all;
     NEXT_MALLOC_FAMILY(X)
     NEXT_EXITS(X)
+    NEXT_MAPS(X)
 #undef X
     if (all)
         next = found;
@@ -47,7 +48,8 @@ static bool is_glibc(void)
 }
 
 /* In glibc the size of a block, header included, stands in front of it, with flags in the lowest
- * three bits; of the header's two words the last one belongs to the block before. */
+ * three bits and a fourth that is never set; of the header's two words the first one belongs to the block
+ * before. */
 static bool has_glibc_layout(size_t size)
 {
     void *block = next.malloc(size);
@@ -57,7 +59,7 @@ static bool has_glibc_layout(size_t size)
     if (!block)
         return false;
     word = ((const size_t *)block)[-1];
-    fits = (word & 6) == 0 && (word & ~(size_t)7) == next.malloc_usable_size(block) + sizeof(word);
+    fits = (word & 14) == 0 && (word & ~(size_t)7) == next.malloc_usable_size(block) + sizeof(word);
     next.free(block);
     return fits;
 }

@@ -8,8 +8,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
 
 #include "agent/core/attr.h"
+#include "agent/core/tally.h"
 
 /* The malloc family: name, result, parameters. Everything about the family comes from here. */
 #define NEXT_MALLOC_FAMILY(X)                                                                      \
@@ -30,10 +34,18 @@
     X(syscall, long, (long number, long a, long b, long c, long d, long e, long f))                \
     X(prctl, int, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
 
+/* Memory by the page (mmap.c). NULL until it is known: whoever maps then may be the loader itself.
+ */
+#define NEXT_MAPS(X)                                                                               \
+    X(mmap, void *, (void *addr, size_t len, int prot, int flags, int fd, off_t offset))           \
+    X(munmap, int, (void *addr, size_t len))                                                       \
+    X(mremap, void *, (void *old, size_t old_len, size_t new_len, int flags, ...))
+
 struct next {
 #define X(name, result, parameters) result(*name) parameters;
     NEXT_MALLOC_FAMILY(X)
     NEXT_EXITS(X)
+    NEXT_MAPS(X)
 #undef X
     bool is_exact; /* glibc, with the block's size in the word before it */
 };
@@ -45,7 +57,8 @@ extern ATTR_HIDDEN struct next next;
 NEXT_MALLOC_FAMILY(X)
 #undef X
 
-/* Fills `next`; false when a function is missing, and all stays as it was. Calls dlsym, which may allocate. */
+/* Fills `next`; false when a function is missing, and all stays as it was. Calls dlsym, which may
+ * allocate. */
 bool next_resolve(void);
 
 /* Decides is_exact by trying: allocates and frees a few blocks. */
@@ -57,7 +70,25 @@ static inline size_t next_exact_bytes(const void *block)
     return ((const size_t *)block)[-1] & ~(size_t)7;
 }
 
-/* The same, or what the allocator says may be used of it. */
+/*
+ * The same as a measure. The size in the header is a multiple of a granule with flags below: read
+ * two bytes in front of the header, it stands where a measure has it, and all that is below are
+ * ones then.
+ */
+static inline uint64_t next_exact_measure(const void *block)
+{
+    uint64_t word;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && UINTPTR_MAX == UINT64_MAX
+    _Static_assert(TALLY_SIZE_SHIFT == 16, "two bytes");
+    memcpy(&word, (const char *)block - sizeof(size_t) - TALLY_SIZE_SHIFT / 8, sizeof(word));
+#else
+    word = (uint64_t)((const size_t *)block)[-1] << TALLY_SIZE_SHIFT;
+#endif
+    return word | TALLY_ONES;
+}
+
+/* The size, or what the allocator says may be used of it. */
 static inline size_t next_block_bytes(void *block)
 {
     return next.is_exact ? next_exact_bytes(block) : next.malloc_usable_size(block);

@@ -20,7 +20,7 @@ static void poll(void)
     link_poll();
 }
 
-ATTR_COLD void *slow_alloc(void *block, size_t size_bytes)
+ATTR_COLD void *slow_alloc(void *block, size_t size_bytes, const struct unwind_registers *from)
 {
     int saved_errno = errno;
 
@@ -28,7 +28,7 @@ ATTR_COLD void *slow_alloc(void *block, size_t size_bytes)
         core_put_off_events();
         return block;
     }
-    if (core_alloc_event(block, size_bytes))
+    if (core_alloc_event(block, size_bytes, from))
         poll();
     core_leave();
     errno = saved_errno;
@@ -66,18 +66,22 @@ static struct thread_slot *events(void)
     return thread_has_slot() ? thread_self.slot : &thread_self.own;
 }
 
-void slow_count_alloc(void *block, size_t size_bytes)
+void slow_count_alloc(void *block, size_t size_bytes, const struct unwind_registers *from)
 {
-    if (unlikely(!thread_has_slot()))
+    if (unlikely(!thread_has_slot())) {
         thread_count_shared(&(struct thread_totals){.alloc_bytes = size_bytes, .alloc_count = 1});
+        thread_refill_nobody();
+    }
     if (hot_alloc(events(), size_bytes))
-        slow_alloc(block, size_bytes);
+        slow_alloc(block, size_bytes, from);
 }
 
 void slow_count_free(size_t size_bytes)
 {
-    if (unlikely(!thread_has_slot()))
+    if (unlikely(!thread_has_slot())) {
         thread_count_shared(&(struct thread_totals){.free_bytes = size_bytes, .free_count = 1});
+        thread_refill_nobody();
+    }
     if (hot_free(events(), size_bytes))
         slow_free();
 }

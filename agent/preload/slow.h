@@ -6,8 +6,10 @@
 
 #include <stddef.h>
 
-/* Returns the block. */
-void *slow_alloc(void *block, size_t size_bytes);
+struct unwind_registers;
+
+/* Returns the block. A sample's stack begins with the frame that has noted the registers. */
+void *slow_alloc(void *block, size_t size_bytes, const struct unwind_registers *from);
 void slow_free(void);
 
 /* Drives the stream alone, from a call that is no allocation and may come from a signal handler: the
@@ -15,7 +17,7 @@ void slow_free(void);
 void slow_send(void);
 
 /* The long way of counting, for every thread that preload_attach has let through. */
-void slow_count_alloc(void *block, size_t size_bytes);
+void slow_count_alloc(void *block, size_t size_bytes, const struct unwind_registers *from);
 void slow_count_free(size_t size_bytes);
 
 #endif

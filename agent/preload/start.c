@@ -13,11 +13,13 @@
 #include "agent/core/clock.h"
 #include "agent/core/core.h"
 #include "agent/core/hot.h"
+#include "agent/core/mapping.h"
 #include "agent/core/module.h"
 #include "agent/core/report.h"
 #include "agent/core/unwind.h"
 #include "agent/link/link.h"
 #include "agent/preload/environment.h"
+#include "agent/preload/slow.h"
 #include "agent/preload/state.h"
 #include "agent/python/python.h"
 
@@ -82,6 +84,7 @@ static void check_that_we_are_asked(void)
     if (after.alloc_count != before.alloc_count)
         return;
     core_set_native_method(WIRE_METHOD_NONE);
+    mapping_close();
     core_describe_native("native: malloc is another library's or the program's own, not seen; "
                          "libleakagent.so must come first in LD_PRELOAD");
 }
@@ -90,9 +93,12 @@ __attribute__((constructor)) static void start(void)
 {
     if (!preload_attach())
         return;
+    if (!mapping_is_open())
+        core_describe_native("mmap: the next allocator maps for itself, not counted");
     module_init();
     unwind_init();
-    pthread_atfork(NULL, NULL, forked);
+    /* A server that forks its workers and then allocates nothing would never be heard otherwise. */
+    pthread_atfork(NULL, slow_send, forked);
     link_init();
     python_drive(link_poll);
     python_wish = environment_python();

@@ -8,6 +8,7 @@
 
 #include "agent/core/attr.h"
 #include "agent/core/hot.h"
+#include "agent/core/mapping.h"
 #include "agent/preload/next.h"
 
 static _Atomic enum preload_state state;
@@ -42,6 +43,8 @@ static ATTR_COLD void begin(void)
     next_probe();
     core_set_native_method(next.is_exact ? WIRE_METHOD_EXACT : WIRE_METHOD_USABLE);
     atomic_store(&state, PRELOAD_COUNTING);
+    if (next.is_exact)
+        mapping_open();
     if (next.is_exact && thread_self.slot)
         hot_open();
 }

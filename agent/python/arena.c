@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 
 #include "agent/core/clock.h"
+#include "agent/core/core.h"
+#include "agent/core/own.h"
 #include "agent/python/interp.h"
 #include "agent/python/pool.h"
 
@@ -139,9 +141,13 @@ static size_t find(uintptr_t base)
 
 static void *hook_alloc(void *ctx, size_t size)
 {
-    void *base = original.alloc(ctx, size);
+    bool is_arena = size >= ARENA_MIN && size <= UINT32_MAX;
+    void *base;
 
-    if (base && size >= ARENA_MIN && size <= UINT32_MAX) {
+    core_maps_are_counted(is_arena && !started_late);
+    base = original.alloc(ctx, size);
+    core_maps_are_counted(false);
+    if (base && is_arena) {
         remember((uintptr_t)base, size);
         if (grown)
             grown();
@@ -277,20 +283,12 @@ bool arena_totals(struct arena_totals *out)
     return true;
 }
 
-static void *map(size_t len)
-{
-    void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
 bool arena_init(const struct interp *interp, arena_on_growth on_growth)
 {
     struct interp_arena_allocator hook;
-    void *page = map(sizeof(*reading));
+    void *page = own_map(sizeof(*reading), 0);
 
-    table = map(sizeof(*table));
+    table = own_map(sizeof(*table), MAP_NORESERVE);
     reading = page;
     if (!table || !page || madvise(page, sizeof(*reading), MADV_WIPEONFORK) != 0)
         return false;

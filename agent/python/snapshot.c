@@ -16,6 +16,7 @@
 
 #include "agent/core/clock.h"
 #include "agent/core/core.h"
+#include "agent/core/own.h"
 #include "agent/python/interp.h"
 #include "agent/python/snapshot_child.h"
 #include "agent/python/snapshot_walk.h"
@@ -263,14 +264,12 @@ static long copy(uint8_t *stacks)
 static void copy_and_tell(void)
 {
     size_t bytes = STACK_BYTES + HELPER_STACK_BYTES;
-    uint8_t *stacks =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    uint8_t *stacks = own_map(bytes, MAP_STACK);
     uint64_t start_ns = clock_fine_ns();
-    long pid = stacks == MAP_FAILED ? -ENOMEM : copy(stacks);
+    long pid = stacks ? copy(stacks) : -ENOMEM;
     uint64_t pause_ns = clock_fine_ns() - start_ns;
 
-    if (stacks != MAP_FAILED)
-        munmap(stacks, bytes);
+    own_unmap(stacks, bytes);
     if (pid > 0)
         tell(WIRE_SNAPSHOT_RUNNING, pause_ns, "");
     else if (pid == -EAGAIN)

@@ -20,6 +20,7 @@
 
 #include "agent/core/clock.h"
 #include "agent/core/core.h"
+#include "agent/core/own.h"
 #include "agent/python/snapshot_report.h"
 #include "agent/python/snapshot_walk.h"
 
@@ -131,10 +132,9 @@ static void bound(uint32_t seconds)
 
 static struct walk *prepare(const struct snapshot_child *child)
 {
-    struct walk *walk =
-        mmap(NULL, sizeof(*walk), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct walk *walk = own_map(sizeof(*walk), 0);
 
-    if (walk == MAP_FAILED || child->memory_bytes < sizeof(*walk) ||
+    if (!walk || child->memory_bytes < sizeof(*walk) ||
         !heap_init(&walk->heap, child->memory_bytes - sizeof(*walk)))
         return NULL;
     walk->interp = child->interp;

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "agent/core/own.h"
+
 #define OBJECTS_LEAST 4096u
 #define OBJECTS_MOST  (32u << 20)
 #define SLOTS_FIRST   (1u << 16)
@@ -13,10 +15,7 @@
 
 static void *map(size_t bytes)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return memory == MAP_FAILED ? NULL : memory;
+    return own_map(bytes, MAP_NORESERVE);
 }
 
 bool heap_init(struct heap *heap, uint64_t memory_bytes)
@@ -57,7 +56,7 @@ static bool grow(struct heap *heap)
     heap->slot_count *= 2;
     for (uint32_t i = 1; i <= heap->count; i++)
         *slot_of(heap, heap->objects[i].addr) = i;
-    munmap(old, heap->slot_count / 2 * sizeof(old[0]));
+    own_unmap(old, heap->slot_count / 2 * sizeof(old[0]));
     return true;
 }
 

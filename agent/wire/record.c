@@ -348,6 +348,7 @@ bool wire_put_health(struct wire_wr *wr, const struct wire_health *health)
     wire_wr_u8(wr, health->python_attributing);
     wire_wr_u64(wr, health->dropped_modules);
     wire_wr_u64(wr, health->dropped_marks);
+    wire_wr_u64(wr, health->dropped_maps);
     return wire_frame_end(wr);
 }
 
@@ -371,6 +372,7 @@ int wire_get_health(const struct wire_frame *frame, struct wire_health *out)
         return -EBADMSG;
     health.dropped_modules = wire_rd_u64(&rd); /* zeros behind the end of an older record */
     health.dropped_marks = wire_rd_u64(&rd);
+    health.dropped_maps = wire_rd_u64(&rd);
     *out = health;
     return 0;
 }

@@ -24,7 +24,7 @@ enum wire_method {
 enum wire_domain {
     WIRE_DOMAIN_NATIVE = 0, /* malloc family, includes what Python takes from malloc */
     WIRE_DOMAIN_PYTHON = 1, /* blocks inside pymalloc's arenas */
-    WIRE_DOMAIN_MMAP = 2,   /* large mappings by the program itself */
+    WIRE_DOMAIN_MMAP = 2,   /* anonymous writable memory that the program maps itself */
     WIRE_DOMAINS = 3,
 };
 
@@ -188,6 +188,7 @@ struct wire_health {
     /* Appended: 0 from an older agent. */
     uint64_t dropped_modules; /* look-ups of files that found no room: bare addresses */
     uint64_t dropped_marks;
+    uint64_t dropped_maps; /* of which not all could be counted */
 };
 
 enum wire_bye_reason {

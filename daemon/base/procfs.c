@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const struct procfs procfs_host = {.proc = "/proc", .cgroup = "/sys/fs/cgroup"};
@@ -92,6 +93,42 @@ int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out
     if (comm_len >= sizeof(out->comm))
         comm_len = sizeof(out->comm) - 1;
     memcpy(out->comm, comm, comm_len);
+    return 0;
+}
+
+/* By device and inode: names differ between mount namespaces, and an upgrade takes them away. */
+static int stat_exe(const struct procfs *fs, pid_t pid, struct stat *out)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/%d/exe", fs->proc, (int)pid);
+    return stat(path, out) < 0 ? -errno : 0;
+}
+
+bool procfs_is_same_program(const struct procfs *fs, pid_t pid, pid_t other)
+{
+    struct procfs_stat a, b;
+    struct stat exe_a, exe_b;
+
+    if (stat_exe(fs, pid, &exe_a) == 0 && stat_exe(fs, other, &exe_b) == 0)
+        return exe_a.st_dev == exe_b.st_dev && exe_a.st_ino == exe_b.st_ino;
+    return procfs_read_stat(fs, pid, &a) == 0 && procfs_read_stat(fs, other, &b) == 0 &&
+           strcmp(a.comm, b.comm) == 0;
+}
+
+int procfs_read_uid(const struct procfs *fs, pid_t pid, uid_t *out)
+{
+    char text[4096];
+    const char *line;
+    unsigned uid;
+    int rc = read_pid_file(fs, pid, "status", text, sizeof(text));
+
+    if (rc < 0)
+        return rc;
+    line = strstr(text, "\nUid:");
+    if (!line || sscanf(line, "\nUid: %*u %u", &uid) != 1)
+        return -EBADMSG;
+    *out = uid;
     return 0;
 }
 

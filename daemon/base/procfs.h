@@ -26,6 +26,10 @@ struct procfs_stat {
 };
 
 int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out); /* -ESRCH */
+/* Whether two processes run the same executable; where /proc keeps that from us, by their names. False
+ * when one of them is gone. */
+bool procfs_is_same_program(const struct procfs *fs, pid_t pid, pid_t other);
+int procfs_read_uid(const struct procfs *fs, pid_t pid, uid_t *out); /* the effective one */
 /* The command line, arguments apart by blanks; what does not fit is cut. */
 int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t size);
 int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);

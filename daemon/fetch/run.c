@@ -74,31 +74,38 @@ static void close_all(struct run *run)
     close_one((uv_handle_t *)&run->timer);
 }
 
-/* The last line says most. */
-static const char *last_line(const char *text)
+/* The last two lines say most: the last one alone may be where to read on. One line, cut to fit. */
+static void last_words(const char *text, char *out, size_t size)
 {
-    size_t len = strlen(text);
+    size_t end = strlen(text), start;
     const char *newline;
 
-    while (len > 0 && text[len - 1] == '\n')
-        len--;
-    newline = memrchr(text, '\n', len);
-    return newline ? newline + 1 : text;
+    while (end > 0 && text[end - 1] == '\n')
+        end--;
+    start = end;
+    for (int lines = 0; start > 0 && lines < 2; lines++) {
+        newline = memrchr(text, '\n', start - 1);
+        start = newline ? (size_t)(newline - text) : 0;
+    }
+    start += text[start] == '\n';
+    snprintf(out, size, "%s%.*s", end > start ? "; its last words: " : "", (int)(end - start),
+             text + start);
+    for (char *at = out; (at = strchr(at, '\n')) != NULL;)
+        *at = ' ';
 }
 
 static void describe(const struct run *run, struct run_result *out)
 {
-    const char *line = last_line(out->output);
-    int len = (int)strcspn(line, "\n");
+    char words[sizeof(out->message) - 96];
 
+    last_words(out->output, words, sizeof(words));
     if (run->timed_out)
         snprintf(out->message, sizeof(out->message),
-                 "the command ran longer than %.0f s and was killed%s%.*s",
-                 (double)run->request.timeout_ms / 1000, len ? "; its last words: " : "", len,
-                 line);
+                 "the command ran longer than %.0f s and was killed%s",
+                 (double)run->request.timeout_ms / 1000, words);
     else if (run->status != 0)
-        snprintf(out->message, sizeof(out->message), "the command ended with status %d%s%.*s",
-                 run->status, len ? "; its last words: " : "", len, line);
+        snprintf(out->message, sizeof(out->message), "the command ended with status %d%s",
+                 run->status, words);
 }
 
 static void finish(struct run *run)

@@ -175,6 +175,7 @@ static void put_agent(struct json *json, const struct process *process)
     json_u64(json, "dropped_names", health->dropped_names);
     json_u64(json, "dropped_modules", health->dropped_modules);
     json_u64(json, "dropped_marks", health->dropped_marks);
+    json_u64(json, "dropped_maps", health->dropped_maps);
     json_u64(json, "skipped_flushes", health->skipped_flushes);
     json_u64(json, "reentrant", health->reentrant);
     json_double(json, "overhead_s_total",

@@ -154,6 +154,7 @@ struct process {
     pid_t parent_pid;
     uint32_t capabilities; /* WIRE_CAP_* */
     uint64_t sample_period_bytes;
+    bool is_silent;   /* its agent has not said a word: known through those that it forked */
     bool attributing; /* Python hooks are in */
     struct process_group group; /* set by the watch alone */
 

@@ -368,6 +368,27 @@ static int add_process(struct store *store, const struct process_identity *ident
     return 0;
 }
 
+/* It has spoken at last: the entry that stood for it is its own. NULL: there was none. */
+static struct entry *claim_silent(struct store *store, const struct process_identity *identity,
+                                  const struct wire_hello *hello)
+{
+    struct start_key start = start_key(identity);
+    struct entry *entry = map_get(store->by_start, &start, sizeof(start));
+    struct identity_key before, now = identity_key(identity);
+
+    if (!entry || !entry->process.is_silent || has_ended(&entry->process) ||
+        strlen(entry->process.exe) != hello->exe.len ||
+        memcmp(entry->process.exe, hello->exe.data, hello->exe.len) != 0)
+        return NULL;
+    before = identity_key(&entry->process.identity);
+    if (map_put(&store->by_identity, &now, sizeof(now), entry) < 0)
+        return NULL;
+    map_take(&store->by_identity, &before, sizeof(before));
+    entry->process.identity = *identity;
+    entry->process.is_silent = false;
+    return entry;
+}
+
 int store_hello(struct store *store, const struct process_identity *identity,
                 const struct wire_hello *hello, const struct detect_profile *profile,
                 uint64_t now_mono_ms, uint64_t now_wall_ms, struct process **out)
@@ -376,6 +397,8 @@ int store_hello(struct store *store, const struct process_identity *identity,
     struct entry *entry = map_get(store->by_identity, &key, sizeof(key));
     int rc;
 
+    if (!entry)
+        entry = claim_silent(store, identity, hello);
     if (!entry) {
         rc = add_process(store, identity, hello, now_mono_ms, now_wall_ms, &entry);
         if (rc < 0)
@@ -398,6 +421,42 @@ int store_hello(struct store *store, const struct process_identity *identity,
     entry->process.last_frame_mono_ms = now_mono_ms;
     store_touch(&entry->process);
     *out = &entry->process;
+    return 0;
+}
+
+static struct wire_str wire_str_of(const char *text)
+{
+    return (struct wire_str){text, strlen(text)};
+}
+
+int store_put_silent(struct store *store, const struct process *child, pid_t pid,
+                     uint64_t start_ticks, uint64_t now_mono_ms, uint64_t now_wall_ms,
+                     struct process **out)
+{
+    struct process_identity identity = {.pid = pid,
+                                        .uid = child->identity.uid,
+                                        .gid = child->identity.gid,
+                                        .start_ticks = start_ticks};
+    struct start_key start = start_key(&identity);
+    const struct wire_hello hello = {
+        .sample_period_bytes = child->sample_period_bytes,
+        .exe = wire_str_of(child->exe),
+        .argv0 = wire_str_of(child->argv0),
+        .name = wire_str_of(child->name),
+        .runtime = wire_str_of(child->runtime),
+        .reason = wire_str_of("it has allocated too little to say anything: known by what it forked"),
+        .agent_version = wire_str_of(child->agent_version),
+    };
+    int rc;
+
+    if (map_get(store->by_start, &start, sizeof(start)))
+        return -EEXIST;
+    rc = store_hello(store, &identity, &hello, child->profile, now_mono_ms, now_wall_ms, out);
+    if (rc < 0)
+        return rc;
+    (*out)->is_silent = true;
+    if (child->unit)
+        store_put_unit(store, *out, child->unit);
     return 0;
 }
 

@@ -23,6 +23,13 @@ int store_hello(struct store *store, const struct process_identity *identity,
                 const struct wire_hello *hello, const struct detect_profile *profile,
                 uint64_t now_mono_ms, uint64_t now_wall_ms, struct process **out);
 
+/* The process that `child` was forked off and whose agent has not said a word: what it is, is known from
+ * the child, figures it has none. Once it says hello it is the process that it was. -ENOSPC, -ENOMEM;
+ * -EEXIST: a program of that pid and start is known, living or ended. */
+int store_put_silent(struct store *store, const struct process *child, pid_t pid,
+                     uint64_t start_ticks, uint64_t now_mono_ms, uint64_t now_wall_ms,
+                     struct process **out);
+
 int store_put_module(struct store *store, struct process *process,
                      const struct wire_module *module);
 int store_put_name(struct store *store, struct process *process, const struct wire_name *name);

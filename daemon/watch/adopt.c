@@ -16,10 +16,12 @@
 /* Growth whose upper bound is below this share of what it was has ended. */
 #define ENDED_SHARE 0.35
 
+/* One that had not spoken then, or has not yet, has no instance: its executable was compared. */
 static bool is_same_program(const struct watch *watch, const struct incident_member *member,
                             const struct process *process)
 {
-    return member->instance == process->identity.instance &&
+    return (member->instance == process->identity.instance || member->instance == 0 ||
+            process->is_silent) &&
            member->start_ticks == process->identity.start_ticks &&
            strcmp(member->boot_id, watch->boot_id) == 0;
 }

@@ -16,10 +16,6 @@
 #include "daemon/base/map.h"
 #include "daemon/watch/private.h"
 
-#define JOIN_STEP_MS 5000u
-/* A parent that has not said hello by then does not carry the agent. */
-#define JOIN_MAX_MS  60000u
-
 /* Of a worker's life, as long as those of the ended ones were: this part is warm-up. */
 #define WARM_UP_SHARE   0.25
 #define WARM_UP_MIN_MS  10000.0
@@ -37,64 +33,7 @@
 /* A worker's own alarm that the sum does not show within this time is told for itself. */
 #define OWN_ALARM_MS    60000u
 
-/* ---- who belongs together -------------------------------------------------------------------- */
-
-static struct process *find_living(struct watch *watch, pid_t pid)
-{
-    struct process *process;
-
-    for (size_t i = 0; (process = store_process_at(watch->store, i)) != NULL; i++) {
-        if (process->identity.pid == pid && process->ended_mono_ms == 0)
-            return process;
-    }
-    return NULL;
-}
-
-/* Forked off and still the same program, or started by multiprocessing to be its worker. Other
- * programs that a process starts, be it with the same interpreter, are programs of their own, and
- * multiprocessing's tracker of resources does no work. */
-static bool is_worker(const struct watch *watch, const struct process *process,
-                      const struct process *parent)
-{
-    char command[4096];
-
-    if (strcmp(process->exe, parent->exe) != 0 || process->identity.uid != parent->identity.uid)
-        return false;
-    if (process->capabilities & WIRE_CAP_FORKED)
-        return true;
-    return procfs_read_command(&watch->fs, process->identity.pid, command, sizeof(command)) == 0 &&
-           (strstr(command, "from multiprocessing.spawn ") ||
-            strstr(command, "from multiprocessing.forkserver ") ||
-            strstr(command, "joblib.externals.loky"));
-}
-
-static void join(struct process *process, struct process *parent)
-{
-    if (!parent->group.id[0])
-        memcpy(parent->group.id, parent->id, sizeof(parent->group.id));
-    memcpy(process->group.id, parent->group.id, sizeof(process->group.id));
-    store_touch(process);
-    store_touch(parent);
-}
-
-static void look_for_parent(struct watch *watch, struct worker *worker, struct process *process)
-{
-    struct procfs_stat stat;
-    struct process *parent;
-
-    if (process->group.id[0] || process->identity.pid == 0 || watch->now_mono_ms < worker->parent_due_ms)
-        return;
-    if (worker->parent_due_ms == 0)
-        worker->parent_give_up_ms = watch->now_mono_ms + JOIN_MAX_MS;
-    worker->parent_due_ms = watch->now_mono_ms >= worker->parent_give_up_ms
-                                ? UINT64_MAX
-                                : watch->now_mono_ms + JOIN_STEP_MS;
-    if (procfs_read_stat(&watch->fs, process->identity.pid, &stat) < 0 || stat.parent_pid <= 1)
-        return;
-    parent = find_living(watch, stat.parent_pid);
-    if (parent && parent != process && is_worker(watch, process, parent))
-        join(process, parent);
-}
+/* ---- who speaks for them ---------------------------------------------------------------------- */
 
 static bool is_first(const struct process *process)
 {
@@ -182,10 +121,14 @@ void group_note(struct watch *watch, struct watched *watched, struct process *pr
 {
     struct watched *first;
 
-    look_for_parent(watch, &watched->worker, process);
-    if (!process->has_totals || process->state != PROCESS_WATCHING)
+    parent_look(watch, &watched->worker, process);
+    if (process->state != PROCESS_WATCHING)
         return;
     first = watched_first(watch, process);
+    if (first)
+        first->crowd.silent += process->is_silent;
+    if (!process->has_totals)
+        return;
     if (first)
         count_worker(&first->crowd, &watched->worker, process, watch->now_mono_ms);
 }
@@ -193,7 +136,7 @@ void group_note(struct watch *watch, struct watched *watched, struct process *pr
 static void settle(struct crowd *crowd, struct process *first)
 {
     struct process_group *group = &first->group;
-    unsigned members = crowd->living + 1;
+    unsigned members = crowd->living + crowd->silent + 1;
 
     if (crowd->counting > 0)
         group->gained_bytes += crowd->step_bytes *
@@ -204,7 +147,7 @@ static void settle(struct crowd *crowd, struct process *first)
     group->ended = crowd->ended;
     group->live_bytes = crowd->live_bytes + first->live_bytes;
     group->own_bytes = crowd->own_bytes;
-    crowd->living = crowd->counting = 0;
+    crowd->living = crowd->silent = crowd->counting = 0;
     crowd->live_bytes = 0;
     crowd->own_bytes = crowd->step_bytes = 0;
 }

@@ -50,7 +50,8 @@ struct forecast judge_forecast(const struct process *process, const struct growt
 
 static bool has_live(const struct process *process)
 {
-    return process->has_totals && process->state == PROCESS_WATCHING;
+    return process->state == PROCESS_WATCHING &&
+           (process->has_totals || (process->is_silent && process->group.members > 1));
 }
 
 /* Allocations a second: the load that live bytes may follow. Those of malloc alone, which counts

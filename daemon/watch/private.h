@@ -8,7 +8,7 @@
 /* A process as a worker of a prefork server. */
 struct worker {
     uint64_t parent_due_ms; /* when its parent is looked for; UINT64_MAX: no more */
-    uint64_t parent_give_up_ms;
+    unsigned parent_looks;
     uint64_t turn_due_ms;
     unsigned turns; /* parts of its life since it has warmed up */
     double floor_now;
@@ -23,6 +23,7 @@ struct worker {
 /* A process as the first of such workers. Figures of this tick, but for the ended. */
 struct crowd {
     unsigned living;
+    unsigned silent; /* that have no figures */
     unsigned counting;
     unsigned ended;
     double lives_ms; /* of the ended, added up */
@@ -154,6 +155,12 @@ size_t grown_types(const struct store *store, const struct process *process, str
                    size_t max);
 /* What all sites gained. */
 double grown_total_bytes(const struct store *store, const struct process *process);
+
+/* ---- parent.c: whose worker a process is ----------------------------------------------------- */
+
+/* Each tick: puts a worker into the group of the process that it comes from, and notices the end of a
+ * process that has never spoken. */
+void parent_look(struct watch *watch, struct worker *worker, struct process *process);
 
 /* ---- group.c: prefork servers ---------------------------------------------------------------- */
 

@@ -29,10 +29,13 @@ class Workload:
         self.name, self.cpu = name, cpu
 
 
-def malloc_loop(folder, threads):
-    program = compiled(folder, "loop")
-    words = [program, str(threads), str(PAIRS // threads)]
-    return Workload(f"malloc loop, {threads} thread{'s' * (threads > 1)}",
+def loop_words(folder, threads, kind):
+    return [compiled(folder, "loop"), str(threads), str(PAIRS // threads), kind]
+
+
+def malloc_loop(folder, threads, kind):
+    words = loop_words(folder, threads, kind)
+    return Workload(f"malloc loop, {kind} sizes, {threads} thread{'s' * (threads > 1)}",
                     lambda variant: cpu_seconds(words, variant.env()))
 
 
@@ -95,8 +98,9 @@ class Redis:
 
 
 def workloads(folder):
-    yield malloc_loop(folder, 1)
-    yield malloc_loop(folder, 2)
+    for kind in ("small", "mixed"):
+        for threads in (1, 2):
+            yield malloc_loop(folder, threads, kind)
     if has("redis-server", "redis-benchmark", "redis-cli"):
         yield Workload("redis-server under redis-benchmark", Redis(folder).cpu)
     if has("sqlite3"):
@@ -114,20 +118,39 @@ def cpu_table(folder, variants, rounds):
         row(load.name, *cells, f"{statistics.median(figures['bare']):.2f} s")
 
 
-def per_pair(program, variant):
+def quiet_loop_rows(folder, variants, rounds):
+    """The loop in the stretches that nobody disturbed, bare and loaded in turns."""
+    for kind in ("small", "mixed"):
+        for threads in (1, 2):
+            words = loop_words(folder, threads, kind)
+
+            def quiet_ns(variant):
+                done = subprocess.run(words, env=variant.env(), capture_output=True, check=True)
+                return float(done.stdout.split()[1])
+
+            two = variants[:2]
+            figures = paired(two, rounds * 3, quiet_ns)
+            added = [b - a for a, b in zip(figures["bare"], figures["leakd"])]
+            row(f"malloc loop, {kind} sizes, {threads} thread{'s' * (threads > 1)}, undisturbed",
+                spread(ratios(figures, two[1])), f"bare {statistics.median(figures['bare']):.1f} ns a "
+                f"pair, the agent adds {spread(added)}")
+
+
+def per_pair(program, kind, variant):
     """Instructions a pair of malloc and free: what 200,000 more pairs add."""
-    return (instructions([program, "1", "300000"], variant.env()) -
-            instructions([program, "1", "100000"], variant.env())) / 200000
+    return (instructions([program, "1", "300000", kind], variant.env()) -
+            instructions([program, "1", "100000", kind], variant.env())) / 200000
 
 
 def instruction_rows(folder, variants):
     if not has("valgrind"):
         return
     program = compiled(folder, "loop")
-    counted = {v.name: per_pair(program, v) for v in variants if v.name != "heaptrack"}
-    cells = " &#124; ".join(f"{name} {count:.0f}" for name, count in counted.items())
-    row("instructions a pair of malloc and free", cells,
-        f"callgrind; the agent adds {counted['leakd'] - counted['bare']:.1f}")
+    for kind in ("small", "mixed"):
+        counted = {v.name: per_pair(program, kind, v) for v in variants if v.name != "heaptrack"}
+        cells = " &#124; ".join(f"{name} {count:.0f}" for name, count in counted.items())
+        row(f"instructions a pair of malloc and free, {kind} sizes", cells,
+            f"callgrind; the agent adds {counted['leakd'] - counted['bare']:.1f}")
 
 
 def start_row(variants, rounds):
@@ -214,6 +237,7 @@ def report(folder, variants, rounds, daemon):
     cpu_table(folder, variants, rounds)
     table("what", "figure", "how")
     instruction_rows(folder, variants)
+    quiet_loop_rows(folder, variants, rounds)
     memory_row(folder, variants, rounds)
     start_row(variants, rounds)
     tail_rows(folder, variants, rounds)

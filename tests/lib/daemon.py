@@ -97,7 +97,7 @@ class Daemon:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=10)
+                self.process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -123,7 +123,7 @@ class Daemon:
 
     def get(self, path):
         """The JSON of a GET; raises urllib.error.HTTPError for an error."""
-        with urllib.request.urlopen(self.url(path), timeout=10) as answer:
+        with urllib.request.urlopen(self.url(path), timeout=30) as answer:
             return json.load(answer)
 
     def post(self, path, body=None):
@@ -131,14 +131,14 @@ class Daemon:
         request = urllib.request.Request(self.url(path), method="POST",
                                          data=json.dumps(body or {}).encode(),
                                          headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     def status_of(self, path, headers=None, method="GET"):
         """Status, headers and body text of a request, errors included."""
         request = urllib.request.Request(self.url(path), headers=headers or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -200,7 +200,7 @@ RECORDS = {
         samples=U64, dropped_samples=U64, dropped_sites=U64, dropped_names=U64,
         skipped_flushes=U64, reentrant=U64, flush_ns_total=U64, sample_ns_total=U64,
         sample_period_bytes=U64, python_attributing=U8, dropped_modules=Added(U64),
-        dropped_marks=Added(U64)),
+        dropped_marks=Added(U64), dropped_maps=Added(U64)),
     "BYE": Group(time_ms=U64, reason=U8),
     "WELCOME": Group(protocol=U16, flags=U32),
     "ZOOM": Group(period_bytes=U64, python=U8),
@@ -407,7 +407,7 @@ class Daemon:
         try:
             self.greet(connection)
             while True:
-                data = connection.recv(1 << 16)
+                data = self.take(connection)
                 if not data:
                     break
                 with self.changed:
@@ -421,13 +421,16 @@ class Daemon:
             agent.closed = True
             self.changed.notify_all()
 
+    def take(self, connection):
+        return connection.recv(1 << 16)
+
     def send(self, agent, data):
         self.sockets[id(agent)].sendall(data)
 
     def hang_up(self, agent):
         self.sockets[id(agent)].shutdown(socket.SHUT_RDWR)
 
-    def wait(self, predicate, timeout=10.0):
+    def wait(self, predicate, timeout=30.0):
         """Waits until predicate(self) holds and returns its value; AssertionError if it never does."""
         end = time.monotonic() + timeout
         with self.changed:
@@ -440,7 +443,7 @@ class Daemon:
                     raise AssertionError("the agent did not say it within %g s" % timeout)
                 self.changed.wait(left)
 
-    def wait_closed(self, count=1, timeout=10.0):
+    def wait_closed(self, count=1, timeout=30.0):
         """The first `count` agents, after they have all hung up."""
         return self.wait(lambda d: len(d.agents) >= count and
                          all(a.closed for a in d.agents[:count]) and d.agents[:count], timeout)

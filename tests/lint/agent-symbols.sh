@@ -47,5 +47,8 @@ report "has no executable stack and no writable code" "$(
     readelf -lW "$agent" | awk '/GNU_STACK/ && $7 ~ /E/ {print "executable stack"}
                                 /LOAD/ && $7 $8 ~ /W/ && $7 $8 ~ /E/ {print "writable code"}')"
 
+report "maps memory of its own by one door: own_map; the program's calls pass through agent/preload/mmap.c" "$(
+    grep -nE '\b(mmap|mmap64|munmap|mremap)\(' agent/*/*.c | grep -vE '^agent/(core/own|preload/mmap)\.c:|/\*|^[^:]*:[0-9]+: \*')"
+
 echo "1..$number"
 exit $failed

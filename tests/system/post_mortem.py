@@ -18,7 +18,7 @@ LIMIT_BYTES = 192 << 20
 HIERARCHIES = (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"))
 
 
-def make_group():
+def make_group(limit_bytes=LIMIT_BYTES):
     """A memory cgroup of our own with a limit; raises OSError where that is not allowed."""
     reason = OSError("no memory cgroup")
     for root, limit in HIERARCHIES:
@@ -30,7 +30,7 @@ def make_group():
             continue
         try:
             with open(os.path.join(group, limit), "w", encoding="ascii") as file:
-                file.write(str(LIMIT_BYTES))
+                file.write(str(limit_bytes))
             return group
         except OSError as error:
             os.rmdir(group)
@@ -155,7 +155,7 @@ class PostMortemFacts:
                                "--socket", self.daemon.api_path)
         self.assertEqual(0, done.returncode, done.stderr)
         path = f"/api/v1/incidents/{self.after['id']}"
-        wait_for(lambda: self.daemon.get(path)["stored"], 10, "it is stored")
+        wait_for(lambda: self.daemon.get(path)["stored"], 30, "it is stored")
         time.sleep(1)
         self.daemon.stop(signal.SIGKILL)
         self.daemon.start()

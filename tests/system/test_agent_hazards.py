@@ -15,6 +15,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import wire  # noqa: E402
+from daemon import PYTHON  # noqa: E402
+from post_mortem import make_group, remove_group  # noqa: E402
 from loaded import (AGENT, LONG, NOBODY, Torture, clean_environment,  # noqa: E402
                     loaded_environment, run, target)
 
@@ -54,6 +56,32 @@ class Loading(Folder):
             bare = run([target("early")], dict(clean_environment(), **settings))
             loaded = run([target("early")], dict(loaded_environment(self.daemon), **settings))
             self.assertEqual(loaded, bare)
+
+    def test_beside_a_library_that_audits_the_loader(self):
+        settings = {"LD_AUDIT": target("libauditor.so")}
+        for words in (["early"], ["forks", "20"], ["maps", "edges"]):
+            argv = [target(words[0]), *words[1:]]
+            bare = run(argv, dict(clean_environment(), **settings))
+            loaded = run(argv, dict(loaded_environment(self.daemon, period=4096), **settings))
+            self.assertEqual(loaded, bare)
+            self.assertEqual(bare[0], 0)
+
+    def test_beside_others_that_stand_before_libc(self):
+        script = ("echo x >f && chown 12:34 f; stat -c '%u %g' f; date +%Y; "
+                  "perl -e '$h{$_} = 1 x 500 for 1..3000; print scalar keys %h'")
+        wrappers = [words for words in (["fakeroot"], ["faketime", "2001-02-03 04:05:06"],
+                                        ["eatmydata"]) if shutil.which(words[0])]
+        if not wrappers:
+            self.skipTest("no fakeroot, faketime or eatmydata")
+        for words in wrappers:
+            with self.subTest(words[0]):
+                before = len(self.daemon.agents)
+                argv = [*words, "sh", "-c", script]
+                bare = run(argv, clean_environment(), cwd=self.folder)
+                loaded = run(argv, loaded_environment(self.daemon), cwd=self.folder)
+                self.assertEqual(loaded, bare)
+                self.assertEqual(bare[0], 0)
+                self.assertGreater(len(self.daemon.agents), before)
 
     def test_a_static_program_is_not_reached_and_says_nothing(self):
         self.assertEqual(self.same([target("still")]), "still\n")
@@ -177,6 +205,55 @@ class Tasks(Torture):
         agent = self.agents(1)[0]
         times = [t["time_ms"] for t in agent.totals]
         self.assertGreater(times[-1] - times[0], 2500)
+
+
+class Kernel(Torture):
+    @unittest.skipUnless(ROOT_USER and shutil.which("nsenter"), "needs root and nsenter")
+    def test_another_programs_mount_namespace_can_be_entered(self):
+        out = self.same(["nsenter", "-t", str(os.getpid()), "-m", "-u", "-i", "echo", "there"])
+        self.assertEqual(out, "there\n")
+
+    def test_a_memory_limit_is_as_far_away_as_without_the_agent(self):
+        try:
+            group = make_group(64 << 20)
+        except OSError as error:
+            self.skipTest(f"no memory cgroup can be made here: {error}")
+        self.addCleanup(remove_group, group)
+        enter = 'echo $$ >"$0"/cgroup.procs && exec "$@"'
+        held = ["-c", "held = [b'x' * 4000 for _ in range(54 << 8)]; print(len(held))"]
+        for env in (clean_environment(), loaded_environment(self.daemon, period=65536)):
+            for _ in range(20 if LONG else 3):
+                self.assertEqual(run(["/bin/sh", "-c", enter, group, PYTHON, *held], env),
+                                 (0, b"13824\n", b""))
+
+    def test_core_dumps_stay_as_small_as_they_were(self):
+        """What of a process's own memory the kernel would write into a core."""
+        code = ("my ($n, $sum) = (0, 0); my @a = map { 'x' x 300 } 1..20000; open my $f, '<', "
+                "'/proc/self/smaps' or die; while (<$f>) { if (/^Anonymous:\\s+(\\d+)/) { $n = $1 } "
+                "if (/^VmFlags:/ && !/ dd /) { $sum += $n } } print $sum")
+        bare, loaded = (int(run(["perl", "-e", code], env)[1]) for env in
+                        (clean_environment(), loaded_environment(self.daemon, period=1)))
+        self.assertGreater(bare, 1000)
+        self.assertLess(loaded - bare, 512)  # KiB: the file's own data and the buffers
+
+
+class Family(unittest.TestCase):
+    # Exported by libc, allocates or frees, and needs no hook: what is inside libc's own libraries
+    # (__libc_*), prints figures, gives memory back to the kernel, or is for programs linked before 2016.
+    KNOWN = {"malloc_info", "malloc_stats", "malloc_trim", "malloc_get_state", "malloc_set_state",
+             "cfree"}
+
+    def test_no_entry_of_this_libcs_malloc_family_is_missing(self):
+        libc = re.search(r"libc\.so\.6 => (\S+)", run(["ldd", target("early")], None)[1].decode())
+        names = {line.split()[-1].partition("@")[0] for line in
+                 run(["nm", "-D", "--defined-only", libc.group(1)], None)[1].decode().splitlines()}
+        ours = {line.split()[-1] for line in
+                run(["nm", "-D", "--defined-only", AGENT], None)[1].decode().splitlines()}
+        family = {name for name in names if re.match(
+            r"(c|m|re|p?v)?alloc(array)?$|malloc_|.*(memalign|aligned_alloc)$|c?free(_\w*sized)?$|"
+            r"m(un|re)?map(64)?$", name) and not name.startswith("__")}
+        self.assertIn("posix_memalign", family)
+        self.assertEqual(family - ours - self.KNOWN, set())
 
 
 class Stacks(Torture):

@@ -125,7 +125,7 @@ class SameAsBare(Torture):
         self.same([target("ways_out"), "unshare"])
 
     def test_process_ends_when_its_last_thread_does(self):
-        self.same([target("ways_out"), "pthread_exit"], timeout=10)
+        self.same([target("ways_out"), "pthread_exit"], timeout=30)
 
     def test_status_of__exit(self):
         self.same([target("ways_out"), "_exit"])
@@ -176,6 +176,13 @@ class Ways(Torture):
         self.assertEqual(child["alloc_bytes"] - child["free_bytes"], child["live_bytes"])
         # libc may free something of its own in the child.
         self.assertIn(child["free_count"] - 500 * 1000, (500, 501, 502))
+
+    def test_who_forks_and_allocates_nothing_is_heard_of(self):
+        self.assertEqual(self.same([target("ways_out"), "fork_quietly"], delay_ms=200),
+                         "fork_quietly: 0\n")
+        agent = self.agents(1)[0]
+        self.assertFalse(agent.hello["capabilities"] & wire.CAP_FORKED)
+        self.assertEqual(agent.bye["reason"], wire.BYE_EXIT)
 
     def test_a_child_of_raw_clone_is_a_process_of_its_own(self):
         parent, child = self.check_half_freed("clone")

@@ -28,20 +28,22 @@ class DeepLeak(unittest.TestCase):
         self.addCleanup(self.daemon.close)
         self.daemon.start()
 
-    def check_site(self, site):
-        """The line, and every frame from there to main once and in order."""
+    def check_culprit(self, site):
         culprit = site["culprit"]
         self.assertEqual(os.path.basename(culprit["file"]), "deep_leak.cc")
         self.assertEqual((culprit["function"].split("(")[0], culprit["line"]),
                          ("forget", line_of_the_leak()))
+
+    def check_site(self, site):
+        """The line, and every frame from there to main once and in order."""
+        self.check_culprit(site)
         names = [frame["function"].split("(")[0] for frame in site["frames"]]
         first = names.index("forget")
         self.assertTrue(all("Level" in name or name == "go" for name in
                             names[first + 1:first + 1 + LEVELS]), names)
         self.assertEqual(names[first + 1 + LEVELS], "main")
 
-    def test_a_stack_thirty_deep_is_whole_and_its_line_named(self):
-        program = self.daemon.run(PROGRAM, "20000", name="deep", period=4096)
+    def site_of_the_leak(self, program):
         process = self.daemon.process_of(program.pid)
 
         def found():
@@ -50,7 +52,11 @@ class DeepLeak(unittest.TestCase):
                      (site["culprit"]["function"] or "").startswith("forget")]
             return named and named[0]["frames"][-1]["function"] and named[0]
 
-        self.check_site(wait_for(found, 30, "the site of the leak with its symbols", 0.5))
+        return wait_for(found, 30, "the site of the leak with its symbols", 0.5)
+
+    def test_a_stack_thirty_deep_is_whole_and_its_line_named(self):
+        program = self.daemon.run(PROGRAM, "20000", name="deep", period=4096)
+        self.check_site(self.site_of_the_leak(program))
 
     @unittest.skipUnless(LONG, "LEAKD_LONG=1")
     def test_a_kilobyte_a_second_is_found_and_attributed(self):
@@ -64,7 +70,9 @@ class DeepLeak(unittest.TestCase):
             incident = listed and self.daemon.get("/api/v1/incidents/" + listed[0]["id"])
             return incident and incident["sites"]
 
-        self.check_site(wait_for(sites, 120, "an incident with its sites")[0])
+        # An incident keeps the part of a stack around the culprit, the process's page all of it.
+        self.check_culprit(wait_for(sites, 120, "an incident with its sites")[0])
+        self.check_site(self.site_of_the_leak(program))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from daemon import Daemon, wait_for  # noqa: E402
 
 TARGETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "targets")
 LONG = bool(os.environ.get("LEAKD_LONG"))
-# Members: the pool and its workers. A forkserver's workers are not among them: the server between
-# allocates nothing after its start and is mostly not heard of (README.md says so).
-WAYS = {"fork": 4, "spawn": 4}
+# Members: the pool, its workers, and the server between that forks them.
+WAYS = {"fork": 4, "spawn": 4, "forkserver": 5}
 WITHIN_S = 360
 REQUESTS_A_LIFE = "1200"
 
@@ -96,15 +95,14 @@ class Membership(unittest.TestCase):
                                                      if row["group"]})
 
     def test_workers_of_a_server_belong_to_its_master(self):
-        # uWSGI's master allocates nothing while its workers live: it is seen once it has replaced
-        # some of them, which takes the minutes of the test below.
-        for name, command in {"gunicorn": gunicorn}.items():
-            with Daemon() as daemon:
+        # Their masters fork within moments and allocate next to nothing from then on.
+        there = {name: command for name, command in SERVERS.items() if command(0)[0]}
+        if not there:
+            self.skipTest("neither gunicorn nor uwsgi")
+        for name, command in there.items():
+            with self.subTest(server=name), Daemon() as daemon:
                 port = free_port()
-                words = command(port)
-                if not words[0]:
-                    self.skipTest(f"no {name}")
-                daemon.run(*words, name=name)
+                daemon.run(*command(port), name=name)
                 loads = [Load(port) for _ in range(4)]
                 try:
                     # The kernel chooses who answers: a worker that never does has nothing to say.

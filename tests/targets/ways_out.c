@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ways in which a process makes another, changes or ends itself. Usage: ways_out WAY, see main.
- * Allocates for half a second first, so that an agent has connected.
+ * Most allocate for half a second first, so that an agent has connected.
  */
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -51,6 +51,19 @@ static int wait_for(pid_t pid)
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
         return -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* Allocates nothing of its own, before it forks or after. */
+static int forks_quietly(void)
+{
+    struct timespec pause = {.tv_nsec = 400000000};
+    pid_t pid;
+
+    nanosleep(&pause, NULL);
+    pid = fork();
+    if (pid == 0)
+        _exit(5);
+    return wait_for(pid) == 5 ? 0 : 1;
 }
 
 /* The parent's 1000 blocks; the child frees half of them and lives on for a while. */
@@ -199,10 +212,12 @@ int main(int argc, char **argv)
     int rc = 99;
 
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer)); /* printing allocates nothing */
-    if (strcmp(way, "exec") != 0)
+    if (strcmp(way, "exec") != 0 && strcmp(way, "fork_quietly") != 0)
         allocate_for_ms(500);
     if (strcmp(way, "fork") == 0)
         rc = half_freed(fork);
+    else if (strcmp(way, "fork_quietly") == 0)
+        rc = forks_quietly();
     else if (strcmp(way, "clone") == 0)
         rc = half_freed(raw_clone);
     else if (strcmp(way, "vfork") == 0)

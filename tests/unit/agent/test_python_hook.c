@@ -43,13 +43,14 @@ uint64_t core_next_interval_bytes(void)
     return interval;
 }
 
-void core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
+bool core_sample(enum wire_domain domain, void *addr, size_t size_bytes, uint64_t weight_bytes)
 {
     ck_assert_int_eq(domain, WIRE_DOMAIN_PYTHON);
     sample.count++;
     sample.addr = addr;
     sample.size = size_bytes;
     sample.weight = weight_bytes;
+    return true;
 }
 
 uint32_t core_intern(const char *data, size_t len)

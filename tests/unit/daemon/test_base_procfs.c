@@ -67,6 +67,54 @@ START_TEST(stat_survives_a_hostile_name)
 }
 END_TEST
 
+/* Links to the files `exe-a` and `exe-b`. */
+static void put_exe(const char *pid, const char *name)
+{
+    char from[128], to[128];
+
+    put(name, "");
+    snprintf(to, sizeof(to), "%s/%s", folder, name);
+    snprintf(from, sizeof(from), "%s/%s/exe", proc, pid);
+    ck_assert_int_eq(symlink(to, from), 0);
+}
+
+START_TEST(programs_are_compared_by_their_files)
+{
+    put("proc/42/stat", "42 (python3)" STAT_TAIL "\n");
+    put("proc/43/stat", "43 (gunicorn)" STAT_TAIL "\n");
+    put("proc/44/stat", "44 (python3)" STAT_TAIL "\n");
+    put_exe("42", "exe-a");
+    put_exe("43", "exe-a");
+    put_exe("44", "exe-b");
+    ck_assert(procfs_is_same_program(&fs, 42, 43));
+    ck_assert(!procfs_is_same_program(&fs, 42, 44));
+}
+END_TEST
+
+START_TEST(programs_whose_files_are_out_of_sight_are_compared_by_name)
+{
+    put("proc/42/stat", "42 (python3)" STAT_TAIL "\n");
+    put("proc/43/stat", "43 (python3)" STAT_TAIL "\n");
+    put("proc/44/stat", "44 (systemd)" STAT_TAIL "\n");
+    ck_assert(procfs_is_same_program(&fs, 42, 43));
+    ck_assert(!procfs_is_same_program(&fs, 42, 44));
+    ck_assert(!procfs_is_same_program(&fs, 42, 45));
+}
+END_TEST
+
+START_TEST(the_user_is_the_effective_one)
+{
+    uid_t uid;
+
+    put("proc/42/status", "Name:\tUid: 7\nUmask:\t0022\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\n");
+    ck_assert_int_eq(procfs_read_uid(&fs, 42, &uid), 0);
+    ck_assert_uint_eq(uid, 2);
+    put("proc/43/status", "Name:\tx\n");
+    ck_assert_int_eq(procfs_read_uid(&fs, 43, &uid), -EBADMSG);
+    ck_assert_int_eq(procfs_read_uid(&fs, 44, &uid), -ESRCH);
+}
+END_TEST
+
 START_TEST(a_process_that_is_gone_is_esrch)
 {
     struct procfs_stat stat;
@@ -366,9 +414,11 @@ START_TEST(more_files_than_rows_end_in_one_row)
 END_TEST
 
 SUITE_MAIN_FIXTURE("base_procfs", make_world, remove_world, stat_survives_a_hostile_name,
-                   a_process_that_is_gone_is_esrch, a_cut_stat_is_refused, rss_is_in_bytes,
-                   start_is_boot_plus_ticks, the_unit_is_the_first_that_is_no_slice,
-                   a_users_unit_is_found_below_the_manager,
+                   programs_are_compared_by_their_files,
+                   programs_whose_files_are_out_of_sight_are_compared_by_name,
+                   the_user_is_the_effective_one, a_process_that_is_gone_is_esrch,
+                   a_cut_stat_is_refused, rss_is_in_bytes, start_is_boot_plus_ticks,
+                   the_unit_is_the_first_that_is_no_slice, a_users_unit_is_found_below_the_manager,
                    only_the_system_managers_services_count_as_services,
                    systemds_hierarchy_wins_on_cgroup_v1, without_systemd_there_is_no_unit,
                    the_host_is_the_last_limit, a_limit_above_in_the_hierarchy_binds,

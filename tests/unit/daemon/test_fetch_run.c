@@ -105,10 +105,17 @@ END_TEST
 
 START_TEST(a_status_that_is_not_0_is_an_error_with_the_last_words)
 {
-    run_whole("echo first; echo the reason >&2; exit 3");
+    run_whole("echo first; echo the reason >&2; echo and where to read on; echo; exit 3");
     ck_assert_int_eq(result.error, -ECHILD);
     ck_assert_int_eq(result.status, 3);
-    ck_assert_str_eq(result.message, "the command ended with status 3; its last words: the reason");
+    ck_assert_str_eq(result.message, "the command ended with status 3; its last words: the reason "
+                                     "and where to read on");
+    done_count = 0;
+    run_whole("echo one; exit 1");
+    ck_assert_str_eq(result.message, "the command ended with status 1; its last words: one");
+    done_count = 0;
+    run_whole("exit 2");
+    ck_assert_str_eq(result.message, "the command ended with status 2");
 }
 END_TEST
 

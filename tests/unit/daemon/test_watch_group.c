@@ -2,6 +2,8 @@
 /* Prefork servers: one process, and workers that come from it and are recycled. */
 #include "watch_fixture.h"
 
+#include "daemon/watch/private.h"
+
 #define WORKERS 6
 
 struct child {
@@ -14,7 +16,19 @@ static struct process *server;
 static struct child children[WORKERS];
 static pid_t last_pid;
 
-static void write_stat(pid_t pid, pid_t parent, const char *command)
+/* The executable of a process that runs exe: one file for each name. */
+static void write_exe(pid_t pid, const char *exe)
+{
+    char name[64], from[160], to[160];
+
+    snprintf(name, sizeof(name), "exe-%.40s", strrchr(exe, '/') + 1);
+    write_file(name, exe);
+    snprintf(to, sizeof(to), "%.60s/%s", folder, name);
+    snprintf(from, sizeof(from), "%.60s/%d/exe", folder, (int)pid);
+    ck_assert_int_eq(symlink(to, from), 0);
+}
+
+static void write_process(pid_t pid, pid_t parent, const char *exe, const char *command)
 {
     char path[128], text[160];
 
@@ -26,6 +40,9 @@ static void write_stat(pid_t pid, pid_t parent, const char *command)
     write_file(path, text);
     snprintf(path, sizeof(path), "%d/cmdline", (int)pid);
     write_file(path, command);
+    snprintf(path, sizeof(path), "%d/status", (int)pid);
+    write_file(path, "Name:\tpython3\nUid:\t0\t0\t0\t0\n");
+    write_exe(pid, exe);
 }
 
 static struct process *hello_child(pid_t parent, uint32_t capabilities, const char *exe,
@@ -42,7 +59,7 @@ static struct process *hello_child(pid_t parent, uint32_t capabilities, const ch
                                 .runtime = str("cpython 3.11.2")};
     struct process *made;
 
-    write_stat(pid, parent, command);
+    write_process(pid, parent, exe, command);
     ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
                                  wall(), &made),
                      0);
@@ -234,6 +251,164 @@ START_TEST(a_worker_whose_server_has_ended_speaks_for_itself)
 }
 END_TEST
 
+/* ---- a server that says nothing ---- */
+
+#define SILENT 90
+
+static struct process *silent;
+static struct process *silent_worker;
+
+static void fork_of_silent(void)
+{
+    write_process(SILENT, 1, "/usr/bin/python3", "uwsgi");
+    silent_worker = hello_child(SILENT, WIRE_CAP_FORKED, "/usr/bin/python3", "uwsgi");
+    hello_child(SILENT, WIRE_CAP_FORKED, "/usr/bin/python3", "uwsgi");
+}
+
+static void tick_for(unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds; i++)
+        tick();
+    silent = store_process(store, "90-7");
+}
+
+START_TEST(workers_whose_server_says_nothing_belong_to_it_all_the_same)
+{
+    fork_of_silent();
+    process = silent_worker;
+    put_live(20 * MIB);
+    tick_for(8);
+    ck_assert_ptr_nonnull(silent);
+    ck_assert_int_eq(silent->state, PROCESS_WATCHING);
+    ck_assert(silent->is_silent);
+    ck_assert_str_eq(silent->name, "python3");
+    ck_assert_str_eq(silent->group.id, silent->id);
+    ck_assert_str_eq(silent_worker->group.id, silent->id);
+    ck_assert_uint_eq(silent->group.members, 2); /* the other one has no figures yet */
+    ck_assert_uint_eq(silent->group.live_bytes, 20 * MIB);
+}
+END_TEST
+
+START_TEST(a_server_that_says_nothing_tells_the_leak_of_its_workers)
+{
+    fork_of_silent();
+    for (unsigned i = 0; opened == 0; i++) {
+        ck_assert_uint_lt(i, 600);
+        process = silent_worker;
+        put_live(40 * MIB + RATE * (double)second);
+        tick_for(1);
+    }
+    ck_assert_int_eq(silent->verdict, VERDICT_LEAK);
+    ck_assert_str_eq(query_incident_at(store, 0)->process_id, silent->id);
+}
+END_TEST
+
+START_TEST(a_server_that_speaks_at_last_is_the_one_that_was_silent)
+{
+    struct process_identity identity = {.pid = SILENT, .start_ticks = 7, .instance = 5};
+    struct wire_hello record = {.protocol = 1, .exe = str("/usr/bin/python3")};
+    struct process *spoken;
+
+    fork_of_silent();
+    tick_for(8);
+    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
+                                 wall(), &spoken),
+                     0);
+    ck_assert_ptr_eq(spoken, silent);
+    ck_assert(!spoken->is_silent);
+    ck_assert_uint_eq(spoken->identity.instance, 5);
+    ck_assert_str_eq(spoken->reason, "");
+    record.exe = str("/usr/bin/convert");
+    identity.instance = 6;
+    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
+                                 wall(), &spoken),
+                     0);
+    ck_assert_str_eq(spoken->id, "90-7-2");
+}
+END_TEST
+
+START_TEST(another_program_in_the_place_of_one_that_said_nothing_is_another)
+{
+    struct process_identity identity = {.pid = SILENT, .start_ticks = 7, .instance = 5};
+    struct wire_hello record = {.protocol = 1, .exe = str("/usr/bin/convert")};
+    struct process *spoken;
+
+    fork_of_silent();
+    tick_for(8);
+    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
+                                 wall(), &spoken),
+                     0);
+    ck_assert_ptr_ne(spoken, silent);
+    ck_assert_int_eq(silent->state, PROCESS_EXITED);
+}
+END_TEST
+
+START_TEST(the_end_of_a_server_that_said_nothing_is_noticed)
+{
+    char command[128];
+
+    fork_of_silent();
+    tick_for(8);
+    snprintf(command, sizeof(command), "rm -r %s/%d", folder, SILENT);
+    ck_assert_int_eq(system(command), 0);
+    tick_for(1);
+    ck_assert_int_eq(silent->state, PROCESS_EXITED);
+    ck_assert_ptr_null(group_first(store, silent_worker));
+}
+END_TEST
+
+START_TEST(who_takes_in_orphans_is_no_server)
+{
+    struct process *orphan, *foreign;
+
+    write_process(SILENT, 1, "/usr/lib/systemd", "systemd --user");
+    orphan = hello_child(SILENT, WIRE_CAP_FORKED, "/usr/bin/python3", "");
+    write_process(SILENT + 1, 1, "/usr/bin/python3", "");
+    write_file("91/status", "Name:\tpython3\nUid:\t33\t33\t33\t33\n");
+    foreign = hello_child(SILENT + 1, WIRE_CAP_FORKED, "/usr/bin/python3", "");
+    tick_for(30);
+    ck_assert_str_eq(orphan->group.id, "");
+    ck_assert_str_eq(foreign->group.id, "");
+    ck_assert_ptr_null(silent);
+}
+END_TEST
+
+START_TEST(workers_of_a_forkserver_that_says_nothing_belong_to_the_pool)
+{
+    struct process *worker;
+
+    write_process(SILENT, 42, "/usr/bin/python3",
+                  "python3 -c from multiprocessing.forkserver import main; main(11)");
+    worker = hello_child(SILENT, WIRE_CAP_FORKED, "/usr/bin/python3",
+                         "python3 -c from multiprocessing.forkserver import main; main(11)");
+    process = worker;
+    put_live(20 * MIB);
+    tick_for(8);
+    ck_assert_str_eq(worker->group.id, server->id);
+    ck_assert_str_eq(silent->group.id, server->id);
+    ck_assert_uint_eq(server->group.members, 3);
+}
+END_TEST
+
+START_TEST(a_pool_that_says_nothing_is_met_by_way_of_its_forkserver)
+{
+    struct process *worker, *pool;
+
+    write_process(SILENT, 89, "/usr/bin/python3",
+                  "python3 -c from multiprocessing.forkserver import main; main(11)");
+    write_process(89, 88, "/usr/bin/python3", "python3 pool.py");
+    write_process(88, 1, "/usr/bin/python3", "python3 starts_pools.py");
+    worker = hello_child(SILENT, WIRE_CAP_FORKED, "/usr/bin/python3",
+                         "python3 -c from multiprocessing.forkserver import main; main(11)");
+    tick_for(8);
+    pool = store_process(store, "89-7");
+    ck_assert_ptr_nonnull(pool);
+    ck_assert_str_eq(worker->group.id, pool->id);
+    ck_assert_str_eq(silent->group.id, pool->id);
+    ck_assert_ptr_null(store_process(store, "88-7"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("watch_group");
@@ -252,6 +427,14 @@ int main(void)
     tcase_add_test(tcase, a_worker_of_a_worker_belongs_to_the_first);
     tcase_add_test(tcase, other_programs_are_no_workers);
     tcase_add_test(tcase, a_worker_whose_server_has_ended_speaks_for_itself);
+    tcase_add_test(tcase, workers_whose_server_says_nothing_belong_to_it_all_the_same);
+    tcase_add_test(tcase, a_server_that_says_nothing_tells_the_leak_of_its_workers);
+    tcase_add_test(tcase, a_server_that_speaks_at_last_is_the_one_that_was_silent);
+    tcase_add_test(tcase, another_program_in_the_place_of_one_that_said_nothing_is_another);
+    tcase_add_test(tcase, the_end_of_a_server_that_said_nothing_is_noticed);
+    tcase_add_test(tcase, who_takes_in_orphans_is_no_server);
+    tcase_add_test(tcase, workers_of_a_forkserver_that_says_nothing_belong_to_the_pool);
+    tcase_add_test(tcase, a_pool_that_says_nothing_is_met_by_way_of_its_forkserver);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
