@@ -202,8 +202,9 @@ async function pressUntil(page, key, pattern) {
   assert.fail(`${key} never leads to ${pattern}`);
 }
 
-test('the_keyboard_alone_leads_from_the_overview_over_the_line_to_the_acknowledged_incident', { timeout: 300_000 }, async () => {
+test('the_keyboard_alone_leads_from_the_overview_over_the_line_to_the_acknowledged_incident', { timeout: 300_000 }, async (t) => {
   const incident = await incidentOf('reporter');
+  const beganMs = Date.now();
   const { page, log: seen } = await openPage(browser, `${url}/`);
   await rowOf(page, 'reporter').getByText('Leak').waitFor();
   await inspect(page, 'overview');
@@ -232,6 +233,7 @@ test('the_keyboard_alone_leads_from_the_overview_over_the_line_to_the_acknowledg
   await page.keyboard.press('Enter');
   await retry(async () => assert.equal(await stateOf(incident), 'acknowledged'));
   await retry(async () => assert.match(await page.locator('.timeline').innerText(), /by ada: because of <b>Acknowledge<\/b>/));
+  t.diagnostic(`the walk took ${((Date.now() - beganMs) / 1000).toFixed(0)} s`);
   assert.deepEqual(seen.console, []);
   assert.deepEqual(seen.foreign, []);
   await page.context().close();
