@@ -131,9 +131,10 @@ class Durability(unittest.TestCase):
         cls.after_first = cls.crash()
         cls.series = wait_for(cls.restored_series, 30, "the curve of before the kill is back", 0.5)
         cls.lost, cls.undone, cls.twice, cls.lost_marks = [], [], [], []
+        cls.logs_of_loss = []
+        cls.acknowledge_and_kill()
         for number in range(KILLS):
             cls.kill_round(number)
-        cls.acknowledge_and_kill()
         cls.damaged_lost, cls.unready = [], []
         for _ in range(DAMAGES):
             cls.damage_round()
@@ -189,6 +190,9 @@ class Durability(unittest.TestCase):
         cls.lost += [row["id"] for row in seen.values() if row["stored"] and (
             row["id"] not in found or len(found[row["id"]]["sites"]) < len(row["sites"]))]
         cls.undone += [id for id in told if id not in found or found[id]["state"] != "resolved"]
+        if set(seen) - set(found):
+            cls.logs_of_loss.append(f"round {number}, {len(found)} of {len(seen)} are back:\n" +
+                                    cls.daemon.log()[-3000:])
         processes = collections.Counter(row["process"]["id"] for row in found.values())
         cls.twice += [id for id, count in processes.items() if count > 1]
 
@@ -217,7 +221,8 @@ class Durability(unittest.TestCase):
             cls.unready.append(body)
 
     def check(self, claim, what):
-        self.assertTrue(claim, f"{what}; LEAKD_SEED={self.seed}\n{self.daemon.log()[-8000:]}")
+        self.assertTrue(claim, "\n".join([f"{what}; LEAKD_SEED={self.seed}", *self.logs_of_loss[:3],
+                                          self.daemon.log()[-8000:]]))
 
     def test_an_incident_seen_before_a_kill_9_is_there_after_it_with_its_evidence(self):
         self.assertEqual(set(self.opened), set(self.after_first))
