@@ -189,7 +189,7 @@ static void note_come(uint64_t pages, uint64_t pieces)
 
 static void note_gone(uint64_t pages, uint64_t pieces)
 {
-    if (pages == 0)
+    if (pages == 0 && pieces == 0)
         return;
     counter_add_shared(&totals.free_bytes, pages * PAGES_BYTES);
     counter_add_shared(&totals.free_count, pieces);
@@ -206,19 +206,6 @@ void mapping_add(uintptr_t start, size_t bytes)
     note_come(sum.come_pages, sum.come_pieces);
     note_gone(sum.gone_pages, sum.gone_pieces);
     sample_mapping(start, bytes);
-}
-
-/* What is left behind a hole is a piece of its own; its beginning was gone, or a hole has made two.
- */
-static bool begin_rest(uintptr_t end, struct pages_sum *sum)
-{
-    if (sum->gone_pages == 0 || !pages_begin_piece(end))
-        return false;
-    if (sum->gone_pieces > 0)
-        sum->gone_pieces--;
-    else
-        note_come(0, 1);
-    return true;
 }
 
 void mapping_replace(uintptr_t start, size_t bytes)
@@ -248,6 +235,8 @@ static void keep_sample(uintptr_t first, void *arg)
     leaving->kept++;
 }
 
+/* What is left behind the range is a piece of its own from now on: once the range is unmapped it
+ * may be a part of somebody's, and nobody could tell any more what is behind it. */
 void mapping_leave(struct mapping_leaving *leaving, uintptr_t start, size_t bytes)
 {
     struct pages_sum sum;
@@ -261,6 +250,7 @@ void mapping_leave(struct mapping_leaving *leaving, uintptr_t start, size_t byte
     sum = pages_change(PAGES_LEAVE, start, leaving->bytes, keep_sample, leaving);
     leaving->pages = sum.come_pages;
     leaving->has_front = sum.goes_on;
+    leaving->has_rest = sum.come_pages > 0 && pages_begin_piece(start + leaving->bytes);
     note_gone(sum.gone_pages, sum.gone_pieces);
 }
 
@@ -269,6 +259,8 @@ void mapping_stay(const struct mapping_leaving *leaving)
     if (leaving->pages == 0)
         return;
     pages_change(PAGES_STAY, leaving->start, leaving->bytes, forget_sample, NULL);
+    if (leaving->has_rest && !pages_join_piece(leaving->start + leaving->bytes))
+        note_come(0, 1); /* gone meanwhile, as a piece */
     for (unsigned i = 0; i < leaving->kept; i++) {
         if (!settle(leaving->addrs[i], &leaving->samples[i]))
             core_account_free(&leaving->samples[i]);
@@ -276,7 +268,7 @@ void mapping_stay(const struct mapping_leaving *leaving)
 }
 
 /* The piece in front of the range has lost its end or its middle, and its sample as much. */
-static void shrink_front(const struct mapping_leaving *leaving, bool has_rest)
+static void shrink_front(const struct mapping_leaving *leaving)
 {
     uintptr_t first = pages_first_of(leaving->start - PAGES_BYTES);
     uintptr_t end = leaving->start + leaving->bytes;
@@ -284,7 +276,7 @@ static void shrink_front(const struct mapping_leaving *leaving, bool has_rest)
 
     if (first == 0 || !pages_take_sampled(first) || !take_sample(first, &sample))
         return;
-    if (has_rest && bytes_behind(first, &sample, end) > 0) {
+    if (leaving->has_rest && bytes_behind(first, &sample, end) > 0) {
         rest = part_of(&sample, bytes_behind(first, &sample, end));
         if (settle(end, &rest))
             site_add(&rest);
@@ -299,24 +291,26 @@ void mapping_gone(const struct mapping_leaving *leaving)
 {
     uintptr_t end = leaving->start + leaving->bytes;
     struct pages_sum sum;
-    bool has_rest;
 
     if (leaving->pages == 0)
         return;
     sum = pages_change(PAGES_GO, leaving->start, leaving->bytes, forget_sample, NULL);
-    has_rest = begin_rest(end, &sum);
+    if (leaving->has_rest && sum.gone_pieces > 0)
+        sum.gone_pieces--; /* its beginning is gone, it is not */
+    else if (leaving->has_rest)
+        note_come(0, 1); /* a hole makes two of one */
     note_gone(sum.gone_pages, sum.gone_pieces);
     for (unsigned i = 0; i < leaving->kept; i++) {
         const struct live_sample *sample = &leaving->samples[i];
         size_t rest = bytes_behind(leaving->addrs[i], sample, end);
 
-        if (has_rest && rest > 0)
+        if (leaving->has_rest && rest > 0)
             shrink(sample, end, rest);
         else
             core_account_free(sample);
     }
     if (leaving->has_front)
-        shrink_front(leaving, has_rest);
+        shrink_front(leaving);
 }
 
 /* ---- reports -------------------------------------------------------------------------------- */

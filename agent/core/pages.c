@@ -222,7 +222,7 @@ static void add_up(struct work *work, uint64_t old, uint64_t new, uint64_t mask,
         work->sum.come_pages += count(mask & new, COUNTED) * times;
         work->sum.come_pieces += count(mask & new, FIRST) * times;
     } else if (work->change == PAGES_LEAVE) {
-        work->sum.come_pages += count(new & ~old, LEAVING) * times;
+        work->sum.come_pages += count(mask & new, LEAVING) * times;
         note_front(work, old, page);
     }
 }
@@ -241,11 +241,9 @@ static void change_word(struct work *work, _Atomic uint64_t *word, uint64_t page
     uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
     uint64_t new;
 
-    do {
+    do
         new = changed(work->change, old, mask, first);
-        if (new == old && work->change != PAGES_PUT)
-            return;
-    } while (!atomic_compare_exchange_weak(word, &old, new));
+    while (new != old && !atomic_compare_exchange_weak(word, &old, new));
     add_up(work, old, new, mask, page, 1);
 }
 
@@ -463,6 +461,11 @@ static bool flip(uintptr_t addr, uint64_t has, uint64_t lacks, uint64_t bit)
 bool pages_begin_piece(uintptr_t addr)
 {
     return flip(addr, COUNTED, FIRST, FIRST);
+}
+
+bool pages_join_piece(uintptr_t addr)
+{
+    return flip(addr, COUNTED | FIRST, SAMPLED, FIRST);
 }
 
 bool pages_set_sampled(uintptr_t first)

@@ -28,7 +28,7 @@ enum pages_change {
 
 /* What a change has done. */
 struct pages_sum {
-    uint64_t come_pages; /* PUT: counted now; LEAVE: about to go now */
+    uint64_t come_pages; /* PUT: counted now; LEAVE: about to go, also if they were before */
     uint64_t come_pieces;
     uint64_t gone_pages; /* counted before, not now */
     uint64_t gone_pieces;
@@ -50,6 +50,8 @@ bool pages_is_counted(uintptr_t addr);
 
 /* The page is the first one of a piece from now on; false when it was that, or is not counted. */
 bool pages_begin_piece(uintptr_t addr);
+/* Takes that back; false when the page is not counted any more. */
+bool pages_join_piece(uintptr_t addr);
 
 /* The first page of the piece that the counted page at addr belongs to; 0 when that is too far
  * away. */

@@ -137,6 +137,19 @@ START_TEST(what_could_not_be_unmapped_stays_with_its_samples)
 }
 END_TEST
 
+START_TEST(a_range_that_was_about_to_go_when_its_thread_was_stopped_goes_the_next_time)
+{
+    struct mapping_leaving abandoned;
+
+    mapping_add(BASE, 64 * PAGE);
+    mapping_leave(&abandoned, BASE, 64 * PAGE); /* by a thread that a forked child does not have */
+    ck_assert_uint_eq(live_bytes(), 64 * PAGE);
+    unmap(BASE, 64 * PAGE);
+    ck_assert_uint_eq(live_bytes(), 0);
+    ck_assert_uint_eq(live_pieces(), 0);
+}
+END_TEST
+
 START_TEST(a_range_that_comes_back_between_unmapping_and_its_entry_is_the_new_owners)
 {
     struct mapping_leaving leaving;
@@ -146,6 +159,34 @@ START_TEST(a_range_that_comes_back_between_unmapping_and_its_entry_is_the_new_ow
     mapping_add(BASE + 16 * PAGE, 16 * PAGE); /* by another thread, as soon as the kernel has it */
     mapping_gone(&leaving);
     ck_books(16 * PAGE, 1);
+}
+END_TEST
+
+START_TEST(who_gets_a_range_and_what_is_behind_it_has_one_piece)
+{
+    struct mapping_leaving leaving;
+
+    mapping_add(BASE, 32 * PAGE);
+    mapping_add(BASE + 32 * PAGE, 32 * PAGE);
+    mapping_leave(&leaving, BASE, 32 * PAGE);
+    unmap(BASE + 32 * PAGE, 32 * PAGE);
+    mapping_add(BASE + 16 * PAGE, 48 * PAGE);
+    mapping_gone(&leaving);
+    ck_books(48 * PAGE, 1);
+}
+END_TEST
+
+START_TEST(what_is_left_behind_a_hole_is_no_part_of_what_comes_into_the_hole)
+{
+    struct mapping_leaving leaving;
+
+    mapping_add(BASE, 96 * PAGE);
+    mapping_leave(&leaving, BASE + 32 * PAGE, 32 * PAGE);
+    mapping_add(BASE + 48 * PAGE, 16 * PAGE);
+    mapping_gone(&leaving);
+    ck_books(80 * PAGE, 3);
+    unmap(BASE + 48 * PAGE, 16 * PAGE);
+    ck_books(64 * PAGE, 2);
 }
 END_TEST
 
@@ -488,7 +529,11 @@ int main(void)
     tcase_add_test(tcase, one_call_unmaps_several_and_what_was_never_seen);
     tcase_add_test(tcase, what_could_not_be_unmapped_stays_with_its_samples);
     tcase_add_test(tcase,
+                   a_range_that_was_about_to_go_when_its_thread_was_stopped_goes_the_next_time);
+    tcase_add_test(tcase,
                    a_range_that_comes_back_between_unmapping_and_its_entry_is_the_new_owners);
+    tcase_add_test(tcase, who_gets_a_range_and_what_is_behind_it_has_one_piece);
+    tcase_add_test(tcase, what_is_left_behind_a_hole_is_no_part_of_what_comes_into_the_hole);
     tcase_add_test(tcase, what_was_unmapped_behind_our_back_is_gone_when_its_place_is_taken);
     tcase_add_test(tcase, a_large_mapping_takes_little_and_is_exact_to_the_page);
     tcase_add_test(tcase, more_than_the_books_hold_is_not_counted_and_told);
