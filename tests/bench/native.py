@@ -243,5 +243,5 @@ def report(folder, variants, rounds, daemon):
     memory_row(folder, variants, rounds)
     start_row(variants, rounds)
     tail_rows(folder, variants, rounds)
+    flush_row(daemon.agents)  # before strace makes each of its calls dear
     syscalls_row(folder, variants)
-    flush_row(daemon.agents)
