@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "daemon/detect/detect.h"
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
 #include "daemon/detect/wait.h"
@@ -23,6 +24,9 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     out->rate = ring->slope;
     out->window = ladder_window(scale);
     out->lasted = out->window * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS);
+    out->need = 0; /* a leak that stands waits for nothing */
+    if (detector->verdict == VERDICT_LEAK)
+        return true;
     wait_measure(detector, out, &waits);
     out->need = waits.need;
     return true;
@@ -43,9 +47,19 @@ static bool still_grows(const struct detector *detector, const struct candidate 
     return candidate_newest(detector, candidate) >= detect_rules.quarter_share;
 }
 
-bool candidate_has_passed_often(const struct detector *detector, const struct candidate *candidate)
+unsigned candidate_passes_needed(const struct detector *detector, const struct candidate *candidate)
 {
     unsigned need = detector->profile->leak_passes;
+
+    if (detector->rings[candidate->scale].z >= detect_rules.quick_z &&
+        need > detect_rules.quick_passes)
+        need = detect_rules.quick_passes;
+    return need;
+}
+
+bool candidate_has_passed_often(const struct detector *detector, const struct candidate *candidate)
+{
+    unsigned need = candidate_passes_needed(detector, candidate);
 
     return candidate->passes >= need ||
            (candidate->scale > 0 && detector->rings[candidate->scale - 1].passes >= 2 * need);

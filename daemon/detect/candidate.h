@@ -21,6 +21,10 @@ bool candidate_find(const struct detector *detector, struct candidate *out);
 bool candidate_is_leak(const struct detector *detector, const struct candidate *candidate);
 bool candidate_is_suspect(const struct detector *detector, const struct candidate *candidate);
 
+/* How many windows in a row must pass; fewer of straight ones. */
+unsigned candidate_passes_needed(const struct detector *detector,
+                                 const struct candidate *candidate);
+
 /* Enough windows in a row. Those of half the length count too, twice as many: a larger window that
  * begins to pass is more evidence, not a reason to begin again. */
 bool candidate_has_passed_often(const struct detector *detector, const struct candidate *candidate);

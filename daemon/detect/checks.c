@@ -76,7 +76,7 @@ static void add_candidate(const struct detector *detector, const struct candidat
     double newest = candidate_newest(detector, candidate);
 
     add_waits(detector, candidate, list);
-    add(list, DETECT_TEST_REPEATED, candidate->passes, detector->profile->leak_passes,
+    add(list, DETECT_TEST_REPEATED, candidate->passes, candidate_passes_needed(detector, candidate),
         candidate_has_passed_often(detector, candidate));
     add(list, DETECT_TEST_STILL_GROWS, newest, detect_rules.quarter_share,
         newest >= detect_rules.quarter_share);
@@ -139,8 +139,9 @@ static const struct row rows[] = {
     [DETECT_TEST_REPEATED] = {"repeated", "windows in a row", false, COUNT},
     [DETECT_TEST_STILL_GROWS] = {"still_grows", "newest quarter against the rate", false, NUMBER},
     [DETECT_TEST_OLDEST_LIVE] = {"oldest_live", "oldest objects that died meanwhile", true, NUMBER},
-    [DETECT_TEST_SITES_LIVE] = {"sites_live", "share of the growth at sites whose oldest objects died",
-                                true, NUMBER},
+    [DETECT_TEST_SITES_LIVE] = {"sites_live",
+                                "share of the growth at sites whose oldest objects died", true,
+                                NUMBER},
     [DETECT_TEST_COLLECTED] = {"collected", "full garbage collections since the growth began",
                                false, COUNT},
     [DETECT_TEST_NOT_LOAD] = {"not_load", "rise of the load against that of the memory", true,

@@ -97,8 +97,9 @@ void detector_read(const struct detector *detector, struct detect_result *out);
 void detect_explain(const struct detect_result *result, uint64_t now_ms, char *out, size_t size);
 
 /*
- * The tests behind a verdict, with their figures (SITES_LIVE and COLLECTED are the watch's): those of the growth that would be called a leak
- * first, or of the usual window while nothing grows. A leak passes all of them when it is called.
+ * The tests behind a verdict, with their figures (SITES_LIVE and COLLECTED are the watch's): those
+ * of the growth that would be called a leak first, or of the usual window while nothing grows. A
+ * leak passes all of them when it is called.
  */
 #define DETECT_TESTS(X)                                                                            \
     X(STRAIGHT)                                                                                    \

@@ -25,8 +25,7 @@ void detector_init(struct detector *detector, const struct detect_profile *profi
     step_ms = step_ms < 1 ? 1 : step_ms > STEP_MAX_MS ? STEP_MAX_MS : step_ms;
     detector->profile = profile;
     detector->step_ms = (uint32_t)step_ms;
-    detector->block_ms =
-        2 * detector->step_ms > BLOCK_MIN_MS ? 2 * detector->step_ms : BLOCK_MIN_MS;
+    detector->block_ms = detector->step_ms > BLOCK_MIN_MS ? detector->step_ms : BLOCK_MIN_MS;
     if (multiplicity > 1)
         detector->multiplicity = (float)(2 * stat_log(multiplicity));
 }

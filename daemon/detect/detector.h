@@ -68,6 +68,7 @@ struct detector {
     bool has_sample;
     bool has_ages;
     bool one_life; /* a fall is never taken for a new process */
+    bool has_load; /* what grows slowly may follow a load */
     uint32_t born; /* block in which the process began */
     uint32_t resolved_at;
     struct detect_climb climb;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The drift of a walk. In a sampled series a leak's samples stay for ever, so the error of each step
- * is still in the next value: the steps are independent, the values are not, and a line through them
- * finds autocorrelation without end. The mean of the steps is then the best estimate, and its error
- * is that of a mean of independent values (the drift of a random walk: Durbin and Koopman, Time
- * Series Analysis by State Space Methods, 2.2 with the observation noise left out).
+ * The drift of a walk. In a sampled series a leak's samples stay for ever, so the error of each
+ * step is still in the next value: the steps are independent, the values are not, and a line
+ * through them finds autocorrelation without end. The mean of the steps is then the best estimate,
+ * and its error is that of a mean of independent values (the drift of a random walk: Durbin and
+ * Koopman, Time Series Analysis by State Space Methods, 2.2 with the observation noise left out).
  */
 #include <math.h>
 

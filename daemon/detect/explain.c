@@ -16,7 +16,8 @@ static const char *suspicion(const struct detect_result *result)
     if (result->oldest_die)
         return "growing %s for %s, but its oldest objects die: it may be work in progress";
     if (result->uncollected)
-        return "growing %s for %s, but no full garbage collection has been since: it may be garbage";
+        return "growing %s for %s, but no full garbage collection has been since: it may be "
+               "garbage";
     return "may be leaking: growing %s for %s, not long enough to be sure";
 }
 

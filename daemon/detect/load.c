@@ -16,12 +16,20 @@
  * patience of collectors. */
 static const float lag_blocks[LOAD_LAGS] = {0, 1, 2, 3, 5, 8, 13, 21, 34, 55};
 
+/* At least two samples: the mean of one load is as wrong as the one sample. */
+static uint32_t block_of(const struct detector *raw)
+{
+    return raw->block_ms > 2 * raw->step_ms ? raw->block_ms : 2 * raw->step_ms;
+}
+
 void load_init(struct load_detector *detector, const struct detect_profile *profile,
                uint64_t step_ms)
 {
     memset(detector, 0, sizeof(*detector));
     detector_init(&detector->raw, profile, step_ms, 1);
     detector_init(&detector->rest, profile, step_ms, 1);
+    detector->raw.has_load = detector->rest.has_load = true;
+    detector->raw.block_ms = detector->rest.block_ms = block_of(&detector->raw);
     detector->rest.one_life = true;
 }
 
@@ -290,8 +298,7 @@ static bool is_explained(const struct load_detector *detector)
 
     if (growing->verdict != VERDICT_LEAK || detector->verdict == VERDICT_LEAK)
         return false;
-    return load_rises_too(detector) ||
-           (detector->is_explained && load_explains_all(detector));
+    return load_rises_too(detector) || (detector->is_explained && load_explains_all(detector));
 }
 
 static enum verdict verdict_of(struct load_detector *detector)

@@ -13,11 +13,12 @@
  * walks through. So the bar itself is one that a random walk does not clear: in 20 million windows
  * of walks four in a row were steady (below) and above z = 6, 6.3, 7 some 1700, 990, 100 times a
  * million, of noise with correlation 0.8 between blocks 29, 9, 0.2 times, and the waits below ask
- * for more. z = 6, 6.3 and 7 are correlations of 0.965, 0.973 and 0.987; so many need six even
+ * for more. z = 6, 6.6 and 7 are correlations of 0.965, 0.979 and 0.987; so many need six even
  * steps or more.
  *
  * passes in a row: the window moves on by a block each time, so four need a quarter of new data;
- * the first windows of a start look straight by chance too often. Fast makes do with two.
+ * the first windows of a start look straight by chance too often. Fast makes do with two, a window
+ * that no walk makes (quick_z) with three.
  *
  * wait: the least time of steady growth. Fills and warm-ups of services last minutes: ten of them
  * are the price of default. Growth that begins late waits no longer: what it is late for is in the
@@ -25,7 +26,11 @@
  * points, and who looks once a minute looks at hours: at 1 s it is less than the other waits.
  *
  * age: what has run for days may be watched for an hour. gain: slow growth may be watched until it
- * has added this share of the level, because before nobody is harmed; at most half a day (a day).
+ * has added this share of the level, because before nobody is harmed; at most four hours (eight),
+ * in which the load of a day shows that it bends.
+ *
+ * The first three are for fills, and shorter for what is too slow to be one: see fill_share. Fast
+ * has nothing left to shorten.
  */
 static const struct detect_profile profiles[] = {
     {.name = "fast",
@@ -36,16 +41,20 @@ static const struct detect_profile profiles[] = {
      .wait_age_share = 0.1,
      .wait_age_max_s = 600,
      .wait_gain_share = 0.05,
-     .wait_gain_max_s = 12 * 3600},
+     .wait_gain_max_s = 4 * 3600,
+     .fill_least = 1,
+     .fill_least_count = 1},
     {.name = "default",
-     .z = 6.3,
+     .z = 6.6,
      .leak_passes = 4,
      .wait_s = 600,
      .wait_samples = 120,
      .wait_age_share = 0.2,
      .wait_age_max_s = 3600,
      .wait_gain_share = 0.12,
-     .wait_gain_max_s = 12 * 3600},
+     .wait_gain_max_s = 4 * 3600,
+     .fill_least = 0.5,
+     .fill_least_count = 0.25},
     {.name = "strict",
      .z = 7,
      .leak_passes = 4,
@@ -54,7 +63,9 @@ static const struct detect_profile profiles[] = {
      .wait_age_share = 0.33,
      .wait_age_max_s = 7200,
      .wait_gain_share = 0.4,
-     .wait_gain_max_s = 24 * 3600},
+     .wait_gain_max_s = 8 * 3600,
+     .fill_least = 0.5,
+     .fill_least_count = 0.25},
 };
 
 const struct detect_rules detect_rules = {
@@ -71,27 +82,39 @@ const struct detect_rules detect_rules = {
      * that picks up. The smaller window within the growth says how long it has really lasted. */
     .rise_t = 3,
     .rise_start = 0.7,
-    /* Growth worth a word: 1 % of where the window began, and more than an arena or two. */
-    .gain_share = 0.01,
+    /* Growth worth a word: more than an arena or two, and 0.3 % of where the window began: of a
+     * heap of 16 GiB that is 50 MiB, and straighter than its own noise it must be anyway. */
+    .gain_share = 0.003,
     .gain_bytes = 256 * 1024,
     /* The error of a figure counted in pages, or in blocks of a large heap. */
     .quantum_bytes = 4096,
     .quantum_share = 1e-5,
     /* What a process leaks it leaks straight: z = 8.5 is a correlation of 0.998. So straight a
-     * window must have added only a tenth of the share that one at z = 7 must, where daily loads
-     * and walks end. Straight in its quarters too: the slowest has 0.9 of the fastest. */
-    .doubt_z = 7,
+     * window must have added only a tenth of the share that one at z = 6.6 must, where a window
+     * only just passes. Straight in its quarters too: the slowest has 0.9 of the fastest. Walks of
+     * 1800 process-days had 8 windows that passed three times in a row and then for long enough,
+     * one of them above z = 7.1: from about there three do for four. */
+    .doubt_z = 6.6,
     .sure_z = 8.5,
     .sure_share = 0.1,
     .straight_even = 0.9,
+    .quick_z = 7,
+    .quick_passes = 3,
+    /* Caches, pools, sessions and buffers are there to be filled, and add half of what the program
+     * holds, or many times that, before they are full. So what adds half of it or more in the wait
+     * that is meant for fills must wait that long. Slower growth waits less in proportion, to a
+     * half (a quarter of the samples, and of the wait for the age: there 0.05 already is much), for
+     * a fill that slow would take hours: what is left of the wait is for the settling after one. */
+    .fill_share = 0.5,
+    .fill_age_share = 0.05,
     /* A load that returns does so in about the time it took to go. */
     .return_share = 2,
     /* Against the time before the window: above 1.2 of the rate it has been faster and is on
      * its way to an end. */
     .slowed_share = 1.2,
-    /* A series whose growth has ended by itself after a time L must grow 3 L before we believe it
+    /* A series whose growth has ended by itself after a time L must grow 4 L before we believe it
      * does not this time, unless the window shows 6 such lengths. */
-    .history_waits = 3,
+    .history_waits = 4,
     .history_windows = 6,
     /* Growth that only a window of hours shows has the pace of a day, and a day's load rises for
      * half of it, straight for ten hours at most: it must outlast that. The middle of a sine is
@@ -99,13 +122,14 @@ const struct detect_rules detect_rules = {
     .slow_window_s = 4 * 3600,
     .slow_wait_s = 10 * 3600,
     .straight_wait_s = 6.5 * 3600,
-    /* The interval of the rate, beside noise: the quarters of a window differ by so much, and
-     * beyond it by more; no program's rate is steady to better than 4 %; and a day's load that
-     * moves the level by 30 % moves it at its steepest by a rate that may be all there is, until a
-     * window is straight or a day long. By these 95 % of the generated leaks' intervals hold the
-     * true rate. */
-    .change_share = 2,
-    .rate_error = 0.04,
+    /* The interval of the rate, beside noise: the first alarm comes when the growth has been seen
+     * for a dozen of the times that a perfect test would need, and what comes later differs from
+     * that by four times what its quarters do; no program's rate is steady to better than 6 %; and
+     * a day's load that moves the level by 30 % moves it at its steepest by a rate that may be all
+     * there is, or hide as much, until a window is straight or a day long. By these 94 to 95 % of
+     * the generated leaks' intervals hold the true rate. */
+    .change_share = 4,
+    .rate_error = 0.06,
     .day_swing = 0.3,
     /* When waiting would use up the memory: half of the time that is left, but two minutes. */
     .limit_share = 0.9,
@@ -136,10 +160,12 @@ const struct detect_rules detect_rules = {
     .restart_last = 0.5,
     /* 80 min at 1 s: a line through a longer hole would be an invention. */
     .hole_blocks = 600,
-    /* The slope of memory over load is that of the last thousand blocks of each scale. In the
+    /* Beside a load growth must last for twice as long as its straightness asks.
+     * The slope of memory over load is that of the last thousand blocks of each scale. In the
      * error of the load a jump counts as three errors at most. Where load and time rise together to
      * nine tenths of what they could, the load is given all of it. Another lag must leave a tenth
      * less unexplained to be taken for the better one. */
+    .load_doubt = 2,
     .load_fade = 0.999,
     .load_jump = 9,
     .load_first = 0.1,
@@ -147,9 +173,10 @@ const struct detect_rules detect_rules = {
     /* The load rises in a window for certain, and at half the pace of the memory or more. */
     .load_z = 3,
     .load_share = 0.5,
-    /* Day against yesterday: 8 h above by 2 %, evenly, and not by one step. */
+    /* Day against yesterday: 8 h above by 2 %, evenly (a walk of hours differs from yesterday's by
+     * more than half as much again), and not by one step. */
     .day_gain_share = 0.02,
-    .day_ratio = 2,
+    .day_ratio = 1.5,
     .day_step_share = 0.5,
     .day_run = 16,
 };

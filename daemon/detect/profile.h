@@ -14,6 +14,8 @@ struct detect_profile {
     double wait_age_max_s;
     double wait_gain_share;
     double wait_gain_max_s;
+    double fill_least;
+    double fill_least_count;
 };
 
 /* What does not. */
@@ -31,6 +33,10 @@ struct detect_rules {
     double doubt_z;
     double sure_z;
     double sure_share;
+    double quick_z;
+    unsigned quick_passes;
+    double fill_share;
+    double fill_age_share;
     double straight_even;
     double return_share;
     double slowed_share;
@@ -58,6 +64,7 @@ struct detect_rules {
     double restart_low;
     double restart_last;
     unsigned hole_blocks;
+    double load_doubt;
     double load_jump;
     double load_fade;
     double load_first;

@@ -27,7 +27,8 @@ bool reading_scale(const struct detector *detector, unsigned *scale)
     return true;
 }
 
-/* Bytes per second by which a load that follows the day may move the level at its steepest. */
+/* Bytes per second by which a load that follows the day may move the level at its steepest: what
+ * rises adds it to the growth that is seen, what falls hides it. */
 static double day_pace(const struct detector *detector, unsigned scale)
 {
     double window_s = ladder_window(scale) * detector->block_ms / 1000;
@@ -45,6 +46,7 @@ static void read_growth(const struct detector *detector, unsigned scale,
     double change =
         detect_rules.change_share * (shape->gap_max - shape->gap_min) / (DETECT_BLOCKS / 4.0);
     double floor = detect_rules.rate_error * shape->line.slope_per_step;
+    double pace = day_pace(detector, scale);
     double half_width = sqrt(noise * noise + change * change + floor * floor) * per_s;
 
     out->known = true;
@@ -52,7 +54,9 @@ static void read_growth(const struct detector *detector, unsigned scale,
     out->lower = out->estimate - half_width;
     out->upper = out->estimate + half_width;
     if (out->lower > 0)
-        out->lower = fmax(out->lower - day_pace(detector, scale), 0);
+        out->lower = fmax(out->lower - pace, 0);
+    if (out->estimate > 0)
+        out->upper += pace;
 }
 
 static void read_fit(const struct detector *detector, unsigned scale, struct detect_result *out)

@@ -2,6 +2,7 @@
 #include "daemon/detect/trend.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "daemon/detect/stat.h"
 
@@ -10,6 +11,7 @@
 #define AUTOCORRELATION_MAX 0.9
 /* Student's t is not defined below 1; at 1.5 a slope must be overwhelming to pass. */
 #define FREEDOM_MIN 1.5
+#define T_SMALL     2.9
 
 /* Sums over the centred index. */
 struct fit {
@@ -25,6 +27,7 @@ struct fit {
     double square_rest;      /* residuals of the line */
     double square_rest_bend; /* of the parabola */
     double lag1;             /* of the parabola's residuals */
+    bool quick;
 };
 
 static void fit_line(struct fit *fit)
@@ -101,6 +104,15 @@ static double normal_of(double slope, double se, double freedom)
     return slope > 0 ? INFINITY : slope < 0 ? -INFINITY : 0;
 }
 
+/* Every sample of noise comes through here, and no test asks more of a small z than that it is
+ * below 3: t is nearer to 0 than 3, so z is. */
+static double z_of(const struct fit *fit, double se)
+{
+    if (fit->quick && fabs(fit->slope) < T_SMALL * se)
+        return fit->slope / se;
+    return normal_of(fit->slope, se, (double)fit->n - 2);
+}
+
 /* The bend is measured against plain noise, as z_plain is: correlation would hide the curve that
  * causes it. */
 static void fit_errors(const struct fit *fit, double noise_variance, struct trend_shape *out)
@@ -114,7 +126,7 @@ static void fit_errors(const struct fit *fit, double noise_variance, struct tren
     out->line.se_per_step = sqrt(variance * variance_inflation(fit) / fit->sxx);
     out->line.t_quantile = 0;
     out->line.z = 0;
-    out->z_plain = normal_of(fit->slope, sqrt(variance / fit->sxx), n - 2);
+    out->z_plain = z_of(fit, sqrt(variance / fit->sxx));
     out->bend_t = variance_bend > 0 ? fit->bend / sqrt(variance_bend / fit->suu) : 0;
 }
 
@@ -148,7 +160,7 @@ static void measure(struct fit *fit, double noise_variance, struct trend_shape *
 
 void trend_measure_quick(const double *y, size_t n, double noise_variance, struct trend_shape *out)
 {
-    struct fit fit = {.y = y, .n = n};
+    struct fit fit = {.y = y, .n = n, .quick = true};
 
     measure(&fit, noise_variance, out);
 }

@@ -33,12 +33,30 @@ static bool is_slowing(const struct detector *detector, unsigned scale, double r
             detector->rings[scale].even < detect_rules.straight_even);
 }
 
-/* Time to add a share of the level. */
-static double need_for_gain(const struct detector *detector, const struct candidate *candidate,
-                            double share)
+/* A wait that is meant for fills. Growth that adds less than a share of the level in it is too slow
+ * to be one and waits for a part of it; but beside a load it may be no fill and yet no leak, for
+ * loads rise slowly too. */
+static double need_for_fill(const struct detector *detector, const struct candidate *candidate,
+                            double wait, double share, double least)
 {
-    return fmin(blocks_of(detector, detector->profile->wait_gain_max_s),
-                share * detector->level / candidate->rate);
+    double gained = wait * candidate->rate / detector->level;
+
+    if (detector->has_load)
+        return wait;
+    return wait * fmin(1, fmax(least, gained / share));
+}
+
+/* Time to add a share of the level, of which doubt leaves a part. Beside a load there is more
+ * doubt: what is wrong in the model of the load is straight for a while too. */
+static double need_for_gain(const struct detector *detector, const struct candidate *candidate,
+                            double doubt)
+{
+    const struct detect_profile *p = detector->profile;
+
+    if (detector->has_load)
+        doubt *= detect_rules.load_doubt;
+    return doubt * fmin(blocks_of(detector, p->wait_gain_max_s),
+                        p->wait_gain_share * detector->level / candidate->rate);
 }
 
 /* Time until it is clear that the level does not just return to where it has been: when it is above
@@ -86,21 +104,35 @@ static double need_near_limit(const struct detector *detector, double rate, doub
     return fmax(blocks_of(detector, detect_rules.limit_wait_s), fmin(need, room / rate / 2));
 }
 
+static void measure_fills(const struct detector *detector, const struct candidate *candidate,
+                          struct waits *out)
+{
+    const struct detect_profile *p = detector->profile;
+    const struct detect_rules *r = &detect_rules;
+    double age = detector->closed - detector->born;
+    double for_age = fmin(blocks_of(detector, p->wait_age_max_s), p->wait_age_share * age);
+
+    out->of[WAIT_LEAST] = need_for_fill(detector, candidate, blocks_of(detector, p->wait_s),
+                                        r->fill_share, p->fill_least);
+    out->of[WAIT_SAMPLES] =
+        need_for_fill(detector, candidate, p->wait_samples * detector->step_ms / detector->block_ms,
+                      r->fill_share, p->fill_least_count);
+    out->of[WAIT_AGE] =
+        need_for_fill(detector, candidate, for_age, r->fill_age_share, p->fill_least_count);
+}
+
 void wait_measure(const struct detector *detector, const struct candidate *candidate,
                   struct waits *out)
 {
     const struct detect_profile *p = detector->profile;
     unsigned scale = candidate->scale;
-    double age = detector->closed - detector->born;
-    double share = p->wait_gain_share * doubt_of(&detector->rings[scale]);
+    double doubt = doubt_of(&detector->rings[scale]);
 
     out->has_before = past_rate(detector, scale, &out->before);
     out->is_slowing = out->has_before && is_slowing(detector, scale, candidate->rate, out->before);
-    out->of[WAIT_LEAST] = blocks_of(detector, p->wait_s);
-    out->of[WAIT_SAMPLES] = p->wait_samples * detector->step_ms / detector->block_ms;
-    out->of[WAIT_AGE] = fmin(blocks_of(detector, p->wait_age_max_s), p->wait_age_share * age);
-    out->of[WAIT_GAIN] = need_for_gain(detector, candidate, share);
-    out->of[WAIT_SUMMIT] = need_above_summit(detector, candidate, share);
+    measure_fills(detector, candidate, out);
+    out->of[WAIT_GAIN] = need_for_gain(detector, candidate, doubt);
+    out->of[WAIT_SUMMIT] = need_above_summit(detector, candidate, p->wait_gain_share * doubt);
     out->of[WAIT_PACE] = need_for_pace(detector, scale);
     out->of[WAIT_HISTORY] = need_by_history(detector, scale);
     out->need = 0;

@@ -111,8 +111,8 @@ START_TEST(growth_of_hours_by_objects_that_stay_is_not_the_load_of_a_day)
 {
     struct outcome plain, staying;
 
-    grow(&plain, unknown, 60, 40 * HOUR, 40);
-    grow(&staying, stays, 60, 40 * HOUR, 40);
+    grow(&plain, unknown, 60, 40 * HOUR, 25);
+    grow(&staying, stays, 60, 40 * HOUR, 25);
     ck_assert_double_lt(staying.leak_s, plain.leak_s);
     ck_assert_double_lt(plain.leak_s, NEVER);
 }

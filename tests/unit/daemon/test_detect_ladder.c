@@ -24,12 +24,12 @@ START_TEST(first_verdict_comes_after_sixteen_blocks)
 }
 END_TEST
 
-START_TEST(coarse_sampling_makes_blocks_of_two_samples)
+START_TEST(coarse_sampling_makes_blocks_of_one_sample)
 {
     struct feed feed;
 
     feed_init(&feed, "default", 60);
-    feed_line(&feed, 1920, 10 * MIB, 0, 0);
+    feed_line(&feed, 960, 10 * MIB, 0, 0);
     ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEARNING);
     feed_line(&feed, 60, 10 * MIB, 0, 0);
     ck_assert_int_eq(feed_verdict(&feed), VERDICT_OK);
@@ -171,7 +171,7 @@ START_TEST(any_bytes_and_times_are_survived)
 END_TEST
 
 SUITE_MAIN("detect_ladder", detector_keeps_its_size, first_verdict_comes_after_sixteen_blocks,
-           coarse_sampling_makes_blocks_of_two_samples, growth_is_unknown_before_a_window_is_full,
+           coarse_sampling_makes_blocks_of_one_sample, growth_is_unknown_before_a_window_is_full,
            what_is_not_above_zero_is_no_sample, the_lower_envelope_sees_a_leak_under_a_collector,
            a_small_hole_is_bridged, a_long_hole_is_time_that_stood_still,
            a_clock_that_jumps_back_changes_nothing, equal_times_are_a_step_apart,
