@@ -17,8 +17,9 @@ import { gzipSync } from 'node:zlib';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SOURCES = join(HERE, 'src');
 
-/** Bytes after gzip: what the first screen loads, and of script what there is in all. */
-const BUDGETS = { first: 60_000, script: 76_000, styles: 12_000 };
+/** Bytes after gzip: of script what the overview loads, what the page of a process does, and what there
+ * is in all; and the styles. */
+const BUDGETS = { overview: 40_000, process: 60_000, script: 76_000, styles: 12_000 };
 
 /** Engines that know light-dark(), which the styles rest on. */
 const TARGET = ['chrome123', 'firefox120', 'safari17.5'];
@@ -88,9 +89,18 @@ const COMMON = {
   logLevel: 'warning',
 };
 
-/** The page in two parts, what later.ts names being loaded when it is needed; their names carry
- * their content, because they name each other. The theme runs before the first paint, so it is no
- * module. */
+/** Files that an entry brings along at once: those that it imports, and theirs. */
+function closureOf(outputs, entry) {
+  const found = new Set([entry]);
+  for (const path of found) {
+    for (const one of outputs[path].imports) if (one.kind === 'import-statement') found.add(one.path);
+  }
+  return found;
+}
+
+/** The page in parts, what somebody asks for by import() being loaded when it is needed; their names
+ * carry their content, because they name each other. The theme runs before the first paint, so it is
+ * no module. */
 async function bundle(esbuild, modules) {
   const page = await esbuild.build({
     ...COMMON,
@@ -105,11 +115,15 @@ async function bundle(esbuild, modules) {
     metafile: true,
   });
   const theme = await esbuild.build({ ...COMMON, entryPoints: { theme: join(SOURCES, 'theme.ts') }, format: 'iife', entryNames: '[name]-[hash]' });
-  const lazy = new Set(Object.values(page.metafile.outputs).flatMap((output) => output.imports.filter((one) => one.kind === 'dynamic-import').map((one) => one.path)));
+  const { outputs } = page.metafile;
+  const entryOf = (source) => Object.keys(outputs).find((path) => outputs[path].entryPoint?.endsWith(source));
+  const overview = closureOf(outputs, entryOf('src/main.tsx'));
+  const process = new Set([...overview, ...closureOf(outputs, entryOf('src/process/process-page.tsx'))]);
+  const isIn = (files, file) => [...files].some((path) => resolve(path) === file.path);
   return [...page.outputFiles, ...theme.outputFiles].map((file) => ({
     name: relative(HERE, file.path),
     data: Buffer.from(file.contents),
-    lazy: [...lazy].some((path) => resolve(path) === file.path),
+    loads: theme.outputFiles.includes(file) ? ['overview', 'process'] : [...(isIn(overview, file) ? ['overview'] : []), ...(isIn(process, file) ? ['process'] : [])],
     isNamed: true,
   }));
 }
@@ -125,10 +139,10 @@ function licences(modules) {
 
 /** Names of hashed files carry their content, so they may be kept for ever; the page may not. */
 function nameAssets(files) {
-  const named = files.map(({ name, data, lazy, isNamed }) => {
+  const named = files.map(({ name, data, loads, isNamed }) => {
     const stem = name.slice(0, -extension(name).length);
     const path = isNamed ? `/assets/${name}` : `/assets/${stem}-${hash(data)}${extension(name)}`;
-    return { name: isNamed ? name.replace(/-[^-]+(?=\.\w+$)/, '') : name, path, data, lazy: lazy === true, immutable: true };
+    return { name: isNamed ? name.replace(/-[^-]+(?=\.\w+$)/, '') : name, path, data, loads: loads ?? [], immutable: true };
   });
   const page = readFileSync(join(SOURCES, 'index.html'), 'utf8').replace(/\{\{(.+?)\}\}/g, (_, name) => {
     const asset = named.find((one) => one.name === name);
@@ -198,7 +212,8 @@ function writeAssets(assets, out) {
 function reportSizes(assets) {
   const sum = (kind, only) =>
     assets.filter((asset) => extension(asset.path) === kind && only(asset)).reduce((bytes, asset) => bytes + asset.zipped.length, 0);
-  const sizes = { first: sum('.js', (asset) => !asset.lazy), script: sum('.js', () => true), styles: sum('.css', () => true) };
+  const loadedBy = (screen) => sum('.js', (asset) => asset.loads.includes(screen));
+  const sizes = { overview: loadedBy('overview'), process: loadedBy('process'), script: sum('.js', () => true), styles: sum('.css', () => true) };
   for (const [name, budget] of Object.entries(BUDGETS)) {
     console.log(`web: ${name} ${(sizes[name] / 1000).toFixed(1)} kB gzip of ${budget / 1000} kB`);
     if (sizes[name] > budget) fail(`${name} is over its budget`);

@@ -32,6 +32,13 @@ enum environment_python environment_python(void)
     return ENVIRONMENT_PYTHON_AUTO;
 }
 
+bool environment_snapshot_in_sandbox(void)
+{
+    const char *text = getenv("LEAKD_SNAPSHOT_SECCOMP");
+
+    return text && strcmp(text, "1") == 0;
+}
+
 static const char *base_name(const char *path, size_t len)
 {
     const char *slash = memrchr(path, '/', len);

@@ -3,6 +3,7 @@
 #ifndef LEAKD_AGENT_PRELOAD_ENVIRONMENT_H
 #define LEAKD_AGENT_PRELOAD_ENVIRONMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum environment_python {
@@ -16,6 +17,9 @@ uint64_t environment_period_bytes(void);
 
 /* LEAKD_PYTHON. */
 enum environment_python environment_python(void);
+
+/* LEAKD_SNAPSHOT_SECCOMP=1: whoever set this knows that the filter allows what a snapshot needs. */
+bool environment_snapshot_in_sandbox(void);
 
 /* With LEAKD_CHILDREN=0: takes the agent out of LD_PRELOAD, in place, so that programs started
  * from here run without it. */

@@ -102,6 +102,8 @@ __attribute__((constructor)) static void start(void)
     link_init();
     python_drive(link_poll);
     python_wish = environment_python();
+    if (environment_snapshot_in_sandbox())
+        python_allow_snapshot_in_sandbox();
     if (python_wish != ENVIRONMENT_PYTHON_OFF)
         look_for_python();
     dlerror(); /* what we have not found is nothing to the program */

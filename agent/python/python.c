@@ -249,6 +249,11 @@ void python_drive(void (*tick)(void))
     driven = tick;
 }
 
+void python_allow_snapshot_in_sandbox(void)
+{
+    snapshot_allow_in_sandbox();
+}
+
 bool python_init(bool always)
 {
     static atomic_flag busy = ATOMIC_FLAG_INIT;

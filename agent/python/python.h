@@ -24,6 +24,9 @@ bool python_init(bool always);
  */
 void python_drive(void (*tick)(void));
 
+/* Snapshots are made under a seccomp filter, too: it is known to allow them. Before python_init. */
+void python_allow_snapshot_in_sandbox(void);
+
 /* A collection took so long: the program measures it itself (leakd.py), the interpreter does not.
  * Any thread. */
 void python_add_pause(uint64_t pause_ns);

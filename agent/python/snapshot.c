@@ -28,6 +28,7 @@
 #define PATIENCE_MS          30000u /* for a thread that may make the copy */
 #define PATIENCE_COPY_MS     5000u  /* for an earlier copy that is ending */
 #define COPY_SLACK_MS        15000u /* of a copy that has used up its time, to be gone */
+#define TRIES_MAX            4u /* at making a copy in which nothing is amid a change */
 #define SECONDS_LEAST        5u
 #define SECONDS_MOST         120u
 #define MINOR_WITH_OWN_LOCKS 12 /* interpreters beside the first may run at the same time */
@@ -49,6 +50,9 @@ static struct {
     _Atomic pid_t copy;                 /* that may still be there; 0 = none */
     _Atomic bool is_child;              /* it is ours to reap */
     _Atomic uint64_t copy_until_ms;     /* then it is gone, whoever has its number */
+    struct snapshot_shared *shared;     /* with the copy; NULL: there is no memory for that */
+    unsigned tries;                     /* at the order that is at work */
+    uint64_t paused_ns;                 /* in all of them */
 } snapshot;
 
 static const char still_there[] = "the copy of an earlier snapshot is still at work";
@@ -64,7 +68,29 @@ static void forget_what_is_inherited(void)
     atomic_store(&snapshot.stage, IDLE);
     atomic_store(&snapshot.copy, 0);
     snapshot.refused.number = 0;
+    if (snapshot.shared)
+        call(munmap, snapshot.shared, sizeof(*snapshot.shared));
+    snapshot.shared = NULL; /* it is our parent's */
     atomic_store(&snapshot.owner, self);
+}
+
+/* Stays until the process ends, or execs. */
+static void map_shared(void)
+{
+    long at;
+
+    if (!snapshot.shared) {
+        at = call(mmap, NULL, sizeof(*snapshot.shared), PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        snapshot.shared = at == -1 ? NULL : (struct snapshot_shared *)(uintptr_t)at;
+    }
+    if (snapshot.shared)
+        atomic_store(&snapshot.shared->stumbled, false);
+}
+
+static bool has_stumbled(void)
+{
+    return snapshot.shared && atomic_load(&snapshot.shared->stumbled);
 }
 
 static void look_after_copy(void)
@@ -77,7 +103,7 @@ static void look_after_copy(void)
     if (atomic_load(&snapshot.is_child))
         is_gone = call(wait4, pid, NULL, __WCLONE | WNOHANG, NULL) != 0;
     else
-        is_gone = (call(kill, pid, 0) < 0 && errno == ESRCH) ||
+        is_gone = has_stumbled() || (call(kill, pid, 0) < 0 && errno == ESRCH) ||
                   clock_coarse_ms() >= atomic_load(&snapshot.copy_until_ms);
     if (is_gone)
         atomic_store(&snapshot.copy, 0);
@@ -86,6 +112,19 @@ static void look_after_copy(void)
 static bool has_copy(void)
 {
     return atomic_load(&snapshot.copy) != 0;
+}
+
+/* The copy is made where a thread allocates, which may be amid a change of the heap: a list whose items
+ * move. Another moment is another heap. */
+static void try_again(void)
+{
+    enum stage stage = IDLE;
+
+    if (!has_stumbled() || has_copy())
+        return;
+    atomic_store(&snapshot.until_ms, clock_coarse_ms() + PATIENCE_MS);
+    if (atomic_compare_exchange_strong(&snapshot.stage, &stage, WAITING))
+        atomic_store(&snapshot.shared->stumbled, false);
 }
 
 static void keep_order(struct snapshot_child *child, const struct wire_snapshot_order *order,
@@ -126,6 +165,9 @@ void snapshot_order(const struct wire_snapshot_order *order, const struct core_c
         return;
     }
     keep_order(&snapshot.child, order, courier);
+    map_shared();
+    snapshot.tries = 0;
+    snapshot.paused_ns = 0;
     atomic_store(&snapshot.until_ms,
                  clock_coarse_ms() + (has_copy() ? PATIENCE_COPY_MS : PATIENCE_MS));
     atomic_store(&snapshot.stage, WAITING);
@@ -175,12 +217,19 @@ static int read_status(const char *word, size_t word_len)
     return found;
 }
 
-/* A filter may answer the calls of the copy with a kill that takes the program along. Not known is yes;
- * a kernel that does not know the word has no filters. */
+static bool is_sandbox_harmless;
+
+void snapshot_allow_in_sandbox(void)
+{
+    is_sandbox_harmless = true;
+}
+
+/* A filter may answer the calls of the copy with a kill that takes the program along, and cannot be
+ * asked. Not known is yes; a kernel that does not know the word has no filters. */
 static bool is_sandboxed(void)
 {
     static const char word[] = "\nSeccomp:\t";
-    int mode = read_status(word, sizeof(word) - 1);
+    int mode = is_sandbox_harmless ? 0 : read_status(word, sizeof(word) - 1);
 
     return mode != 0 && mode != '0';
 }
@@ -192,7 +241,8 @@ static const char *obstacle(const struct interp *interp)
     if (interp->layout.minor >= MINOR_WITH_OWN_LOCKS && !interp_is_single(interp))
         return "several interpreters, which may run at the same time";
     if (is_sandboxed())
-        return "the process is in a seccomp sandbox, or /proc is not there";
+        return "the process is in a seccomp sandbox, or /proc is not there; start it with "
+               "LEAKD_SNAPSHOT_SECCOMP=1 if the filter lets a copy be made, as Docker's does";
     return NULL;
 }
 
@@ -270,8 +320,9 @@ static void copy_and_tell(void)
     uint64_t pause_ns = clock_fine_ns() - start_ns;
 
     own_unmap(stacks, bytes);
+    snapshot.paused_ns += pause_ns;
     if (pid > 0)
-        tell(WIRE_SNAPSHOT_RUNNING, pause_ns, "");
+        tell(WIRE_SNAPSHOT_RUNNING, snapshot.paused_ns, "");
     else if (pid == -EAGAIN)
         tell(WIRE_SNAPSHOT_REFUSED, pause_ns,
              "no more processes are allowed (pids.max, ulimit -u)");
@@ -307,6 +358,7 @@ void snapshot_take(const struct interp *interp, const uint8_t *thread)
     }
     snapshot.child.interp = interp;
     snapshot.child.thread = thread;
+    snapshot.child.shared = ++snapshot.tries < TRIES_MAX ? snapshot.shared : NULL;
     copy_and_tell();
 }
 
@@ -322,10 +374,12 @@ static void give_up_waiting(void)
 
 bool snapshot_state(struct wire_snapshot_state *out)
 {
-    if (atomic_load(&snapshot.stage) == IDLE && !has_copy() && snapshot.refused.number == 0)
+    if (atomic_load(&snapshot.stage) == IDLE && !has_copy() && snapshot.refused.number == 0 &&
+        !has_stumbled())
         return false;
     forget_what_is_inherited();
     look_after_copy();
+    try_again();
     if (snapshot.refused.number != 0) {
         *out = snapshot.refused;
         snapshot.refused.number = 0;

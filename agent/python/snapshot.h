@@ -19,6 +19,9 @@ struct wire_snapshot_state;
  * a time: while one is made or at work, an order waits some seconds and is refused. Flushing thread. */
 void snapshot_order(const struct wire_snapshot_order *order, const struct core_courier *courier);
 
+/* A seccomp filter is no obstacle from now on. */
+void snapshot_allow_in_sandbox(void);
+
 /* Cheap. True: an order waits. */
 bool snapshot_is_due(void);
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,6 +34,7 @@
 #define SIGNAL_STACK_BYTES  65536
 
 static struct report report;
+static struct snapshot_shared *shared; /* NULL: a fault is told */
 
 static void end(int status) __attribute__((noreturn));
 static void end(int status)
@@ -67,7 +69,10 @@ static void on_fault(int number)
                                         [SIGILL] = "SIGILL in a type's traverse function",
                                         [SIGABRT] = "a type's traverse function called abort()"};
 
-    report_failure(&report, words[number] ? words[number] : "a signal");
+    if (shared)
+        atomic_store(&shared->stumbled, true);
+    else
+        report_failure(&report, words[number] ? words[number] : "a signal");
     end(1);
 }
 
@@ -151,6 +156,7 @@ int snapshot_child_main(void *arg)
     const struct snapshot_child *child = arg;
     struct walk *walk;
 
+    shared = child->shared;
     forget_handlers();
     close_descriptors();
     die_first();
@@ -168,5 +174,6 @@ int snapshot_child_main(void *arg)
         end(1);
     }
     walk_all(walk);
+    shared = NULL; /* from here on the daemon hears of it */
     end(report_all(&report, walk) ? 0 : 1);
 }

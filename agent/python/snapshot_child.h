@@ -3,6 +3,7 @@
 #ifndef LEAKD_AGENT_PYTHON_SNAPSHOT_CHILD_H
 #define LEAKD_AGENT_PYTHON_SNAPSHOT_CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,7 +11,13 @@ struct core_courier;
 struct interp;
 struct wire_snapshot_order;
 
+/* A page that the copy shares with the process. */
+struct snapshot_shared {
+    _Atomic bool stumbled; /* the copy came upon a heap amid a change, and ended without a word */
+};
+
 struct snapshot_child {
+    struct snapshot_shared *shared; /* NULL: a copy that stumbles says so */
     const struct interp *interp;
     const uint8_t *thread; /* who made the copy, with the interpreter's lock */
     const struct core_courier *courier;

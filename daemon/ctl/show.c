@@ -96,6 +96,19 @@ static void put_arenas(struct buf *out, const struct json_tree *domains, bool ra
     put_line(out, "python", text);
 }
 
+static void put_maps(struct buf *out, const struct json_tree *domains, bool raw)
+{
+    const struct json_tree *mapped = json_get(domains, "mmap");
+    char live[FIGURE_MAX], text[3 * FIGURE_MAX];
+
+    if (!mapped)
+        return;
+    figure_bytes(mapped, "live_bytes", raw, live);
+    snprintf(text, sizeof(text), "%s in %.0f pieces that the program maps itself", live,
+             json_get_double(mapped, "live_count", 0));
+    put_line(out, "mmap", text);
+}
+
 static void put_group(struct buf *out, const struct json_tree *group, bool raw)
 {
     double members = json_get_double(group, "members", 0);
@@ -176,6 +189,7 @@ static int print_show(struct show *show)
     put_limit(&out, show->process, client->bytes);
     put_group(&out, json_get(show->process, "group"), client->bytes);
     put_arenas(&out, json_get(show->process, "domains"), client->bytes);
+    put_maps(&out, json_get(show->process, "domains"), client->bytes);
     put_gc(&out, json_get(show->process, "gc"));
     evidence_put_tests(client, json_get(show->whole.tree, "tests"), "Why", &out);
     evidence_put_sites(client, json_get(show->sites.tree, "sites"), "Where it is allocated", &out);

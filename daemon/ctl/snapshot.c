@@ -267,7 +267,8 @@ const struct command command_snapshot = {
             "  leakctl snapshot 4711 --type app.Session\n"
             "\n"
             "A copy of the process is made and looked into; the process stands still meanwhile,\n"
-            "some 30 ms for a GB of memory, and may need up to as much memory again.\n"
+            "20 to 30 ms for a GB of memory (longer where all processors are busy), and may need\n"
+            "up to as much memory again.\n"
             "\n"
             "usage: leakctl snapshot ID|PID|NAME" OPTIONS
             "Exit: 0; 1 refused or failed, 2 one is not over yet or it cannot be taken,\n"

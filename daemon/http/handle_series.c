@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* /api/v1/processes/{id}/series: points, and the line that the detector fitted through them. */
+/* /api/v1/processes/{id}/series: points, the line that the detector fitted, and the plain line through
+ * what is shown. */
 #include "daemon/http/handlers.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include "daemon/http/later.h"
 #include "daemon/http/param.h"
 #include "daemon/http/view.h"
+#include "daemon/http/window_fit.h"
 
 #define POINTS_GIVEN_MAX 4096
 #define DEFAULT_SPAN_MS  (15 * 60 * 1000)
@@ -58,6 +60,16 @@ static void put_points(struct json *json, const struct point *points, size_t cou
     json_array_end(json);
 }
 
+static void put_line(struct json *json, const char *key, const struct window_fit *line)
+{
+    json_object(json, key);
+    json_u64(json, "from_ms", line->from_ms);
+    json_u64(json, "to_ms", line->to_ms);
+    json_double(json, "bytes_at_from", line->bytes_at_from);
+    view_growth(json, "growth_bytes_per_s", &line->growth);
+    json_object_end(json);
+}
+
 /* The detector's times are monotonic; its line belongs to the series that the verdict is about. */
 static void put_fit(struct json *json, const struct http_source *source,
                     const struct process *process, unsigned name)
@@ -70,12 +82,24 @@ static void put_fit(struct json *json, const struct http_source *source,
         json_null(json, "fit");
         return;
     }
-    json_object(json, "fit");
-    json_u64(json, "from_ms", fit->fit_from_ms + offset_ms);
-    json_u64(json, "to_ms", fit->fit_to_ms + offset_ms);
-    json_double(json, "bytes_at_from", fit->fit_bytes);
-    view_growth(json, "growth_bytes_per_s", &fit->growth);
-    json_object_end(json);
+    put_line(json, "fit",
+             &(struct window_fit){.from_ms = fit->fit_from_ms + offset_ms,
+                                  .to_ms = fit->fit_to_ms + offset_ms,
+                                  .bytes_at_from = fit->fit_bytes,
+                                  .growth = fit->growth});
+}
+
+static void put_window(struct json *json, const struct point *points, size_t count,
+                       uint64_t step_ms)
+{
+    struct window_fit line;
+    const char *why_not = window_fit(points, count, step_ms, &line);
+
+    if (why_not)
+        json_null(json, "window_fit");
+    else
+        put_line(json, "window_fit", &line);
+    json_str(json, "window_fit_missing", why_not);
 }
 
 #define MEMORY_SPAN_MS (6ULL * 3600 * 1000) /* what a series holds */
@@ -156,6 +180,7 @@ static void write_series(struct http_context *context, const struct http_request
         put_fit(&json, &context->source, process, ask->name);
     else
         json_null(&json, "fit");
+    put_window(&json, points, count, step_ms);
     if (process && process->limit_bytes)
         json_u64(&json, "limit_bytes", process->limit_bytes);
     else

@@ -128,6 +128,23 @@ describe('process page', () => {
     assert.equal(param('from'), null);
   });
 
+  test('the_fits_of_four_windows_stand_side_by_side_and_are_asked_for_only_when_unfolded', async () => {
+    await open(ORDERS);
+    await page.locator('.uplot').waitFor();
+    const asked = () => mock.requests.filter((path) => path.endsWith('/series')).length;
+    const before = asked();
+    await page.getByRole('button', { name: 'Fits of 1 h, 6 h, 24 h and 7 d' }).click();
+    const table = page.getByRole('region', { name: 'Fits side by side' });
+    await retry(async () => assert.match(await table.innerText(), /1 h\s+\+14\.7 MiB\/h\s+14\.4 to 15\.0\s+1 h\s+all of it/));
+    const text = await table.innerText();
+    assert.match(text, /24 h\s+\+14\.7 MiB\/h\s+14\.4 to 15\.0\s+3 h( 1 min)?\s+nothing older is known/);
+    assert.match(text, /7 d\s+No line: fewer than twelve steps/);
+    assert.match(text, /The verdict’s\s+\+14\.4 MiB\/h\s+13\.1 to 15\.7\s+10 min/);
+    assert.ok(asked() >= before + 4);
+    assert.equal(param('fits'), 'open');
+    assert.deepEqual(await axeViolations(page), []);
+  });
+
   test('kinds_are_stacked_and_named_with_their_bytes', async () => {
     await open(`${ORDERS}?ahead=zero`);
     await retry(async () => assert.match(await page.locator('.legend').innerText(), /of it Python\s+31\d MiB[\s\S]*slack, code and other\s+4\d(\.\d+)? MiB/));

@@ -171,13 +171,76 @@ test('a_snapshot_of_a_running_program_ends_in_the_path_that_keeps_its_objects', 
   await page.context().close();
 });
 
-test('what_a_person_says_of_an_incident_is_what_leakd_keeps', { timeout: 300_000 }, async () => {
-  const incident = await retry(async () => {
+/** As soon as leakd is sure that it leaks. */
+const incidentOf = (name) =>
+  retry(async () => {
     const { incidents } = await (await fetch(`${url}/api/v1/incidents`)).json();
-    const found = incidents.find((one) => one.process.name === 'reporter');
-    assert.ok(found, 'the leak of reporter is an incident');
+    const found = incidents.find((one) => one.process.name === name);
+    assert.ok(found, `the leak of ${name} is an incident`);
     return found;
   }, { forMs: 240_000, between: () => new Promise((done) => setTimeout(done, 1000)) });
+
+const stateOf = async (incident) => (await (await fetch(`${url}/api/v1/incidents/${incident.id}`)).json()).state;
+
+/** What stands here with real data is readable by everybody: both themes, and on the narrowest screen. */
+async function inspect(page, where) {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await axeViolations(page), [], `${where}, ${colorScheme}`);
+  }
+  await page.setViewportSize({ width: 320, height: 800 });
+  await retry(async () => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320), `${where} is wider than 320 px`));
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+/** One key after the other until what has the focus reads so. */
+async function pressUntil(page, key, pattern) {
+  for (let times = 0; times < 80; times++) {
+    await page.keyboard.press(key);
+    if (pattern.test(await page.evaluate(() => document.activeElement?.textContent ?? ''))) return;
+  }
+  assert.fail(`${key} never leads to ${pattern}`);
+}
+
+test('the_keyboard_alone_leads_from_the_overview_over_the_line_to_the_acknowledged_incident', { timeout: 300_000 }, async (t) => {
+  const incident = await incidentOf('reporter');
+  const beganMs = Date.now();
+  const { page, log: seen } = await openPage(browser, `${url}/`);
+  await rowOf(page, 'reporter').getByText('Leak').waitFor();
+  await inspect(page, 'overview');
+  await pressUntil(page, 'j', /^reporter$/);
+  await page.keyboard.press('Enter');
+  await page.locator('.disclose').first().waitFor();
+  await page.locator('.uplot').waitFor();
+  await page.keyboard.press('x');
+  await retry(async () => assert.match(await page.locator('.frame-guilty').innerText(), /report\.c:\d+/));
+  await inspect(page, 'process');
+  await page.keyboard.press('g');
+  await page.keyboard.press('i');
+  await page.getByText(/incidents? (is|are) open/).waitFor();
+  await inspect(page, 'incidents');
+  await pressUntil(page, 'Tab', /reporter/);
+  await page.keyboard.press('Enter');
+  await page.getByText(/report\.c:\d+/).first().waitFor();
+  await pressUntil(page, 'Tab', /^Acknowledge$/);
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Your name').waitFor();
+  await inspect(page, 'incident with its form');
+  // The form takes the focus: nobody has to look for it.
+  await page.keyboard.type('ada');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('because of <b>Acknowledge</b>');
+  await page.keyboard.press('Enter');
+  await retry(async () => assert.equal(await stateOf(incident), 'acknowledged'));
+  await retry(async () => assert.match(await page.locator('.timeline').innerText(), /by ada: because of <b>Acknowledge<\/b>/));
+  t.diagnostic(`the walk took ${((Date.now() - beganMs) / 1000).toFixed(0)} s`);
+  assert.deepEqual(seen.console, []);
+  assert.deepEqual(seen.foreign, []);
+  await page.context().close();
+});
+
+test('what_a_person_says_of_an_incident_is_what_leakd_keeps', { timeout: 300_000 }, async () => {
+  const incident = await incidentOf('reporter');
   const { page, log: seen } = await openPage(browser, `${url}/`);
   await page.getByRole('link', { name: /Incidents/ }).first().click();
   await page.getByRole('link', { name: /reporter/ }).first().click();
@@ -189,10 +252,9 @@ test('what_a_person_says_of_an_incident_is_what_leakd_keeps', { timeout: 300_000
     await page.keyboard.type(why);
     await page.keyboard.press('Enter');
   };
-  const state = async () => (await (await fetch(`${url}/api/v1/incidents/${incident.id}`)).json()).state;
-  for (const [what, becomes] of [['Acknowledge', 'acknowledged'], ['Silence', 'silenced'], ['Resolve', 'resolved']]) {
+  for (const [what, becomes] of [['Silence', 'silenced'], ['Resolve', 'resolved']]) {
     await say(what, `because of <b>${what}</b>`);
-    await retry(async () => assert.equal(await state(), becomes));
+    await retry(async () => assert.equal(await stateOf(incident), becomes));
   }
   await retry(async () => assert.match(await page.locator('.timeline').innerText(), /by ada: because of <b>Resolve<\/b>/));
   assert.deepEqual(seen.console, []);

@@ -73,6 +73,20 @@ test('x_unfolds_the_row_with_the_focus_and_folds_it_from_one_of_its_workers', as
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'shop');
 });
 
+test('two_servers_unfold_side_by_side_and_one_folds_alone', async () => {
+  mock.addServer();
+  const one = mock.processes;
+  const again = (text) => text.replace(/^8/, '9');
+  mock.processes = () => one().concat(one().filter((row) => row.group).map((row) => ({ ...row, id: again(row.id), name: 'cart', group: { ...row.group, id: again(row.group.id) } })));
+  ({ page, log } = await openPage(browser, `${mock.url}/`));
+  const buttons = page.locator('.crowd');
+  await buttons.first().click();
+  await buttons.last().click();
+  await retry(async () => assert.equal(await workers().count(), 6));
+  await buttons.first().click();
+  await retry(async () => assert.equal(await workers().count(), 3));
+});
+
 test('looking_for_a_worker_shows_it_under_its_server', async () => {
   await open('/');
   await page.keyboard.press('/');

@@ -311,5 +311,9 @@ export function seriesOf(startMs, name, fromMs, toMs, rssGrows, askedMs) {
   const fit = name === (rssGrows ? 'rss_bytes' : 'live_bytes')
     ? { from_ms: fitFromMs, to_ms: startMs, bytes_at_from: at(fitFromMs), growth_bytes_per_s: grown(ORDERS_RATE) }
     : null;
-  return { name, step_ms: stepMs, points, fit, limit_bytes: 768 * MIB };
+  // It runs for three hours, so that what is older is not known.
+  const spanFromMs = Math.max(fromMs, startMs - 3 * 3600_000);
+  const isShort = toMs - spanFromMs < 12 * stepMs;
+  const window_fit = isShort ? null : { from_ms: spanFromMs, to_ms: toMs, bytes_at_from: at(spanFromMs), growth_bytes_per_s: grown(ORDERS_RATE * 1.02, 0.02) };
+  return { name, step_ms: stepMs, points, fit, window_fit, window_fit_missing: isShort ? 'fewer than twelve steps of it were measured' : null, limit_bytes: 768 * MIB };
 }

@@ -146,7 +146,6 @@ class WholePath(unittest.TestCase):
         return self.daemon.process_of(program.pid)["id"]
 
     def check_site(self, site):
-        self.assertEqual(site["domain"], "mmap")
         self.assertEqual((site["culprit"]["function"], site["culprit"]["line"]),
                          ("keep_map", line_of("tests/targets/maps.c", "/* the leak */")))
 
@@ -159,10 +158,14 @@ class WholePath(unittest.TestCase):
                      re.match("keep_map", site["culprit"]["function"] or "")]
             return named and named[0]
 
-        self.check_site(wait_for(found, 30, "the site of the leak with its symbols", 0.5))
+        site = wait_for(found, 30, "the site of the leak with its symbols", 0.5)
+        self.check_site(site)
+        self.assertEqual(site["domain"], "mmap")
         domain = self.daemon.get("/api/v1/processes/" + process)["domains"]["mmap"]
         self.assertEqual(domain["method"], "exact")
         self.assertEqual(domain["live_bytes"], domain["live_count"] * 256 * 1024)
+        shown = self.daemon.ctl("show", process, "--socket", self.daemon.api_path)
+        self.assertRegex(shown.stdout, r"mmap +.* in \d+ pieces that the program maps itself")
 
     @unittest.skipUnless(LONG, "LEAKD_LONG=1")
     def test_maps_that_are_kept_are_a_leak(self):

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls every entry of the malloc family so many times and gives everything back. Usage: family ROUNDS
+/* Calls every entry of the malloc family and the sized frees so many times and gives everything back. Usage: family ROUNDS
  * [KINDS]; 8 leaves out pvalloc, which jemalloc does not have. Prints how many blocks a round takes. */
 #include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* C23's, where the C library, an allocator or the agent has them. */
+extern void free_sized(void *block, size_t size) __attribute__((weak));
+extern void free_aligned_sized(void *block, size_t alignment, size_t size) __attribute__((weak));
 
 static void *take(int kind)
 {
@@ -33,6 +37,16 @@ static void *take(int kind)
     }
 }
 
+static void give_back(int kind, void *block)
+{
+    if (kind == 0 && free_sized)
+        free_sized(block, 100);
+    else if (kind == 5 && free_aligned_sized)
+        free_aligned_sized(block, 64, 128);
+    else
+        free(block);
+}
+
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 1;
@@ -44,7 +58,7 @@ int main(int argc, char **argv)
         if (!block || malloc_usable_size(block) < 100)
             return 1;
         memset(block, 'x', 100);
-        free(block);
+        give_back(i % kinds, block);
     }
     printf("%d\n", kinds);
     return 0;

@@ -2,14 +2,15 @@
 import { IncidentPage } from './incident/incident-page';
 import { IncidentsPage } from './incident/incidents-page';
 import { OverviewPage } from './overview/overview-page';
-import { ProcessPage } from './process/process-page';
 import { useRoute } from './router';
 import type { Route } from './router';
 import { Shell } from './shell/shell';
-import { lazy } from './ui/lazy';
+import { lazy, lazyFrom } from './ui/lazy';
 import { Link } from './ui/link';
 import { Notice } from './ui/notice';
 
+/** The chart is more than all the rest: the overview need not wait for it. */
+const ProcessPage = lazyFrom(() => import('./process/process-page'))((part) => part.ProcessPage);
 const ComparePage = lazy((later) => later.ComparePage);
 const HealthPage = lazy((later) => later.HealthPage);
 

@@ -180,10 +180,31 @@ START_TEST(series_has_points_and_the_fit_in_wall_time)
     ck_assert_double_eq(json_get_double(fit, "from_ms", 0), (double)WALL_MS - 10000);
     ck_assert_double_eq(json_get_double(fit, "bytes_at_from", 0), 900000);
     ck_assert_double_eq(json_get_double(json_get(fit, "growth_bytes_per_s"), "upper", 0), 1049);
+    ck_assert(json_is_null(json_get(tree, "window_fit")));
+    ck_assert_ptr_nonnull(strstr(json_get_str(tree, "window_fit_missing", ""), "twelve steps"));
     json_tree_free(tree);
     tree = get_json(&server, below("/series?name=rss_bytes"));
     ck_assert(json_is_null(json_get(tree, "fit")));
     ck_assert_double_eq(json_number(json_at(json_at(json_get(tree, "points"), 0), 2), 0), 2000000);
+    json_tree_free(tree);
+}
+END_TEST
+
+START_TEST(a_window_has_its_own_line_whatever_the_verdict)
+{
+    struct json_tree *tree;
+    const struct json_tree *line, *growth;
+
+    for (uint64_t i = 1; i <= 40; i++)
+        store_put_rss(server.store, leaker, 2000000 + i * 500, server_mono_ms() + i * 1000,
+                      server_wall_ms() + i * 1000);
+    tree = get_json(&server, below("/series?name=rss_bytes&to=2027-01-15T08:00:41Z"));
+    line = json_get(tree, "window_fit");
+    growth = json_get(line, "growth_bytes_per_s");
+    ck_assert(json_is_null(json_get(tree, "fit")));
+    ck_assert(json_is_null(json_get(tree, "window_fit_missing")));
+    ck_assert_double_eq(json_get_double(line, "from_ms", 0), (double)WALL_MS);
+    ck_assert_double_eq_tol(json_get_double(growth, "lower", 0), 500, 20);
     json_tree_free(tree);
 }
 END_TEST
@@ -568,6 +589,7 @@ END_TEST
 SUITE_MAIN_FIXTURE("http_routes", set_up, tear_down, process_has_the_fields_of_the_contract,
                    growth_and_culprit_are_null_while_unknown, markup_in_a_name_never_leaves_raw,
                    sites_come_in_the_order_asked_for, series_has_points_and_the_fit_in_wall_time,
+                   a_window_has_its_own_line_whatever_the_verdict,
                    series_takes_rfc_3339_as_well_as_milliseconds,
                    an_unchanged_series_is_not_sent_again, a_bad_parameter_is_named,
                    incident_has_the_fields_of_the_contract, an_incident_outlives_its_process,

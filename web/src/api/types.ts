@@ -246,7 +246,11 @@ export interface Series {
   name: string;
   step_ms: number;
   points: readonly Point[];
+  /** What the verdict rests on. */
   fit: Fit | null;
+  /** The plain line through these points, or why there is none. */
+  window_fit?: Fit | null;
+  window_fit_missing?: string | null;
   limit_bytes: number | null;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { useMemo, useState } from 'preact/hooks';
 import type { Process } from '../api/types';
-import { useParam } from '../router';
+import { setParams, useParam } from '../router';
 import { announce } from '../ui/announcer';
+import { lazy } from '../ui/lazy';
 import { Canvas } from './canvas';
 import { ChartBar } from './chart-bar';
 import { ChartTable } from './chart-table';
 import { toColumns } from './data';
+import type { ChartData } from './data';
 import { Legend, useHidden } from './legend';
 import { Marks } from './marks';
 import { RangeBar } from './range-bar';
@@ -18,11 +20,27 @@ import { viewOf } from './view';
 import type { Scale } from './view';
 import { useWindow } from './window';
 
+const Fits = lazy((later) => later.Fits);
+
 const SCALES: readonly Scale[] = ['near', 'zero', 'limit'];
 
 function select(fromMs: number, toMs: number): void {
   addRange({ fromMs, toMs });
   announce('Range chosen');
+}
+
+/** The lines of several windows, asked for only while they are unfolded. */
+function FitsPart({ process, data }: { process: Process; data: ChartData }) {
+  const [fits] = useParam('fits', '');
+  const isOpen = fits === 'open';
+  return (
+    <>
+      <button class="disclose-line fits-button" type="button" aria-expanded={isOpen} onClick={() => setParams({ fits: isOpen ? null : 'open' })}>
+        Fits of 1 h, 6 h, 24 h and 7 d side by side
+      </button>
+      {isOpen && <Fits process={process} verdictFit={data.live?.fit ?? data.rss?.fit ?? null} />}
+    </>
+  );
 }
 
 export function ChartPanel({ process }: { process: Process }) {
@@ -65,6 +83,7 @@ export function ChartPanel({ process }: { process: Process }) {
         <>
           <RangeBar ranges={ranges} marks={marks} fromMs={shown.view.x[0] * 1000} toMs={(columns?.x.at(-1) ?? 0) * 1000} />
           <p class="chart-summary">{shown.summary}</p>
+          {data && <FitsPart process={process} data={data} />}
           <Marks id={process.id} marks={marks} onAdded={refresh} />
         </>
       )}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, asApiError } from '../api/client';
 import type { IncidentAction } from '../api/client';
 import type { Incident } from '../api/types';
@@ -31,6 +31,11 @@ function ActionForm({ incident, action, onClose }: FormProps) {
   const [duration, setDuration] = useState('4h');
   const [problem, setProblem] = useState('');
   const words = WORDS[action];
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    const fields = [...(form.current?.querySelectorAll('input') ?? [])];
+    (fields.find((field) => field.value === '') ?? fields[0])?.focus();
+  }, []);
   const act = async (): Promise<void> => {
     writeSetting('by', by || null);
     try {
@@ -43,6 +48,7 @@ function ActionForm({ incident, action, onClose }: FormProps) {
   };
   return (
     <form
+      ref={form}
       class="action-form"
       aria-label={words.button}
       onSubmit={(event) => {
@@ -81,16 +87,22 @@ function ActionForm({ incident, action, onClose }: FormProps) {
 /** What people may do to an incident that is not over. */
 export function Actions({ incident }: { incident: Incident }) {
   const [open, setOpen] = useState<IncidentAction | null>(null);
+  const buttons = useRef<HTMLDivElement>(null);
+  /** The focus goes back to where it came from. */
+  const close = (): void => {
+    buttons.current?.querySelector<HTMLElement>('[aria-expanded="true"]')?.focus();
+    setOpen(null);
+  };
   if (incident.state === 'resolved') return null;
   const actions: readonly IncidentAction[] = ['acknowledge', 'silence', 'resolve'];
   return (
-    <div class="actions">
+    <div ref={buttons} class="actions">
       {actions.map((action) => (
         <button key={action} class="button" type="button" aria-expanded={open === action} onClick={() => setOpen(open === action ? null : action)}>
           {WORDS[action].button}
         </button>
       ))}
-      {open && <ActionForm key={open} incident={incident} action={open} onClose={() => setOpen(null)} />}
+      {open && <ActionForm key={open} incident={incident} action={open} onClose={close} />}
     </div>
   );
 }

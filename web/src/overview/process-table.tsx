@@ -2,7 +2,7 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Process } from '../api/types';
 import { useKey } from '../keys/keys';
-import { setParams, useParam } from '../router';
+import { readParam, setParams, useParam } from '../router';
 import { compare } from './order';
 import type { Found } from './order';
 import { Row } from './row';
@@ -28,16 +28,19 @@ function toggleByKey(table: HTMLElement | null): void {
   button?.closest('tr')?.querySelector<HTMLElement>('.row-link')?.focus();
 }
 
+const idsOf = (text: string | null): Set<string> => new Set((text ?? '').split(',').filter(Boolean));
+
+/** What is unfolded now, not when the row was drawn last: rows are drawn rarely. */
+function toggle(id: string): void {
+  const open = idsOf(readParam('open'));
+  if (!open.delete(id)) open.add(id);
+  setParams({ open: open.size === 0 ? null : [...open].join() });
+}
+
 /** Which services are unfolded, kept in the address. */
-function useUnfolded(): [ReadonlySet<string>, (id: string) => void] {
+function useUnfolded(): ReadonlySet<string> {
   const [text] = useParam('open', '');
-  const open = useMemo(() => new Set(text.split(',').filter(Boolean)), [text]);
-  const toggle = (id: string): void => {
-    const next = new Set(open);
-    if (!next.delete(id)) next.add(id);
-    setParams({ open: next.size === 0 ? null : [...next].join() });
-  };
-  return [open, toggle];
+  return useMemo(() => idsOf(text), [text]);
 }
 
 const sortedIds = (processes: readonly Process[]): readonly string[] => [...processes].sort(compare).map((process) => process.id);
@@ -48,17 +51,16 @@ interface ServiceRowsProps {
   found: Found;
   isOpen: boolean;
   isHeld: boolean;
-  onToggle: (id: string) => void;
 }
 
-function ServiceRows({ process, found, isOpen, isHeld, onToggle }: ServiceRowsProps) {
+function ServiceRows({ process, found, isOpen, isHeld }: ServiceRowsProps) {
   const { service, workers } = found;
   const shown = workers ?? (isOpen ? service.workers : []);
   const order = useHeldOrder(useMemo(() => sortedIds(shown), [shown]), isHeld);
   const byId = new Map(shown.map((worker) => [worker.id, worker]));
   return (
     <>
-      <Row process={process} crowd={service.workers.length > 0 ? service : null} isOpen={isOpen} found={workers?.length ?? null} onToggle={onToggle} />
+      <Row process={process} crowd={service.workers.length > 0 ? service : null} isOpen={isOpen} found={workers?.length ?? null} onToggle={toggle} />
       {order.map((id) => {
         const worker = byId.get(id);
         return worker && <Row key={id} process={worker} leader={service.first} />;
@@ -71,7 +73,7 @@ export function ProcessTable(props: { found: readonly Found[] }) {
   const table = useRef<HTMLTableElement>(null);
   const [hovered, setHovered] = useState(false);
   const [focused, setFocused] = useState(false);
-  const [open, toggle] = useUnfolded();
+  const open = useUnfolded();
   const byId = useMemo(() => new Map(props.found.map((one) => [one.service.first.id, { found: one, process: asOne(one.service) }])), [props.found]);
   const sorted = useMemo(() => sortedIds([...byId.values()].map((one) => one.process)), [byId]);
   const isHeld = hovered || focused;
@@ -104,7 +106,7 @@ export function ProcessTable(props: { found: readonly Found[] }) {
       <tbody role="rowgroup">
         {order.map((id) => {
           const one = byId.get(id);
-          return one && <ServiceRows key={id} {...one} isOpen={open.has(id)} isHeld={isHeld} onToggle={toggle} />;
+          return one && <ServiceRows key={id} {...one} isOpen={open.has(id)} isHeld={isHeld} />;
         })}
       </tbody>
     </table>

@@ -69,7 +69,7 @@ function Crowd({ process, crowd, isOpen, found, onToggle }: RowProps) {
   if (!crowd) return null;
   if (found != null) return <span class="crowd-found">{found} of {workerWords(workerCount(crowd))} found</span>;
   return (
-    <button class="disclose crowd" type="button" aria-expanded={isOpen === true} aria-keyshortcuts="x" onClick={() => onToggle?.(process.id)}>
+    <button class="disclose-line crowd" type="button" aria-expanded={isOpen === true} aria-keyshortcuts="x" onClick={() => onToggle?.(process.id)}>
       {crowdWords(crowd)}
     </button>
   );

@@ -50,6 +50,12 @@ function AgentFacts(props: { agent: Readonly<Record<string, unknown>> }) {
   );
 }
 
+const DOMAIN_WORDS: Readonly<Record<string, string>> = {
+  native: 'malloc',
+  python: 'Python objects',
+  mmap: 'Mapped by the program',
+};
+
 function DomainFacts(props: { domains: Readonly<Record<string, Domain>> }) {
   const rows = Object.entries(props.domains);
   if (rows.length === 0) return null;
@@ -58,7 +64,7 @@ function DomainFacts(props: { domains: Readonly<Record<string, Domain>> }) {
       <h3>Where the live bytes are</h3>
       <Facts>
         {rows.map(([name, domain]) => (
-          <Fact key={name} name={capital(name)}>
+          <Fact key={name} name={DOMAIN_WORDS[name] ?? capital(name)}>
             {formatBytes(domain.live_bytes)} in {formatCount(domain.live_count)}{' '}
             <span class="faint">{METHOD_WORDS[domain.method] ?? domain.method}</span>
           </Fact>

@@ -36,7 +36,7 @@ export function Belonging({ process }: { process: Process }) {
   return (
     <p class="belonging">
       {crowdSentence(group, living)}{' '}
-      {liveOf(process) === null && 'It has said nothing of itself: the figures are its workers’. '}
+      {liveOf(process) === null ? 'It has said nothing of itself: all figures are its workers’.' : 'The chart draws this process alone.'}{' '}
       <button class="button button-small" type="button" onClick={() => setParams({ tab: 'workers' })}>
         List them
       </button>

@@ -18,7 +18,6 @@ import { Tabs } from '../ui/tabs';
 import type { Choice } from '../ui/tabs';
 import { useFetch } from '../ui/use-fetch';
 import { StateBadge, VerdictBadge } from '../ui/verdict';
-import { About } from './about';
 import { Belonging } from './belonging';
 import { Sites } from './sites';
 import { Types } from './types-table';
@@ -31,6 +30,7 @@ const RetainersTab = lazy((later) => later.RetainersTab);
 const GcTab = lazy((later) => later.GcTab);
 const MapsTab = lazy((later) => later.MapsTab);
 const RawTab = lazy((later) => later.RawTab);
+const About = lazy((later) => later.About);
 
 const TABS: readonly Choice[] = [
   { value: 'sites', label: 'Sites' },

@@ -2,10 +2,6 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-type Later = typeof import('../later');
-
-let later: Later | null = null;
-
 /** leakd may have been replaced since this page was loaded: its files have other names then. */
 function Unloadable() {
   return (
@@ -15,23 +11,30 @@ function Unloadable() {
   );
 }
 
-/** A component of later.ts, in place as soon as that is there. */
-export function lazy<Props extends object>(pick: (later: Later) => ComponentType<Props>): ComponentType<Props> {
-  return function Lazy(props: Props) {
-    const [state, setState] = useState<'waiting' | 'there' | 'failed'>(later ? 'there' : 'waiting');
-    useEffect(() => {
-      if (later) return;
-      import('../later').then(
-        (loaded) => {
-          later = loaded;
-          setState('there');
-        },
-        () => setState('failed'),
-      );
-    }, []);
-    if (state === 'failed') return <Unloadable />;
-    if (!later) return <p class="waiting">Loading …</p>;
-    const Loaded = pick(later);
-    return <Loaded {...props} />;
-  };
+type Pick<Part> = <Props extends object>(pick: (part: Part) => ComponentType<Props>) => ComponentType<Props>;
+
+/** Makes components of a part of the page that is a file of its own: each is in place as soon as that
+ * file is there. */
+export function lazyFrom<Part>(load: () => Promise<Part>): Pick<Part> {
+  let part: Part | null = null;
+  return <Props extends object>(pick: (part: Part) => ComponentType<Props>) =>
+    function Lazy(props: Props) {
+      const [state, setState] = useState<'waiting' | 'there' | 'failed'>(part ? 'there' : 'waiting');
+      useEffect(() => {
+        if (part) return;
+        load().then(
+          (loaded) => {
+            part = loaded;
+            setState('there');
+          },
+          () => setState('failed'),
+        );
+      }, []);
+      if (state === 'failed') return <Unloadable />;
+      if (!part) return <p class="waiting">Loading …</p>;
+      const Loaded = pick(part);
+      return <Loaded {...props} />;
+    };
 }
+
+export const lazy = lazyFrom(() => import('../later'));
