@@ -23,8 +23,8 @@ static struct wire_wr *fresh(struct wire_wr *wr)
     return wr;
 }
 
-/* HEALTH of an older agent lacks its last two numbers; written again it has them, as zeros. */
-#define APPENDED_BYTES_MAX 16u
+/* HEALTH of an older agent lacks its last three numbers; written again it has them, as zeros. */
+#define APPENDED_BYTES_MAX 24u
 
 static void wrote(const struct wire_frame *frame, bool whole, const struct wire_wr *wr)
 {

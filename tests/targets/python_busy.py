@@ -42,4 +42,4 @@ sys.stdin.read()
 stop.set()
 for thread in threads:
     thread.join()
-sys.exit(1 if wrong else 0)
+sys.exit(f"wrong: {sorted(set(map(str, wrong)))}" if wrong else 0)
