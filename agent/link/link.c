@@ -390,6 +390,7 @@ static void say_last(enum wire_bye_reason reason)
         if (is_sent) {
             more = encode(now_ms, is_first ? &bye : NULL) != ENCODE_NOTHING_LEFT;
             is_first = false;
+            has_room = true;
         } else if (atomic_load(&link_.state) == LINK_CONNECTED) {
             has_room = wait_for_room(patience_ms, deadline_ms - now_ms);
         }
