@@ -114,7 +114,10 @@ static void put_snapshot(struct wire_wr *wr)
     const struct core_runtime *runtime = core_runtime();
     struct wire_snapshot_state state;
 
-    if (runtime && runtime->snapshot_state && runtime->snapshot_state(&state))
+    if (!runtime || !runtime->snapshot_state)
+        return;
+    /* All of it: else orders that are refused in every round would hide how the first one goes on. */
+    while (runtime->snapshot_state(&state))
         wire_put_snapshot_state(wr, &state);
 }
 

@@ -30,8 +30,8 @@ bool snapshot_is_due(void);
  * work. */
 void snapshot_take(const struct interp *interp, const uint8_t *thread);
 
-/* What the daemon is to be told, once; also looks after what is left of earlier copies. Flushing
- * thread. */
+/* What the daemon is to be told, once; to be asked until it is false. Also looks after what is left of
+ * earlier copies. Flushing thread. */
 bool snapshot_state(struct wire_snapshot_state *out);
 
 #endif

@@ -315,6 +315,24 @@ class Guest(unittest.TestCase):
             self.assertIn("earlier snapshot is still at work", end["reason"])
             self.assertIsNone(program.process.poll())
 
+    def test_a_running_snapshot_is_told_though_orders_go_on(self):
+        code = ("print('ready', flush=True)\n"
+                "while True: held = [bytearray(4096) for _ in range(100)]\n")
+        with Program(PYTHON, "-c", code) as program:
+            program.process.stdout.readline()
+            agent = program.agent()
+            program.daemon.wait(lambda _: len(agent.totals) > 3)  # from now on once a second
+            running = []
+            for _ in range(20):  # each is there before the next flush, most of which refuse it
+                said = len(agent.totals)
+                program.order()
+                program.daemon.wait(lambda _, said=said: len(agent.totals) > said)
+                running = [number for number in range(1, program.number + 1)
+                           if wire.SNAPSHOT_RUNNING in program.states(number)]
+                if running:
+                    break
+            self.assertTrue(running, program.number)
+
     def test_a_forked_child_does_not_carry_out_its_parents_order(self):
         # An order waits while the collector runs, callbacks of the program included.
         code = ("import gc, os, sys\n"
