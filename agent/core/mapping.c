@@ -13,7 +13,7 @@
 
 typedef unsigned __int128 wide;
 
-/* Above it are no addresses of programs: 56 bits on x86-64 with five levels of tables, 52 on arm64. */
+/* No program has addresses above: x86-64 with five levels of tables has 56 bits, arm64 52. */
 #define USER_SPACE_END (UINT64_C(1) << 56)
 
 _Static_assert(MAPPING_PAGE_BYTES == PAGES_BYTES, "a page is a page");

@@ -49,7 +49,7 @@ static ATTR_COLD long early(long number, long a, long b, long c, long d, long e,
 
 typedef void *map_function(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 
-/* By the function of the name that was called: who stands behind us may have only one of the two. */
+/* By the function of the name that was called: who is behind us may have only one of the two. */
 static void *next_map(map_function *map, void *addr, size_t len, int prot, int flags, int fd,
                       off_t offset)
 {
