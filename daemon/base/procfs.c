@@ -96,6 +96,16 @@ int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out
     return 0;
 }
 
+bool procfs_is_running(const struct procfs *fs, pid_t pid, uint64_t start_ticks)
+{
+    struct procfs_stat stat;
+    int rc = procfs_read_stat(fs, pid, &stat);
+
+    if (rc < 0)
+        return rc != -ESRCH;
+    return stat.state != 'Z' && stat.state != 'X' && stat.start_ticks == start_ticks;
+}
+
 /* By device and inode: names differ between mount namespaces, and an upgrade takes them away. */
 static int stat_exe(const struct procfs *fs, pid_t pid, struct stat *out)
 {
