@@ -12,6 +12,7 @@
 
 #define REFUSALS_MAX 64 /* in a row, until a mark is taken for stale */
 #define READ_TRIES   64
+#define NESTED_MAX   64 /* fillings inside another one, until that is taken for given up */
 
 ATTR_TLS _Alignas(64) struct thread thread_self = {.slot = &thread_nobody};
 
@@ -75,6 +76,17 @@ static uint64_t seed(const struct thread *self, uint64_t done)
     return (uintptr_t)self ^ done * UINT64_C(0xff51afd7ed558ccd);
 }
 
+/* A signal handler that fills in between is ended, too. */
+static void end_fillings(struct thread_slot *slot)
+{
+    uint64_t begun;
+
+    do {
+        begun = counter_read(&slot->begun);
+        __atomic_store_n(&slot->ended, begun, __ATOMIC_RELEASE);
+    } while (counter_read(&slot->begun) != begun);
+}
+
 void thread_attach(void)
 {
     struct thread *self = &thread_self;
@@ -87,6 +99,7 @@ void thread_attach(void)
         return;
     }
     self->slot = &slots[id - 1];
+    end_fillings(self->slot); /* of a dead thread */
     self->random = seed(self, thread_alloc_bytes(self->slot) + thread_operations(self->slot));
     thread_alloc_due_in(self->slot, 0); /* the slow path goes on by this thread's state */
     thread_free_due_in(self->slot, 0);
@@ -111,19 +124,27 @@ void thread_count_shared(const struct thread_totals *delta)
 /*
  * Fills a tally so that it is `wanted` now, and adds to the totals what it stood for, as much as it is now
  * more. A signal handler that allocates in between loses nothing, not even if it comes here itself: all
- * are additions, each of one instruction. A reader in another thread looks at the version.
+ * are additions, each of one instruction.
+ *
+ * A reader in another thread takes a reading for whole if no filling was under way. Only the outermost
+ * ends, and ends all inside it. One that a siglongjmp has left for ever looks like that, too, and its
+ * reading is never whole until NESTED_MAX others have come and gone; what it had added to one side only
+ * stays wrong, by no more than HOT_POLL_BYTES_MAX. The same is true of another thread's in a forked child,
+ * until a thread takes over the slot. A signal handler that fills more often than that inside a
+ * filling makes it look whole.
  */
 static void fill(struct thread_slot *slot, int64_t *left, uint64_t wanted, uint64_t *bytes, uint64_t *count)
 {
     uint64_t more = wanted - counter_read((uint64_t *)left);
+    uint64_t open = counter_read(&slot->begun) - counter_read(&slot->ended);
 
-    counter_add(&slot->version, 1);
+    counter_add(&slot->begun, 1);
     atomic_thread_fence(memory_order_release);
     counter_add(bytes, tally_bytes(more));
     counter_add(count, tally_blocks(more));
     counter_add((uint64_t *)left, more);
-    atomic_thread_fence(memory_order_release);
-    counter_add(&slot->version, 1);
+    if (open == 0 || open > NESTED_MAX)
+        end_fillings(slot);
 }
 
 void thread_alloc_due_in(struct thread_slot *slot, uint64_t bytes)
@@ -168,13 +189,13 @@ static void read_side(const struct thread_slot *slot, const int64_t *left, const
                       const uint64_t *total_count, uint64_t *bytes, uint64_t *count)
 {
     for (int tries = 0; tries < READ_TRIES; tries++) {
-        uint64_t version = __atomic_load_n(&slot->version, __ATOMIC_ACQUIRE);
+        uint64_t ended = __atomic_load_n(&slot->ended, __ATOMIC_ACQUIRE);
         uint64_t taken = -counter_read((const uint64_t *)left);
 
         *bytes = counter_read(total_bytes) + tally_bytes(taken);
         *count = counter_read(total_count) + tally_blocks(taken);
         atomic_thread_fence(memory_order_acquire);
-        if (version % 2 == 0 && counter_read(&slot->version) == version)
+        if (counter_read(&slot->begun) == ended)
             break;
     }
 }

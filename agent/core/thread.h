@@ -34,8 +34,8 @@ struct thread_slot {
     int64_t alloc_left; /* a tally; negative: the slow path is due */
     int64_t free_left;
     struct thread_totals totals;
-    uint64_t version; /* odd while a tally is filled */
-    uint64_t unused;
+    uint64_t begun; /* fillings of a tally: as many as have ended, or one is under way */
+    uint64_t ended;
 };
 
 struct thread {

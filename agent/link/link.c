@@ -31,9 +31,10 @@
 #define FLUSH_NEWS_MS       25  /* the same of what is said once: a start leaves hundreds of sites */
 #define RETRY_MS_FIRST      1000
 #define RETRY_MS_MAX        8000
-/* Who ends waits so long for a reader that takes nothing, and so long in all: hundreds of sites that
- * nobody has heard of are worth it, a stuck leakd is not. Whoever had taken everything until now is
- * not stuck: on a busy host he waits for his turn. */
+/* Who ends waits so long for room in the socket, and so long in all: hundreds of sites that nobody has
+ * heard of are worth it, a stuck leakd is not. A socket that was full already is likely to have a reader
+ * that is stuck. One that had room for everything until now says little, as the kernel takes what nobody
+ * reads; on a busy host its reader waits for his turn. */
 #define EXIT_WAIT_STUCK_MS   5
 #define EXIT_WAIT_READING_MS 100
 #define EXIT_TOTAL_MS        250
@@ -56,6 +57,7 @@ static struct {
     uint64_t retry_ms;
     uint64_t delay_ms;
     uint64_t totals_due_ms; /* a flush before that says only what else is new */
+    uint64_t relax_due_ms;
     struct encode_extra extra;
     size_t tail_start; /* what a full socket has left in the buffer */
     size_t tail_end;
@@ -212,6 +214,15 @@ static enum encode_left greet(uint64_t now_ms)
     return send_tail(now_ms) ? ENCODE_NEWS_LEFT : ENCODE_NOTHING_LEFT;
 }
 
+/* Rounds that follow each other closely, as news do, are no reason to sample more. */
+static void relax_period(uint64_t now_ms)
+{
+    if (now_ms < link_.relax_due_ms)
+        return;
+    link_.relax_due_ms = now_ms + FLUSH_EVERY_MS;
+    core_relax_period();
+}
+
 /* One round; what is left is what could be sent at once. */
 static enum encode_left flush(uint64_t now_ms)
 {
@@ -230,7 +241,7 @@ static enum encode_left flush(uint64_t now_ms)
         return ENCODE_NOTHING_LEFT;
     }
     left = encode(now_ms, NULL); /* tells the period that was in force */
-    core_relax_period();
+    relax_period(now_ms);
     return send_tail(now_ms) ? left : ENCODE_NOTHING_LEFT;
 }
 
@@ -350,30 +361,38 @@ void link_forked(void)
         atomic_store(born_here, 1);
 }
 
-/* The last totals and why there will be no more, in one piece; then what else is still to be said,
- * for as long as somebody listens. */
+static bool wait_for_room(uint64_t patience_ms, uint64_t left_ms)
+{
+    return stream_wait_writable(&link_.stream, (int)(patience_ms < left_ms ? patience_ms : left_ms));
+}
+
+/* The last totals and why there will be no more, in one piece; then what else is still to be said, for
+ * as long as the socket takes it. A wait is over when the reader has emptied most of the socket; in vain
+ * it was only if there is no room at all, which the next sending tells. */
 static void say_last(enum wire_bye_reason reason)
 {
     uint64_t now_ms = clock_coarse_ms();
     const uint64_t deadline_ms = now_ms + EXIT_TOTAL_MS;
     const struct wire_bye bye = {.time_ms = now_ms, .reason = (uint8_t)reason};
     const bool has_kept_up = link_.tail_start == link_.tail_end;
-    const int wait_ms = has_kept_up ? EXIT_WAIT_READING_MS : EXIT_WAIT_STUCK_MS;
+    const uint64_t patience_ms = has_kept_up ? EXIT_WAIT_READING_MS : EXIT_WAIT_STUCK_MS;
+    bool has_room = true;
     bool is_first = true;
     bool more = true;
 
     while (atomic_load(&link_.state) == LINK_CONNECTED) {
+        const size_t start = link_.tail_start;
         bool is_sent = send_tail(now_ms);
 
         /* Looked at behind the sending: on a busy host the time may be over when all is written down. */
-        if ((is_sent && !more) || now_ms > deadline_ms)
+        if ((is_sent && !more) || now_ms >= deadline_ms || (!has_room && link_.tail_start == start))
             return;
         if (is_sent) {
             more = encode(now_ms, is_first ? &bye : NULL) != ENCODE_NOTHING_LEFT;
             is_first = false;
-        } else if (atomic_load(&link_.state) == LINK_CONNECTED &&
-                   !stream_wait_writable(&link_.stream, wait_ms)) {
-            return;
+            has_room = true;
+        } else if (atomic_load(&link_.state) == LINK_CONNECTED) {
+            has_room = wait_for_room(patience_ms, deadline_ms - now_ms);
         }
         now_ms = clock_coarse_ms();
     }

@@ -48,6 +48,8 @@ static struct {
     struct wire_snapshot_state told;
     struct wire_snapshot_state refused; /* an order that came too soon; number 0 = none */
     _Atomic pid_t copy;                 /* that may still be there; 0 = none */
+    _Atomic uint32_t copy_serial;       /* of the last copy that was made, whatever has become of it */
+    _Atomic uint32_t order_serial;      /* the same if it was made for the last order; else 0 */
     _Atomic bool is_child;              /* it is ours to reap */
     _Atomic uint64_t copy_until_ms;     /* then it is gone, whoever has its number */
     struct snapshot_shared *shared;     /* with the copy; NULL: there is no memory for that */
@@ -67,6 +69,7 @@ static void forget_what_is_inherited(void)
         return;
     atomic_store(&snapshot.stage, IDLE);
     atomic_store(&snapshot.copy, 0);
+    atomic_store(&snapshot.order_serial, 0);
     snapshot.refused.number = 0;
     if (snapshot.shared)
         call(munmap, snapshot.shared, sizeof(*snapshot.shared));
@@ -84,13 +87,11 @@ static void map_shared(void)
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         snapshot.shared = at == -1 ? NULL : (struct snapshot_shared *)(uintptr_t)at;
     }
-    if (snapshot.shared)
-        atomic_store(&snapshot.shared->stumbled, false);
 }
 
-static bool has_stumbled(void)
+static bool has_stumbled(uint32_t serial)
 {
-    return snapshot.shared && atomic_load(&snapshot.shared->stumbled);
+    return serial != 0 && snapshot.shared && atomic_load(&snapshot.shared->stumbled) == serial;
 }
 
 static void look_after_copy(void)
@@ -103,7 +104,8 @@ static void look_after_copy(void)
     if (atomic_load(&snapshot.is_child))
         is_gone = call(wait4, pid, NULL, __WCLONE | WNOHANG, NULL) != 0;
     else
-        is_gone = has_stumbled() || (call(kill, pid, 0) < 0 && errno == ESRCH) ||
+        is_gone = has_stumbled(atomic_load(&snapshot.copy_serial)) ||
+                  (call(kill, pid, 0) < 0 && errno == ESRCH) ||
                   clock_coarse_ms() >= atomic_load(&snapshot.copy_until_ms);
     if (is_gone)
         atomic_store(&snapshot.copy, 0);
@@ -115,16 +117,16 @@ static bool has_copy(void)
 }
 
 /* The copy is made where a thread allocates, which may be amid a change of the heap: a list whose items
- * move. Another moment is another heap. */
+ * move. Another moment is another heap. Nobody but us leaves IDLE; behind WAITING the next copy may be
+ * made at once, and its stumble is not to be wiped out. */
 static void try_again(void)
 {
-    enum stage stage = IDLE;
-
-    if (!has_stumbled() || has_copy())
+    if (atomic_load(&snapshot.stage) != IDLE || has_copy() ||
+        !has_stumbled(atomic_load(&snapshot.order_serial)))
         return;
     atomic_store(&snapshot.until_ms, clock_coarse_ms() + PATIENCE_MS);
-    if (atomic_compare_exchange_strong(&snapshot.stage, &stage, WAITING))
-        atomic_store(&snapshot.shared->stumbled, false);
+    atomic_store(&snapshot.shared->stumbled, 0);
+    atomic_store(&snapshot.stage, WAITING);
 }
 
 static void keep_order(struct snapshot_child *child, const struct wire_snapshot_order *order,
@@ -166,6 +168,7 @@ void snapshot_order(const struct wire_snapshot_order *order, const struct core_c
     }
     keep_order(&snapshot.child, order, courier);
     map_shared();
+    atomic_store(&snapshot.order_serial, 0); /* a copy of the order before may yet stumble */
     snapshot.tries = 0;
     snapshot.paused_ns = 0;
     atomic_store(&snapshot.until_ms,
@@ -311,6 +314,16 @@ static long copy(uint8_t *stacks)
     return birth.pid;
 }
 
+/* Before there is a copy: it may stumble before we know its number. */
+static void number_copy(void)
+{
+    uint32_t serial = atomic_load(&snapshot.copy_serial) + 1;
+
+    snapshot.child.serial = serial + (serial == 0);
+    atomic_store(&snapshot.copy_serial, snapshot.child.serial);
+    atomic_store(&snapshot.order_serial, snapshot.child.serial);
+}
+
 static void copy_and_tell(void)
 {
     size_t bytes = STACK_BYTES + HELPER_STACK_BYTES;
@@ -359,6 +372,7 @@ void snapshot_take(const struct interp *interp, const uint8_t *thread)
     snapshot.child.interp = interp;
     snapshot.child.thread = thread;
     snapshot.child.shared = ++snapshot.tries < TRIES_MAX ? snapshot.shared : NULL;
+    number_copy();
     copy_and_tell();
 }
 
@@ -375,7 +389,7 @@ static void give_up_waiting(void)
 bool snapshot_state(struct wire_snapshot_state *out)
 {
     if (atomic_load(&snapshot.stage) == IDLE && !has_copy() && snapshot.refused.number == 0 &&
-        !has_stumbled())
+        !has_stumbled(atomic_load(&snapshot.order_serial)))
         return false;
     forget_what_is_inherited();
     look_after_copy();

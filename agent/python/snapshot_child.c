@@ -35,6 +35,7 @@
 
 static struct report report;
 static struct snapshot_shared *shared; /* NULL: a fault is told */
+static uint32_t serial;
 
 static void end(int status) __attribute__((noreturn));
 static void end(int status)
@@ -70,7 +71,7 @@ static void on_fault(int number)
                                         [SIGABRT] = "a type's traverse function called abort()"};
 
     if (shared)
-        atomic_store(&shared->stumbled, true);
+        atomic_store(&shared->stumbled, serial);
     else
         report_failure(&report, words[number] ? words[number] : "a signal");
     end(1);
@@ -157,6 +158,7 @@ int snapshot_child_main(void *arg)
     struct walk *walk;
 
     shared = child->shared;
+    serial = child->serial;
     forget_handlers();
     close_descriptors();
     die_first();

@@ -13,11 +13,13 @@ struct wire_snapshot_order;
 
 /* A page that the copy shares with the process. */
 struct snapshot_shared {
-    _Atomic bool stumbled; /* the copy came upon a heap amid a change, and ended without a word */
+    /* The serial of the copy that came upon a heap amid a change, and ended without a word; 0 = none. */
+    _Atomic uint32_t stumbled;
 };
 
 struct snapshot_child {
     struct snapshot_shared *shared; /* NULL: a copy that stumbles says so */
+    uint32_t serial;                /* of the copy, not 0 */
     const struct interp *interp;
     const uint8_t *thread; /* who made the copy, with the interpreter's lock */
     const struct core_courier *courier;

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -81,10 +82,11 @@ class Program:
 
     def snapshot_after_the_last(self):
         """On a busy host the copy before takes its time to be gone."""
-        while True:
+        end = time.monotonic() + 60
+        parts = self.snapshot()
+        while "still at work" in parts.end["reason"] and time.monotonic() < end:
             parts = self.snapshot()
-            if "still at work" not in parts.end["reason"]:
-                return parts
+        return parts
 
 
 class Parts:
@@ -227,11 +229,13 @@ class Guest(unittest.TestCase):
     def test_a_copy_that_was_made_amid_a_change_of_the_heap_is_made_again(self):
         with Program(PYTHON, "-c", self.AMID_A_CHANGE) as program:
             number = self.order_amid_a_change(program)
-            program.daemon.wait(lambda _: program.states(number).count(wire.SNAPSHOT_RUNNING) > 1, 60)
+            program.daemon.wait(lambda _: wire.SNAPSHOT_RUNNING in program.states(number), 60)
             program.process.stdin.close()
             program.daemon.wait(lambda _: {wire.SNAPSHOT_DONE, wire.SNAPSHOT_FAILED} &
                                 set(program.states(number)), 60)
             self.assertIn(wire.SNAPSHOT_DONE, program.states(number))
+            # The copy may have told before the program does that there is one.
+            program.daemon.wait(lambda _: program.states(number).count(wire.SNAPSHOT_RUNNING) > 1)
             begins = [p for p in program.parts(number) if p["part"] == wire.SNAPSHOT_STATE and
                       p["progress"] == wire.SNAPSHOT_RUNNING]
             self.assertGreater(begins[-1]["pause_ns"], begins[0]["pause_ns"])  # it stood still each time

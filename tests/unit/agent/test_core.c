@@ -143,6 +143,22 @@ START_TEST(the_slow_path_is_due_after_32_kib_at_first_and_after_256_at_most)
 }
 END_TEST
 
+START_TEST(a_filling_that_is_never_ended_is_given_up_after_64_others)
+{
+    struct thread_slot *slot = thread_self.slot;
+
+    slot->begun++; /* and a siglongjmp, or just now: a signal handler may run inside of it */
+    for (unsigned i = 0; i < 64; i++) {
+        thread_alloc_due_in(slot, HOT_POLL_BYTES_MIN);
+        ck_assert_uint_ne(slot->begun, slot->ended);
+    }
+    thread_alloc_due_in(slot, HOT_POLL_BYTES_MIN);
+    ck_assert_uint_eq(slot->begun, slot->ended);
+    thread_free_due_in(slot, HOT_POLL_BYTES_MIN);
+    ck_assert_uint_eq(slot->begun, slot->ended);
+}
+END_TEST
+
 #define WORKERS 8
 
 static _Atomic bool is_over;
@@ -339,6 +355,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, NULL);
     tcase_add_test(tcase, the_slow_path_is_due_after_32_kib_at_first_and_after_256_at_most);
+    tcase_add_test(tcase, a_filling_that_is_never_ended_is_given_up_after_64_others);
     tcase_add_test(tcase, totals_that_are_read_beside_eight_threads_go_up_and_are_exact_at_the_end);
     tcase_add_test(tcase, the_closed_gate_lets_no_block_through_and_the_open_one_all_but_null);
     tcase_add_test(tcase, with_period_one_sites_hold_what_lives_to_the_byte);
