@@ -306,7 +306,8 @@ int leakd_journal_settle(struct leakd_journal *journal, void (*on_settled)(void 
     if (!journal || journal->is_closing || journal->status.error < 0)
         return -EIO;
     /* A run that is under way has collected its rows before. */
-    rc = leakd_waiters_add(&journal->waiters, journal->run_count + 1, on_settled, arg);
+    rc = leakd_waiters_add(&journal->waiters, journal->run_count + 1, clock_mono_ms(), on_settled,
+                           arg);
     if (rc == 0)
         leakd_journal_wake(journal);
     return rc;
@@ -401,9 +402,9 @@ static void take_result(struct leakd_journal *journal)
     if (run->status.error < 0)
         journal->retry_ms = clock_mono_ms() + RETRY_MS;
     if (run->rc < 0 || run->status.error < 0)
-        leakd_waiters_release(&journal->waiters, UINT64_MAX);
+        leakd_waiters_release(&journal->waiters, UINT64_MAX, clock_mono_ms());
     else if (!journal->has_more)
-        leakd_waiters_release(&journal->waiters, journal->run_count);
+        leakd_waiters_release(&journal->waiters, journal->run_count, clock_mono_ms());
 }
 
 /* In a worker, or at the start before there are any: touches the run and nothing else. */
@@ -476,7 +477,7 @@ static void on_timer_closed(uv_handle_t *handle)
 static void pump_last(struct leakd_journal *journal)
 {
     if (!journal->run.journal) {
-        leakd_waiters_release(&journal->waiters, UINT64_MAX);
+        leakd_waiters_release(&journal->waiters, UINT64_MAX, clock_mono_ms());
         uv_close((uv_handle_t *)&journal->soon, on_timer_closed);
         return;
     }
@@ -506,7 +507,7 @@ static void pump(struct leakd_journal *journal)
         if (rc < 0)
             say_not_collected(journal, rc);
         journal->retry_ms = rc < 0 ? now_ms + RETRY_MS : 0;
-        leakd_waiters_release(&journal->waiters, UINT64_MAX);
+        leakd_waiters_release(&journal->waiters, UINT64_MAX, clock_mono_ms());
         return;
     }
     start_run(journal);
@@ -528,7 +529,7 @@ void leakd_journal_wake(struct leakd_journal *journal)
 void leakd_journal_tick(struct leakd_journal *journal)
 {
     pump(journal);
-    leakd_waiters_release(&journal->waiters, 0);
+    leakd_waiters_release(&journal->waiters, 0, clock_mono_ms());
 }
 
 static void on_alert_change(void *arg)

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 
-#include "daemon/base/clock.h"
-
-int leakd_waiters_add(struct leakd_waiters *waiters, uint64_t run, void (*on_settled)(void *arg),
-                      void *arg)
+int leakd_waiters_add(struct leakd_waiters *waiters, uint64_t run, uint64_t now_mono_ms,
+                      void (*on_settled)(void *arg), void *arg)
 {
     size_t at = waiters->count;
 
@@ -15,22 +13,21 @@ int leakd_waiters_add(struct leakd_waiters *waiters, uint64_t run, void (*on_set
     waiters->list[at].on_settled = on_settled;
     waiters->list[at].arg = arg;
     waiters->list[at].run = run;
-    waiters->list[at].until_ms = clock_mono_ms() + LEAKD_WAIT_MAX_MS;
+    waiters->list[at].until_ms = now_mono_ms + LEAKD_WAIT_MAX_MS;
     waiters->count++;
     return 0;
 }
 
 /* Those who are told may bring the next one to the list, so they are taken from it before. */
-void leakd_waiters_release(struct leakd_waiters *waiters, uint64_t run)
+void leakd_waiters_release(struct leakd_waiters *waiters, uint64_t run, uint64_t now_mono_ms)
 {
     struct leakd_waiters before = *waiters;
-    uint64_t now_ms = clock_mono_ms();
 
     waiters->count = 0;
     for (size_t i = 0; i < before.count; i++)
-        if (before.list[i].run > run && now_ms < before.list[i].until_ms)
+        if (before.list[i].run > run && now_mono_ms < before.list[i].until_ms)
             waiters->list[waiters->count++] = before.list[i];
     for (size_t i = 0; i < before.count; i++)
-        if (before.list[i].run <= run || now_ms >= before.list[i].until_ms)
+        if (before.list[i].run <= run || now_mono_ms >= before.list[i].until_ms)
             before.list[i].on_settled(before.list[i].arg);
 }

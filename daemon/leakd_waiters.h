@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define LEAKD_WAITERS_MAX 64u
-/* So long a client waits for a disk that does not answer. */
+/* So long a client waits for a disk that does not answer, and until the next tick. */
 #define LEAKD_WAIT_MAX_MS 5000u
 
 struct leakd_waiters {
@@ -21,9 +21,9 @@ struct leakd_waiters {
 };
 
 /* -EBUSY: there are as many as may be. */
-int leakd_waiters_add(struct leakd_waiters *waiters, uint64_t run, void (*on_settled)(void *arg),
-                      void *arg);
+int leakd_waiters_add(struct leakd_waiters *waiters, uint64_t run, uint64_t now_mono_ms,
+                      void (*on_settled)(void *arg), void *arg);
 /* Tells those who wait for a run up to this one, and those who have waited long enough. */
-void leakd_waiters_release(struct leakd_waiters *waiters, uint64_t run);
+void leakd_waiters_release(struct leakd_waiters *waiters, uint64_t run, uint64_t now_mono_ms);
 
 #endif

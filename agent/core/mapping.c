@@ -13,6 +13,9 @@
 
 typedef unsigned __int128 wide;
 
+/* No program has addresses above: x86-64 with five levels of tables has 56 bits, arm64 52. */
+#define USER_SPACE_END (UINT64_C(1) << 56)
+
 _Static_assert(MAPPING_PAGE_BYTES == PAGES_BYTES, "a page is a page");
 
 _Atomic bool mapping_open_;
@@ -73,8 +76,8 @@ static size_t whole_pages(size_t bytes)
 /* Whether the kernel could find the range right. */
 static bool is_range(uintptr_t start, size_t bytes)
 {
-    return bytes != 0 && start % PAGES_BYTES == 0 && bytes <= SIZE_MAX - PAGES_BYTES &&
-           start + whole_pages(bytes) > start;
+    return bytes != 0 && start % PAGES_BYTES == 0 && start < USER_SPACE_END &&
+           bytes <= USER_SPACE_END - start;
 }
 
 /* ---- samples -------------------------------------------------------------------------------- */
@@ -218,7 +221,10 @@ void mapping_replace(uintptr_t start, size_t bytes)
     note_gone(sum.gone_pages, sum.gone_pieces);
 }
 
-/* Keeps the last ones: the very last may reach beyond the range, and all come back if nothing goes.
+/*
+ * Keeps the first three and the very last, which may reach beyond the range and goes on there then.
+ * Of a range with more samples than that the others count as freed at once, also if nothing goes
+ * in the end: the sites have too little then, the totals stay exact.
  */
 static void keep_sample(uintptr_t first, void *arg)
 {
@@ -254,6 +260,11 @@ void mapping_leave(struct mapping_leaving *leaving, uintptr_t start, size_t byte
     note_gone(sum.gone_pages, sum.gone_pieces);
 }
 
+/*
+ * Whose marks they are the pages do not tell. A range that fails although it reaches into one that
+ * another thread is just unmapping, which no program does that knows what is its own, takes those
+ * away, too: what that thread unmaps stays in the books until its place is taken.
+ */
 void mapping_stay(const struct mapping_leaving *leaving)
 {
     if (leaving->pages == 0)
@@ -328,6 +339,12 @@ void mapping_forked(void)
     atomic_fetch_add(&random_state, clock_fine_ns());
 }
 
+/* Since the fork. A child that was forked amid a mapping's entry may know of its end alone. */
+static uint64_t come_since(uint64_t come, uint64_t gone, uint64_t inherited_gone)
+{
+    return (come > gone ? come : gone) - inherited_gone;
+}
+
 void mapping_read_totals(struct wire_domain_totals *out)
 {
     /* All that has gone before all that has come: what goes on meanwhile never makes the gone win.
@@ -342,9 +359,9 @@ void mapping_read_totals(struct wire_domain_totals *out)
         .method = mapping_is_open() ? WIRE_METHOD_EXACT : WIRE_METHOD_NONE,
         .live_bytes = difference(alloc_bytes, free_bytes),
         .live_count = difference(alloc_count, free_count),
-        .alloc_bytes = alloc_bytes - inherited.free_bytes,
+        .alloc_bytes = come_since(alloc_bytes, free_bytes, inherited.free_bytes),
         .free_bytes = free_bytes - inherited.free_bytes,
-        .alloc_count = alloc_count - inherited.free_count,
+        .alloc_count = come_since(alloc_count, free_count, inherited.free_count),
         .free_count = free_count - inherited.free_count,
         .mapped_bytes = difference(alloc_bytes, free_bytes),
     };

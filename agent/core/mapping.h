@@ -31,7 +31,7 @@ struct mapping_leaving {
     uint64_t pages; /* that are counted */
     bool has_front; /* a piece that has begun before it reaches into it */
     bool has_rest;  /* one goes on behind it, as a piece of its own */
-    unsigned kept;  /* samples taken out, the last ones of the range: */
+    unsigned kept;  /* samples taken out, the first ones of the range and the last: */
     uintptr_t addrs[MAPPING_KEPT_MAX];
     struct live_sample samples[MAPPING_KEPT_MAX];
 };

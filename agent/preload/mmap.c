@@ -26,24 +26,36 @@ void *remap_pages(void *old, size_t old_len, size_t new_len, int flags, void *to
 
 /* ---- before the next functions are known ---------------------------------------------------- */
 
+/*
+ * NULL until the loader has relocated this library. A resolver of an indirect function in another
+ * library may call us before that: errno cannot be reached then, and what failed tells only that it
+ * did. libc, which we need, is relocated before us. Volatile: to the compiler it is never NULL.
+ */
+static int *(*const volatile errno_address)(void) = __errno_location;
+
 /* By number: to look up the next functions is to allocate, and this may be an allocator's
  * beginning. */
 static ATTR_COLD long early(long number, long a, long b, long c, long d, long e, long f)
 {
+    int *(*address)(void) = errno_address;
     long rc = raw_syscall(number, a, b, c, d, e, f);
 
-    if (rc < 0 && rc > -4096) {
-        errno = (int)-rc;
-        return -1;
-    }
-    return rc;
+    if (rc >= 0 || rc <= -4096)
+        return rc;
+    if (address)
+        *address() = (int)-rc;
+    return -1;
 }
 
-static void *next_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+typedef void *map_function(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
+
+/* By the function of the name that was called: who is behind us may have only one of the two. */
+static void *next_map(map_function *map, void *addr, size_t len, int prot, int flags, int fd,
+                      off_t offset)
 {
-    if (unlikely(!next.mmap))
+    if (unlikely(!map))
         return (void *)early(SYS_mmap, (long)addr, (long)len, prot, flags, fd, offset);
-    return next.mmap(addr, len, prot, flags, fd, offset);
+    return map(addr, len, prot, flags, fd, offset);
 }
 
 static int next_munmap(void *addr, size_t len)
@@ -96,7 +108,8 @@ static void end_leaving(const struct mapping_leaving *leaving, bool is_gone)
     slow_send();
 }
 
-static void *map_counted(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+static void *map_counted(map_function *map, void *addr, size_t len, int prot, int flags, int fd,
+                         off_t offset)
 {
     struct mapping_leaving leaving;
     bool replaces = (flags & MAP_FIXED) != 0;
@@ -104,7 +117,7 @@ static void *map_counted(void *addr, size_t len, int prot, int flags, int fd, of
 
     if (replaces)
         mapping_leave(&leaving, (uintptr_t)addr, len);
-    mapped = next_mmap(addr, len, prot, flags, fd, offset);
+    mapped = next_map(map, addr, len, prot, flags, fd, offset);
     if (replaces)
         end_leaving(&leaving, mapped != MAP_FAILED);
     if (mapped != MAP_FAILED)
@@ -115,13 +128,15 @@ static void *map_counted(void *addr, size_t len, int prot, int flags, int fd, of
 ATTR_EXPORT void *map_pages(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
     if (mapping_is_open())
-        return map_counted(addr, len, prot, flags, fd, offset);
-    return next_mmap(addr, len, prot, flags, fd, offset);
+        return map_counted(next.mmap, addr, len, prot, flags, fd, offset);
+    return next_map(next.mmap, addr, len, prot, flags, fd, offset);
 }
 
 ATTR_EXPORT void *map_pages_too(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
-    return map_pages(addr, len, prot, flags, fd, offset);
+    if (mapping_is_open())
+        return map_counted(next.mmap64, addr, len, prot, flags, fd, offset);
+    return next_map(next.mmap64, addr, len, prot, flags, fd, offset);
 }
 
 /* ---- munmap --------------------------------------------------------------------------------- */

@@ -38,6 +38,7 @@
  */
 #define NEXT_MAPS(X)                                                                               \
     X(mmap, void *, (void *addr, size_t len, int prot, int flags, int fd, off_t offset))           \
+    X(mmap64, void *, (void *addr, size_t len, int prot, int flags, int fd, off_t offset))         \
     X(munmap, int, (void *addr, size_t len))                                                       \
     X(mremap, void *, (void *old, size_t old_len, size_t new_len, int flags, ...))
 

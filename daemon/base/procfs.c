@@ -96,22 +96,34 @@ int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out
     return 0;
 }
 
-/* By device and inode: names differ between mount namespaces, and an upgrade takes them away. */
-static int stat_exe(const struct procfs *fs, pid_t pid, struct stat *out)
+bool procfs_is_running(const struct procfs *fs, pid_t pid, uint64_t start_ticks)
+{
+    struct procfs_stat stat;
+    int rc = procfs_read_stat(fs, pid, &stat);
+
+    if (rc < 0)
+        return rc != -ESRCH;
+    return stat.state != 'Z' && stat.state != 'X' && stat.start_ticks == start_ticks;
+}
+
+/* By device and inode: names differ between mount namespaces, and an upgrade takes them away. A
+ * file server that does not answer is not waited for. */
+static int stat_exe(const struct procfs *fs, pid_t pid, struct statx *out)
 {
     char path[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/%d/exe", fs->proc, (int)pid);
-    return stat(path, out) < 0 ? -errno : 0;
+    return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, out) < 0 ? -errno : 0;
 }
 
 bool procfs_is_same_program(const struct procfs *fs, pid_t pid, pid_t other)
 {
     struct procfs_stat a, b;
-    struct stat exe_a, exe_b;
+    struct statx exe_a, exe_b;
 
     if (stat_exe(fs, pid, &exe_a) == 0 && stat_exe(fs, other, &exe_b) == 0)
-        return exe_a.st_dev == exe_b.st_dev && exe_a.st_ino == exe_b.st_ino;
+        return exe_a.stx_dev_major == exe_b.stx_dev_major &&
+               exe_a.stx_dev_minor == exe_b.stx_dev_minor && exe_a.stx_ino == exe_b.stx_ino;
     return procfs_read_stat(fs, pid, &a) == 0 && procfs_read_stat(fs, other, &b) == 0 &&
            strcmp(a.comm, b.comm) == 0;
 }

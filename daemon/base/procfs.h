@@ -26,8 +26,11 @@ struct procfs_stat {
 };
 
 int procfs_read_stat(const struct procfs *fs, pid_t pid, struct procfs_stat *out); /* -ESRCH */
-/* Whether two processes run the same executable; where /proc keeps that from us, by their names. False
- * when one of them is gone. */
+/* False when the process that was started then is gone, be it as a zombie that nobody has asked for
+ * yet. What /proc cannot tell for the moment is no end. */
+bool procfs_is_running(const struct procfs *fs, pid_t pid, uint64_t start_ticks);
+/* Whether two processes run the same executable; where /proc keeps that from us, by their names.
+ * False when one of them is gone. */
 bool procfs_is_same_program(const struct procfs *fs, pid_t pid, pid_t other);
 int procfs_read_uid(const struct procfs *fs, pid_t pid, uid_t *out); /* the effective one */
 /* The command line, arguments apart by blanks; what does not fit is cut. */
@@ -62,8 +65,8 @@ struct procfs_memory_limit {
  * Where use cannot be read it is the process's resident memory. */
 int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_limit *out);
 
-/* What may still be used before a limit of cgroup v1 or v2 above the process, or the host's available
- * memory, is reached; UINT64_MAX when nothing says. */
+/* What may still be used before a limit of cgroup v1 or v2 above the process, or the host's
+ * available memory, is reached; UINT64_MAX when nothing says. */
 int procfs_read_room(const struct procfs *fs, pid_t pid, uint64_t *out);
 
 /* Names this run of the kernel: with it a pid and its start stay unique over reboots. */

@@ -33,6 +33,7 @@ struct growth {
     double estimate;
     double lower;
     double upper;
+    double pace; /* of upper: what a load that follows the day may add for some hours */
 };
 
 /* A span of time with its 95 % interval; upper is INFINITY when growth may be zero. */

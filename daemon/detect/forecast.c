@@ -18,7 +18,9 @@ struct forecast forecast_to_limit(const struct growth *growth, double level_byte
         return forecast;
     forecast.known = true;
     forecast.estimate_s = seconds_to(room, growth->estimate);
-    forecast.lower_s = seconds_to(room, growth->upper);
+    /* Without what the day may add: it turns before it gets there, and whoever pages by the bound
+     * or acts on it would do so for every leak of a large program. */
+    forecast.lower_s = seconds_to(room, fmax(growth->upper - growth->pace, growth->estimate));
     forecast.upper_s = seconds_to(room, growth->lower);
     return forecast;
 }

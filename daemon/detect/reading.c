@@ -55,8 +55,8 @@ static void read_growth(const struct detector *detector, unsigned scale,
     out->upper = out->estimate + half_width;
     if (out->lower > 0)
         out->lower = fmax(out->lower - pace, 0);
-    if (out->estimate > 0)
-        out->upper += pace;
+    out->pace = out->estimate > 0 ? pace : 0;
+    out->upper += out->pace;
 }
 
 static void read_fit(const struct detector *detector, unsigned scale, struct detect_result *out)

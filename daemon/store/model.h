@@ -96,18 +96,20 @@ struct type {
 struct process_group {
     char id[40]; /* the id of the process they come from, the first; "" = none of a group */
     /* The rest is the first's alone. */
-    unsigned members; /* living ones, the first with them */
-    unsigned ended;   /* workers, recycled or lost */
+    unsigned members;    /* living ones, the first with them */
+    unsigned ended;      /* workers, recycled or lost */
     uint64_t live_bytes; /* of the members; what a worker shares with the first counts each time */
     double own_bytes;    /* what the living workers hold beyond what they were born with */
+    double base_bytes;   /* of a first that has said nothing: what workers held when they first
+                            counted */
     double gained_bytes; /* what workers, living and ended, have gained since they had warmed up */
 };
 
 #define MARK_KINDS(X)                                                                              \
-    X(EVENT, "mark")      /* something happened */                                                 \
-    X(RELEASE, "release") /* what the process is a release of */                                   \
-    X(PHASE, "phase")     /* something began that lasts until the next one */                      \
-    X(LABEL, "label")     /* kept apart, see process_label */                                      \
+    X(EVENT, "mark")        /* something happened */                                               \
+    X(RELEASE, "release")   /* what the process is a release of */                                 \
+    X(PHASE, "phase")       /* something began that lasts until the next one */                    \
+    X(LABEL, "label")       /* kept apart, see process_label */                                    \
     X(SNAPSHOT, "snapshot") /* it asks for a snapshot */
 
 /* WIRE_MARK_*; "mark" for numbers beyond. */
@@ -176,8 +178,8 @@ struct process {
     struct wire_domain_totals domains[WIRE_DOMAINS]; /* method NONE: absent */
     bool has_rss;
     uint64_t rss_bytes;
-    uint64_t pss_bytes;   /* 0 while not known */
-    uint64_t limit_bytes; /* nearest memory limit, 0 = none */
+    uint64_t pss_bytes;        /* 0 while not known */
+    uint64_t limit_bytes;      /* nearest memory limit, 0 = none */
     uint64_t limit_used_bytes; /* of it, by all whom it binds; 0 = not known: what is resident */
     const char *limit_source;
     struct wire_gc gc;
@@ -194,7 +196,7 @@ struct process {
     uint64_t collected_mono_ms; /* the last one that was noticed, 0 = none */
     size_t objection_count;
     struct detect_check objections[PROCESS_OBJECTIONS_MAX]; /* tests of the watch's own */
-    struct series *live_series; /* 1 s and 10 s steps */
+    struct series *live_series;                             /* 1 s and 10 s steps */
     struct series *rss_series;
     struct series *python_series;  /* live bytes of Python's allocator; NULL without */
     bool is_slim;                  /* it ended: its curve is on the disk alone */
@@ -233,9 +235,9 @@ enum incident_state {
 };
 const char *incident_state_name(enum incident_state state);
 
-#define INCIDENT_SITES_MAX  5
-#define INCIDENT_TYPES_MAX  5
-#define INCIDENT_FRAMES_MAX 24
+#define INCIDENT_SITES_MAX     5
+#define INCIDENT_TYPES_MAX     5
+#define INCIDENT_FRAMES_MAX    24
 #define INCIDENT_RETAINERS_MAX 8
 /* Of a name, in bytes: programs have names of 4 KiB, an incident keeps hundreds of them. */
 #define INCIDENT_NAME_MAX 512

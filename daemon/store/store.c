@@ -444,13 +444,18 @@ int store_put_silent(struct store *store, const struct process *child, pid_t pid
         .argv0 = wire_str_of(child->argv0),
         .name = wire_str_of(child->name),
         .runtime = wire_str_of(child->runtime),
-        .reason = wire_str_of("it has allocated too little to say anything: known by what it forked"),
+        .reason =
+            wire_str_of("it has allocated too little to say anything: known by what it forked"),
         .agent_version = wire_str_of(child->agent_version),
     };
     int rc;
 
     if (map_get(store->by_start, &start, sizeof(start)))
         return -EEXIST;
+    /* Nobody makes room for it: that might be the child, or move those that the caller walks over.
+     */
+    if (store->count >= store->limits.processes_max)
+        return -ENOSPC;
     rc = store_hello(store, &identity, &hello, child->profile, now_mono_ms, now_wall_ms, out);
     if (rc < 0)
         return rc;

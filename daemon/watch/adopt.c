@@ -88,7 +88,7 @@ static bool has_ended(const struct process *process, const struct incident *inci
 
     return (double)held_ms >= process->profile->wait_s * 1000 &&
            !verdict_is_growing(process->verdict) && now.known && incident->growth.known &&
-           now.upper < ENDED_SHARE * incident->growth.estimate;
+           now.upper - now.pace < ENDED_SHARE * incident->growth.estimate;
 }
 
 bool adopt_holds(struct watch *watch, struct watched *watched, const struct process *process,
@@ -123,11 +123,8 @@ bool adopt_is_fresh(const struct watch *watch, const struct watched *watched,
 /* A zombie has ended, too; its agent will say nothing more. */
 static bool is_alive(const struct watch *watch, const struct incident_member *member)
 {
-    struct procfs_stat stat;
-
     return strcmp(member->boot_id, watch->boot_id) == 0 &&
-           procfs_read_stat(&watch->fs, member->pid, &stat) == 0 && stat.state != 'Z' &&
-           stat.state != 'X' && stat.start_ticks == member->start_ticks;
+           procfs_is_running(&watch->fs, member->pid, member->start_ticks);
 }
 
 static bool is_orphan(const struct watch *watch, const struct incident_member *member)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The workers of a prefork server (gunicorn, uWSGI, multiprocessing) are one program: what leaks in
- * it, leaks in each worker at a part of its rate, and a worker that is recycled takes its part along
- * before it shows. So they are added up, and the process that they all come from (the first) is
- * judged by the sum and speaks for them.
+ * it, leaks in each worker at a part of its rate, and a worker that is recycled takes its part
+ * along before it shows. So they are added up, and the process that they all come from (the first)
+ * is judged by the sum and speaks for them.
  *
  * What is added up is what each worker gains once it has warmed up, whether it lives or has ended:
  * a sum of live bytes alone would fall with each worker that is recycled and rise with each that
@@ -22,18 +22,19 @@
 #define WARM_UP_MAX_MS  120000.0
 #define LIFE_UNKNOWN_MS 60000.0
 /* Right after all were restarted few count, and their noise must not stand for everybody. */
-#define STAND_FOR_MAX   2.0
+#define STAND_FOR_MAX 2.0
 /* A worker's level is the least of one to two such parts of its life: garbage that waits for its
  * collection when a worker begins to count or ends is no gain. */
-#define FLOOR_SHARE     0.125
-#define FLOOR_MIN_MS    5000.0
-#define FLOOR_MAX_MS    30000.0
+#define FLOOR_SHARE  0.125
+#define FLOOR_MIN_MS 5000.0
+#define FLOOR_MAX_MS 30000.0
 /* What falls for a shorter time falls because an interpreter takes itself apart before it ends. */
-#define FALL_TICKS      5u
+#define FALL_TICKS 5u
 /* A worker's own alarm that the sum does not show within this time is told for itself. */
-#define OWN_ALARM_MS    60000u
+#define OWN_ALARM_MS 60000u
 
-/* ---- who speaks for them ---------------------------------------------------------------------- */
+/* ---- who speaks for them ----------------------------------------------------------------------
+ */
 
 static bool is_first(const struct process *process)
 {
@@ -138,9 +139,11 @@ static void settle(struct crowd *crowd, struct process *first)
     struct process_group *group = &first->group;
     unsigned members = crowd->living + crowd->silent + 1;
 
+    if (crowd->counting > 0 && group->base_bytes <= 0)
+        group->base_bytes = (double)crowd->live_bytes;
     if (crowd->counting > 0)
-        group->gained_bytes += crowd->step_bytes *
-                               fmin(STAND_FOR_MAX, (double)crowd->living / crowd->counting);
+        group->gained_bytes +=
+            crowd->step_bytes * fmin(STAND_FOR_MAX, (double)crowd->living / crowd->counting);
     if (group->members != members || group->ended != crowd->ended)
         store_touch(first);
     group->members = members;
@@ -192,8 +195,7 @@ static bool has_told_sibling(const struct watch *watch, const struct process *pr
     for (size_t i = 0; i < query_incident_count(watch->store); i++) {
         const struct incident *incident = query_incident_at(watch->store, i);
 
-        if (incident->state != INCIDENT_RESOLVED &&
-            is_of_group(watch, incident, process->group.id))
+        if (incident->state != INCIDENT_RESOLVED && is_of_group(watch, incident, process->group.id))
             return true;
     }
     return false;

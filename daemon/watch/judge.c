@@ -5,6 +5,7 @@
  * the allocator cannot give back, and called fragmentation.
  */
 #include <math.h>
+#include <string.h>
 
 #include "daemon/watch/private.h"
 
@@ -48,10 +49,12 @@ struct forecast judge_forecast(const struct process *process, const struct growt
     return forecast_to_limit(growth, used_of(process), (double)process->limit_bytes);
 }
 
+/* One that has said nothing speaks for its workers, also while there is none of them. */
 static bool has_live(const struct process *process)
 {
     return process->state == PROCESS_WATCHING &&
-           (process->has_totals || (process->is_silent && process->group.members > 1));
+           (process->has_totals ||
+            (process->is_silent && strcmp(process->group.id, process->id) == 0));
 }
 
 /* Allocations a second: the load that live bytes may follow. Those of malloc alone, which counts
@@ -69,6 +72,13 @@ static bool take_load(struct process *process, uint64_t now_mono_ms, double *per
     return has_before;
 }
 
+/* What the gain of workers is added to. One that has said nothing gets what they held at first:
+ * growth is judged as a share of something, and what has no base is no sample. */
+static double own_bytes(const struct process *process)
+{
+    return process->is_silent ? process->group.base_bytes : (double)process->live_bytes;
+}
+
 static void feed(struct process *process, uint64_t now_mono_ms)
 {
     struct detect_sample sample = {.time_ms = now_mono_ms};
@@ -76,7 +86,7 @@ static void feed(struct process *process, uint64_t now_mono_ms)
 
     if (has_live(process) && take_load(process, now_mono_ms, &load_per_s)) {
         /* The first of a prefork server is judged by what its workers gain, too. */
-        sample.bytes = fmax(0, (double)process->live_bytes + process->group.gained_bytes);
+        sample.bytes = fmax(0, own_bytes(process) + process->group.gained_bytes);
         sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = add_noise(process);
         load_push(&process->live_detector, &sample, load_per_s);
@@ -85,6 +95,9 @@ static void feed(struct process *process, uint64_t now_mono_ms)
         sample.bytes = (double)process->rss_bytes;
         sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = 0;
+        /* It needs the patience that live bytes have: it must not be told first for what they hold.
+         */
+        process->rss_detector.has_load = has_live(process);
         detector_push(&process->rss_detector, &sample);
     }
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose worker a process is: by the kernel's parent, the same program and user. A parent may have said
- * nothing: an agent speaks when its program allocates, and a server that is done with forking may never
- * allocate again. What it forked carries its agent, so it carries one, too: it is put down as a silent
- * process, so that its workers have somebody to belong to whoever of them comes and goes.
+ * Whose worker a process is: by the kernel's parent, the same program and user. A parent may have
+ * said nothing: an agent speaks when its program allocates, and a server that is done with forking
+ * may never allocate again. What it forked carries its agent, so it carries one, too: it is put
+ * down as a silent process, so that its workers have somebody to belong to whoever of them comes
+ * and goes.
  */
 #include <string.h>
 
@@ -12,7 +13,7 @@
 /* A parent is given one step to say hello by itself. */
 #define LOOK_STEP_MS 5000u
 /* One that is not known by then is another program. */
-#define LOOKS_MAX    12u
+#define LOOKS_MAX 12u
 /* Parents that have said nothing, one above the other: a forkserver, and its pool. */
 #define GENERATIONS_MAX 2u
 
@@ -27,9 +28,9 @@ static struct process *find_living(struct watch *watch, pid_t pid)
     return NULL;
 }
 
-/* Forked off, or started by multiprocessing to be a worker. Other programs that a process starts, be it
- * with the same interpreter, are programs of their own, and multiprocessing's tracker of resources does
- * no work. */
+/* Forked off, or started by multiprocessing to be a worker. Other programs that a process starts,
+ * be it with the same interpreter, are programs of their own, and multiprocessing's tracker of
+ * resources does no work. */
 static bool is_born_worker(const struct watch *watch, const struct process *process)
 {
     char command[4096];
@@ -59,8 +60,8 @@ static void join_known(const struct watch *watch, struct process *process, struc
         join(process, parent);
 }
 
-/* The same of one that has not. It is another program when who started the process has gone and this is
- * who takes in orphans. */
+/* The same of one that has not. It is another program when who started the process has gone and
+ * this is who takes in orphans. */
 static bool is_server(const struct watch *watch, const struct process *process, pid_t parent_pid)
 {
     uid_t uid;
@@ -116,12 +117,9 @@ static void look_for_parent(struct watch *watch, struct worker *worker, struct p
 /* Nobody else would notice: there is no connection that ends. */
 static void end_silent(struct watch *watch, struct process *process)
 {
-    struct procfs_stat stat;
-
-    if (procfs_read_stat(&watch->fs, process->identity.pid, &stat) == 0 && stat.state != 'Z' &&
-        stat.state != 'X' && stat.start_ticks == process->identity.start_ticks)
-        return;
-    store_set_state(watch->store, process, PROCESS_EXITED, watch->now_mono_ms, watch->now_wall_ms);
+    if (!procfs_is_running(&watch->fs, process->identity.pid, process->identity.start_ticks))
+        store_set_state(watch->store, process, PROCESS_EXITED, watch->now_mono_ms,
+                        watch->now_wall_ms);
 }
 
 void parent_look(struct watch *watch, struct worker *worker, struct process *process)

@@ -7,7 +7,7 @@
 
 /* A process as a worker of a prefork server. */
 struct worker {
-    uint64_t parent_due_ms; /* when its parent is looked for; UINT64_MAX: no more */
+    uint64_t parent_due_ms; /* when its parent is looked for again */
     unsigned parent_looks;
     uint64_t turn_due_ms;
     unsigned turns; /* parts of its life since it has warmed up */

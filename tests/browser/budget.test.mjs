@@ -145,7 +145,7 @@ for (const [what, make] of [['services', manyServices], ['servers_of_five_proces
     await retry(async () => assert.equal(await page.locator('.row').count(), what === 'services' ? 200 : 40));
     const { drawn, ms } = await measureTicks(services);
     t.diagnostic(`overview of 200 processes as ${what}: ${ms} ms of script a tick (budget 16 on a quiet machine), ${drawn} rows drawn`);
-    assert.ok(drawn > 0 && drawn < 60, `${drawn} rows were drawn`);
+    assert.ok(drawn > 0 && drawn < Math.min(60, 30 + await page.locator('.row').count() / 5), `${drawn} rows were drawn`);
   });
 }
 

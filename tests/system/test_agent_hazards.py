@@ -25,6 +25,7 @@ ALLOCATORS = {"jemalloc": LIBRARIES + "libjemalloc.so.2",
               "tcmalloc": LIBRARIES + "libtcmalloc_minimal.so.4",
               "mimalloc": LIBRARIES + "libmimalloc.so.2"}
 ROOT_USER = os.geteuid() == 0
+AGENT_BYTES_MAX = 6 << 20  # agent/README.md: 5.8 MiB of its own, never reached
 
 
 def preload(env, *libraries):
@@ -81,7 +82,7 @@ class Loading(Folder):
                 loaded = run(argv, loaded_environment(self.daemon), cwd=self.folder)
                 self.assertEqual(loaded, bare)
                 self.assertEqual(bare[0], 0)
-                self.assertGreater(len(self.daemon.agents), before)
+                self.agents(before + 1)
 
     def test_a_static_program_is_not_reached_and_says_nothing(self):
         self.assertEqual(self.same([target("still")]), "still\n")
@@ -214,17 +215,24 @@ class Kernel(Torture):
         self.assertEqual(out, "there\n")
 
     def test_a_memory_limit_is_as_far_away_as_without_the_agent(self):
+        # By a variable: of a constant there would be one object for all.
+        hold = [PYTHON, "-c", "size = 4000; held = [b'x' * size for _ in range(54 << 8)]\n"
+                "for line in open('/proc/self/status'):\n"
+                "    if line.startswith('RssAnon:'): print(line.split()[1])\n"]
+        bare_kib = int(run(hold, clean_environment())[1])
+        self.assertGreater(bare_kib, 54 << 10)
         try:
-            group = make_group(64 << 20)
+            group = make_group((bare_kib << 10) + AGENT_BYTES_MAX)
         except OSError as error:
             self.skipTest(f"no memory cgroup can be made here: {error}")
         self.addCleanup(remove_group, group)
         enter = 'echo $$ >"$0"/cgroup.procs && exec "$@"'
-        held = ["-c", "held = [b'x' * 4000 for _ in range(54 << 8)]; print(len(held))"]
-        for env in (clean_environment(), loaded_environment(self.daemon, period=65536)):
-            for _ in range(20 if LONG else 3):
-                self.assertEqual(run(["/bin/sh", "-c", enter, group, PYTHON, *held], env),
-                                 (0, b"13824\n", b""))
+        held = ["/bin/sh", "-c", enter, group, *hold]
+        if run(held, clean_environment())[0] != 0:
+            self.skipTest("the kernel charges more here than the program's own memory")
+        for _ in range(20 if LONG else 3):
+            status, _, err = run(held, loaded_environment(self.daemon, period=65536))
+            self.assertEqual((status, err), (0, b""))
 
     def test_core_dumps_stay_as_small_as_they_were(self):
         """What of a process's own memory the kernel would write into a core."""

@@ -73,6 +73,15 @@ class Harmless(Torture):
             env = dict(loaded_environment(self.daemon), LD_PRELOAD=":".join(order))
             self.assertEqual(run([target("early")], env), bare)
 
+    def test_who_stands_behind_and_has_only_mmap64_is_called(self):
+        library = target("libmapper64.so")
+        argv = [target("maps"), "edges"]
+        bare = run(argv, dict(clean_environment(), LD_PRELOAD=library))
+        self.assertEqual((bare[0], bare[2]), (0, b"mmap64 of 4096 bytes\n"))
+        for order in ((AGENT, library), (library, AGENT)):
+            env = dict(loaded_environment(self.daemon), LD_PRELOAD=":".join(order))
+            self.assertEqual(run(argv, env), bare)
+
     @unittest.skipUnless(shutil.which("strace"), "no strace")
     def test_no_system_call_is_added_to_the_programs(self):
         def calls(operations, env):

@@ -228,6 +228,9 @@ static int show_edges(void)
     char *at = mmap(NULL, 64 * PAGE, MEMORY, PRIVATE, -1, 0);
     char *there = mmap(NULL, 64 * PAGE, MEMORY, PRIVATE, -1, 0);
 
+    at[0] = 42;
+    there[0] = 1;
+    there[63 * PAGE] = 7;
     errno = 4711;
     show("mmap of nothing", mmap(NULL, none, MEMORY, PRIVATE, -1, 0));
     show("mmap of all", mmap(NULL, huge, MEMORY, PRIVATE, -1, 0));
@@ -245,7 +248,7 @@ static int show_edges(void)
     show("mremap onto itself", mremap(at, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at));
     show("mremap in place", mremap(at, 64 * PAGE, 9 * PAGE, 0));
     show("mremap", mremap(at, 9 * PAGE, 9 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, there));
-    printf("the data has moved: %d\n", there[0] == 0 && there[63 * PAGE] == 0);
+    printf("the data has moved: %d\n", there[0] == 42 && there[63 * PAGE] == 7);
     return munmap(there, 64 * PAGE);
 }
 

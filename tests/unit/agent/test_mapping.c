@@ -118,7 +118,22 @@ START_TEST(one_call_unmaps_several_and_what_was_never_seen)
     unmap(BASE, 0);
     unmap(BASE, SIZE_MAX);
     unmap(BASE, SIZE_MAX - PAGE);
+    unmap(BASE, SIZE_MAX / 2);
+    unmap(UINT64_MAX - 2 * PAGE + 1, PAGE);
     ck_books(20 * PAGE, 2);
+}
+END_TEST
+
+START_TEST(a_range_that_no_kernel_unmaps_does_not_touch_what_another_thread_unmaps)
+{
+    struct mapping_leaving leaving, hopeless;
+
+    mapping_add(BASE + GIB, 64 * PAGE);
+    mapping_leave(&leaving, BASE + GIB, 64 * PAGE);
+    mapping_leave(&hopeless, BASE, SIZE_MAX / 2);
+    mapping_stay(&hopeless);
+    mapping_gone(&leaving);
+    ck_books(0, 0);
 }
 END_TEST
 
@@ -245,6 +260,27 @@ START_TEST(a_child_begins_with_what_it_inherits)
     ck_assert_uint_eq(totals.alloc_count, 1);
     ck_assert_uint_eq(totals.free_bytes, 0);
     ck_assert_uint_eq(totals.free_count, 0);
+}
+END_TEST
+
+START_TEST(a_child_that_was_forked_amid_a_mappings_entry_has_no_negative_totals)
+{
+    struct wire_domain_totals totals;
+
+    mapping_add(BASE, PAGE);
+    unmap(BASE, PAGE);
+    /* A thread that the child does not have was about to count this one as come. */
+    pages_change(PAGES_PUT, BASE, 50 * PAGE, NULL, NULL);
+    unmap(BASE, 50 * PAGE);
+    for (int is_child = 0; is_child < 2; is_child++) {
+        mapping_read_totals(&totals);
+        ck_assert_uint_eq(totals.live_bytes, 0);
+        ck_assert_uint_eq(totals.alloc_bytes, is_child ? 0 : 51 * PAGE);
+        ck_assert_uint_eq(totals.free_bytes, is_child ? 0 : 51 * PAGE);
+        ck_assert_uint_eq(totals.alloc_count, is_child ? 0 : 2);
+        ck_assert_uint_eq(totals.free_count, is_child ? 0 : 2);
+        core_forked();
+    }
 }
 END_TEST
 
@@ -527,6 +563,7 @@ int main(void)
     tcase_add_test(tcase, a_mapping_is_counted_by_whole_pages_and_gone_when_it_is_unmapped);
     tcase_add_test(tcase, any_part_may_go_and_a_hole_makes_two_of_one);
     tcase_add_test(tcase, one_call_unmaps_several_and_what_was_never_seen);
+    tcase_add_test(tcase, a_range_that_no_kernel_unmaps_does_not_touch_what_another_thread_unmaps);
     tcase_add_test(tcase, what_could_not_be_unmapped_stays_with_its_samples);
     tcase_add_test(tcase,
                    a_range_that_was_about_to_go_when_its_thread_was_stopped_goes_the_next_time);
@@ -538,6 +575,7 @@ int main(void)
     tcase_add_test(tcase, a_large_mapping_takes_little_and_is_exact_to_the_page);
     tcase_add_test(tcase, more_than_the_books_hold_is_not_counted_and_told);
     tcase_add_test(tcase, a_child_begins_with_what_it_inherits);
+    tcase_add_test(tcase, a_child_that_was_forked_amid_a_mappings_entry_has_no_negative_totals);
     tcase_add_test(tcase, closed_books_say_nothing);
     tcase_add_test(tcase, a_block_of_malloc_where_a_mapping_was_keeps_its_sample);
     tcase_add_test(tcase, sampled_bytes_are_near_the_exact_ones);

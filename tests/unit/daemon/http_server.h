@@ -292,7 +292,7 @@ put_incident(struct server *server, const struct process *process, const char *s
     take->exe = strdup(process->exe);
     take->pid = process->identity.pid;
     strcpy(take->summary, "growing 1 MiB/h");
-    take->growth = (struct growth){true, 300, 250, 350};
+    take->growth = (struct growth){true, 300, 250, 350, 0};
     take->site_count = 1;
     strcpy(take->sites[0].id, "7");
     take->sites[0].frame_count = 1;

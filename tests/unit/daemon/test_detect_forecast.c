@@ -85,13 +85,25 @@ START_TEST(spans_have_two_units_at_most)
 }
 END_TEST
 
+START_TEST(what_a_day_may_add_brings_no_limit_near)
+{
+    struct growth growth = {true, 1000, 500, 1500 + 50000, 50000};
+    struct forecast forecast = forecast_to_limit(&growth, 0, 3600 * 1500.0);
+
+    ck_assert_double_eq_tol(forecast.lower_s, 3600, 1);
+    ck_assert_double_eq_tol(forecast.estimate_s, 5400, 1);
+    growth.pace = growth.upper;
+    ck_assert_double_eq_tol(forecast_to_limit(&growth, 0, 3600 * 1500.0).lower_s, 5400, 1);
+}
+END_TEST
+
 START_TEST(a_leak_is_explained_with_rate_interval_and_time)
 {
     char text[200];
     struct detect_result result = {
         .verdict = VERDICT_LEAK,
         .since_ms = 1000,
-        .growth = {true, 14.2 * MIB / 3600, 12.9 * MIB / 3600, 15.6 * MIB / 3600}};
+        .growth = {true, 14.2 * MIB / 3600, 12.9 * MIB / 3600, 15.6 * MIB / 3600, 0}};
 
     detect_explain(&result, 1000 + 19200000, text, sizeof(text));
     ck_assert_str_eq(text, "growing 14.2 MiB/h (12.9 to 15.6) for 5 h 20 min");
@@ -101,7 +113,7 @@ END_TEST
 START_TEST(fast_growth_is_told_per_second)
 {
     char text[200];
-    struct growth growth = {true, 3 * MIB, 2.5 * MIB, 3.5 * MIB};
+    struct growth growth = {true, 3 * MIB, 2.5 * MIB, 3.5 * MIB, 0};
 
     phrase_growth(&growth, text, sizeof(text));
     ck_assert_str_eq(text, "3.00 MiB/s (2.50 to 3.50)");
@@ -123,7 +135,7 @@ END_TEST
 START_TEST(a_short_buffer_is_not_overrun)
 {
     char text[12] = "...........";
-    struct detect_result result = {.verdict = VERDICT_LEAK, .growth = {true, 1e6, 1e5, 1e7}};
+    struct detect_result result = {.verdict = VERDICT_LEAK, .growth = {true, 1e6, 1e5, 1e7, 0}};
 
     detect_explain(&result, 5000, text, 8);
     ck_assert_uint_eq(strlen(text), 7);
@@ -134,6 +146,6 @@ END_TEST
 SUITE_MAIN("detect_forecast", time_to_the_limit_has_the_interval_of_the_rate,
            growth_that_may_be_none_may_take_for_ever, without_growth_or_limit_nothing_is_known,
            above_the_limit_no_time_is_left, bytes_have_iec_units_and_three_digits,
-           spans_have_two_units_at_most, a_leak_is_explained_with_rate_interval_and_time,
-           fast_growth_is_told_per_second, every_verdict_is_explained,
-           a_short_buffer_is_not_overrun)
+           spans_have_two_units_at_most, what_a_day_may_add_brings_no_limit_near,
+           a_leak_is_explained_with_rate_interval_and_time, fast_growth_is_told_per_second,
+           every_verdict_is_explained, a_short_buffer_is_not_overrun)

@@ -26,7 +26,7 @@ static void set_up(void)
     store_put_limit(server.store, first, 1 << 30, "memory_max");
     store_put_gc(server.store, first, &gc);
     store_put_health(server.store, first, &health);
-    first->growth = (struct growth){true, 10.5, 9, 12};
+    first->growth = (struct growth){true, 10.5, 9, 12, 0};
     put_totals(&server, put_process(&server, 4712, "orders", "orders.service"), 5);
     put_process(&server, 4713, "evil\"name\\with\nlines\xff", NULL);
     put_process(&server, 4714, "evil\"name\\with\nlines\xfe", NULL);

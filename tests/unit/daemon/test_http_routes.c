@@ -11,7 +11,7 @@ static struct incident *incident;
 
 static void set_up(void)
 {
-    struct growth growth = {true, 1024.5, 1000, 1049};
+    struct growth growth = {true, 1024.5, 1000, 1049, 0};
 
     server_prepare(&server);
     leaker = put_process(&server, 4711, "orders", "orders.service");

@@ -30,7 +30,7 @@ static void fill_site(struct frozen_site *site, unsigned number)
 {
     snprintf(site->id, sizeof(site->id), "%u", number);
     snprintf(site->fingerprint, sizeof(site->fingerprint), "%016x", number);
-    site->growth = (struct growth){true, 86220.812345678901 + number, 1e-9, 0.1 + 0.2};
+    site->growth = (struct growth){true, 86220.812345678901 + number, 1e-9, 0.1 + 0.2, 0};
     site->live_bytes = 123456789012345u;
     site->live_count = number;
     site->oldest_age_ms = UINT32_MAX;
@@ -75,7 +75,7 @@ static struct incident *full(void)
     incident->past = (struct incident_past){3, 1690000000000, "1.0", "AAAA2222", "1.3", "1.4.2"};
     for (uint64_t i = 0; i < INCIDENT_NOTES_MAX + 3u; i++)
         incident_note(incident, "silenced", "ada", i == 18 ? "deploying \"it\"" : "", i);
-    incident->growth = (struct growth){true, 1.0 / 3, -2.5, 1e17};
+    incident->growth = (struct growth){true, 1.0 / 3, -2.5, 1e17, 0};
     incident->time_to_limit = (struct forecast){true, 3600.5, 1800.25, INFINITY};
     incident->live_bytes = 9000000000000000u;
     incident->rss_bytes = 1;
@@ -84,8 +84,8 @@ static struct incident *full(void)
         fill_site(&incident->sites[i], i);
     incident->type_count = INCIDENT_TYPES_MAX;
     for (unsigned i = 0; i < INCIDENT_TYPES_MAX; i++)
-        incident->types[i] =
-            (struct frozen_type){i ? strdup("app.Session") : NULL, {i == 2, 1.5, 1, 2}, i, i * 2};
+        incident->types[i] = (struct frozen_type){
+            i ? strdup("app.Session") : NULL, {i == 2, 1.5, 1, 2, 0}, i, i * 2};
     incident->process_count = 400;
     incident->member_count = INCIDENT_MEMBERS_MAX;
     for (unsigned i = 0; i < INCIDENT_MEMBERS_MAX; i++) {

@@ -131,6 +131,25 @@ START_TEST(rss_growing_over_flat_live_bytes_is_fragmentation)
 }
 END_TEST
 
+/* RSS has no load to doubt: it must have the same patience all the same. */
+START_TEST(what_live_bytes_gain_is_never_told_as_fragmentation)
+{
+    const double level = 100e6, rate = 3400;
+    const unsigned calm_s = 3600;
+
+    hello(1, "default");
+    describe_program();
+    for (unsigned i = 0; process->verdict != VERDICT_LEAK; i++) {
+        double gain = i > calm_s ? rate * (i - calm_s) : 0;
+
+        ck_assert_uint_lt(i, calm_s + 2400);
+        run_second(level + gain + 1e5 * noise(second), 1.3 * level + gain + 1e4 * noise(i), 0);
+        ck_assert_int_ne(process->verdict, VERDICT_FRAGMENTATION);
+    }
+    ck_assert(!process->fit_is_rss);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("watch");
@@ -147,6 +166,7 @@ int main(void)
     tcase_add_test(tcase, a_process_that_says_nothing_is_watched_as_constant);
     tcase_add_test(tcase, rss_decides_where_there_are_no_live_bytes);
     tcase_add_test(tcase, rss_growing_over_flat_live_bytes_is_fragmentation);
+    tcase_add_test(tcase, what_live_bytes_gain_is_never_told_as_fragmentation);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -49,8 +49,7 @@ static struct process *hello_child(pid_t parent, uint32_t capabilities, const ch
                                    const char *command)
 {
     pid_t pid = ++last_pid;
-    struct process_identity identity = {
-        .pid = pid, .start_ticks = 7, .instance = (uint64_t)pid};
+    struct process_identity identity = {.pid = pid, .start_ticks = 7, .instance = (uint64_t)pid};
     struct wire_hello record = {.protocol = 1,
                                 .instance = (uint64_t)pid,
                                 .sample_period_bytes = 524288,
@@ -60,9 +59,9 @@ static struct process *hello_child(pid_t parent, uint32_t capabilities, const ch
     struct process *made;
 
     write_process(pid, parent, exe, command);
-    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
-                                 wall(), &made),
-                     0);
+    ck_assert_int_eq(
+        store_hello(store, &identity, &record, detect_profile_find("fast"), mono(), wall(), &made),
+        0);
     return made;
 }
 
@@ -203,7 +202,8 @@ START_TEST(a_worker_started_by_multiprocessing_is_one)
 {
     struct process *child;
 
-    child = hello_child(42, 0, "/usr/bin/python3", "python3 -c from multiprocessing.spawn import x");
+    child =
+        hello_child(42, 0, "/usr/bin/python3", "python3 -c from multiprocessing.spawn import x");
     tick();
     ck_assert_str_eq(child->group.id, server->id);
 }
@@ -357,6 +357,72 @@ START_TEST(the_end_of_a_server_that_said_nothing_is_noticed)
 }
 END_TEST
 
+START_TEST(a_proc_that_cannot_be_read_for_once_ends_nobody)
+{
+    char command[160];
+
+    fork_of_silent();
+    tick_for(8);
+    snprintf(command, sizeof(command), "cd %s/%d && mv stat was && mkdir stat", folder, SILENT);
+    ck_assert_int_eq(system(command), 0);
+    tick_for(3);
+    ck_assert_int_eq(silent->state, PROCESS_WATCHING);
+    snprintf(command, sizeof(command), "cd %s/%d && rmdir stat && mv was stat", folder, SILENT);
+    ck_assert_int_eq(system(command), 0);
+    tick_for(1);
+    ck_assert_int_eq(silent->state, PROCESS_WATCHING);
+}
+END_TEST
+
+START_TEST(a_full_store_has_no_room_for_who_says_nothing)
+{
+    const struct store_limits limits = {.processes_max = 1, .exited_retention_ms = 60000};
+    struct process_identity identity = {.pid = 7, .start_ticks = 7, .instance = 7};
+    struct wire_hello record = {.protocol = 1, .exe = str("/usr/bin/python3")};
+    struct process *child, *made = NULL;
+    struct store *full;
+
+    ck_assert_int_eq(store_new(&limits, &full), 0);
+    ck_assert_int_eq(
+        store_hello(full, &identity, &record, detect_profile_find("fast"), 1, 1, &child), 0);
+    store_set_state(full, child, PROCESS_LOST, 2, 2);
+    ck_assert_int_eq(store_put_silent(full, child, 6, 5, 3, 3, &made), -ENOSPC);
+    ck_assert_ptr_eq(store_process_at(full, 0), child);
+    store_free(full);
+}
+END_TEST
+
+START_TEST(a_leak_is_not_over_while_the_only_worker_is_recycled)
+{
+    fork_of_silent();
+    for (unsigned i = 0; opened == 0; i++) {
+        ck_assert_uint_lt(i, 600);
+        process = silent_worker;
+        put_live(40 * MIB + RATE * (double)second);
+        tick_for(1);
+    }
+    ck_assert_double_eq_tol(silent->group.base_bytes, 40 * MIB, 10 * MIB);
+    store_set_state(store, silent_worker, PROCESS_EXITED, mono(), wall());
+    watch_process_ended(watch, silent_worker, mono(), wall());
+    tick_for(5);
+    ck_assert_int_eq(silent->verdict, VERDICT_LEAK);
+    ck_assert_int_ne(query_incident_at(store, 0)->state, INCIDENT_RESOLVED);
+}
+END_TEST
+
+START_TEST(workers_that_give_back_and_then_leak_are_told_of)
+{
+    fork_of_silent();
+    for (unsigned i = 0; opened == 0; i++) {
+        ck_assert_uint_lt(i, 1500);
+        process = silent_worker;
+        put_live(i < 200 ? 80 * MIB : 20 * MIB + RATE * (double)(i - 200));
+        tick_for(1);
+    }
+    ck_assert_int_eq(silent->verdict, VERDICT_LEAK);
+}
+END_TEST
+
 START_TEST(who_takes_in_orphans_is_no_server)
 {
     struct process *orphan, *foreign;
@@ -432,6 +498,10 @@ int main(void)
     tcase_add_test(tcase, a_server_that_speaks_at_last_is_the_one_that_was_silent);
     tcase_add_test(tcase, another_program_in_the_place_of_one_that_said_nothing_is_another);
     tcase_add_test(tcase, the_end_of_a_server_that_said_nothing_is_noticed);
+    tcase_add_test(tcase, a_proc_that_cannot_be_read_for_once_ends_nobody);
+    tcase_add_test(tcase, a_full_store_has_no_room_for_who_says_nothing);
+    tcase_add_test(tcase, a_leak_is_not_over_while_the_only_worker_is_recycled);
+    tcase_add_test(tcase, workers_that_give_back_and_then_leak_are_told_of);
     tcase_add_test(tcase, who_takes_in_orphans_is_no_server);
     tcase_add_test(tcase, workers_of_a_forkserver_that_says_nothing_belong_to_the_pool);
     tcase_add_test(tcase, a_pool_that_says_nothing_is_met_by_way_of_its_forkserver);

@@ -73,7 +73,7 @@ export function Fits({ process, verdictFit }: { process: Process; verdictFit: Fi
           <thead>
             <tr>
               <th scope="col">Window</th>
-              <th scope="col" class="right">Growth <span class="faint">95 %</span></th>
+              <th scope="col" class="right">Slope of the line <span class="faint">95 %</span></th>
               <th scope="col">Measured in it</th>
             </tr>
           </thead>
