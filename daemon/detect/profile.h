@@ -51,6 +51,7 @@ struct detect_rules {
     double slow_wait_s;
     double straight_wait_s;
     double change_share;
+    double load_change;
     double rate_error;
     double day_swing;
     double limit_share;
@@ -70,6 +71,7 @@ struct detect_rules {
     double restart_last;
     unsigned hole_blocks;
     double load_doubt;
+    double load_fill;
     double load_jump;
     double load_fade;
     double load_first;

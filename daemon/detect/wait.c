@@ -50,15 +50,15 @@ static bool may_be_first_fill(const struct detector *detector, const struct cand
 }
 
 /* A wait that is meant for fills. Growth that adds less than a share of the level in it is too slow
- * to be one and waits for a part of it; but beside a load it may be no fill and yet no leak, for
- * loads rise slowly too. */
+ * to be one and waits for a part of it; beside a load for a half at least, where it may be no fill
+ * and yet no leak, for loads rise slowly too. */
 static double need_for_fill(const struct detector *detector, const struct candidate *candidate,
                             double wait, double share, double least)
 {
     double gained = wait * candidate->rate / detector->level;
 
     if (detector->has_load)
-        return wait;
+        least = fmax(least, detect_rules.load_fill);
     return wait * fmin(1, fmax(least, gained / share));
 }
 
