@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/ctl/csv.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 #define ROWS_MAX 16
 
