@@ -14,10 +14,6 @@
 #define BYTES_DATA_AT 32
 #define UNIT_BYTES    2  /* a code unit: opcode and argument */
 
-/* Owners of a frame, from 3.11 (CSTACK from 3.12). */
-#define OWNER_GENERATOR 1
-#define OWNER_CSTACK    3
-
 /* Frames looked at for one sample, also those left out. */
 #define WALK_MAX 1024
 
@@ -42,10 +38,16 @@ static uint8_t owner_of(const struct layout *layout, const uint8_t *frame)
     return layout->frame_owner == LAYOUT_NONE ? 0 : frame[layout->frame_owner];
 }
 
+static bool is_mark(const struct layout *layout, const uint8_t *frame)
+{
+    return owner_of(layout, frame) >= LAYOUT_OWNER_MARK;
+}
+
 /* The frame's code object, NULL for what is none. */
 static const uint8_t *code_of(const struct interp *interp, const uint8_t *frame)
 {
-    const uint8_t *code = pointer(frame, interp->layout.frame_code);
+    uintptr_t word = (uintptr_t)pointer(frame, interp->layout.frame_code);
+    const uint8_t *code = (const uint8_t *)layout_reference(&interp->layout, word);
 
     if (!code || (uintptr_t)pointer(code, OB_TYPE_AT) != interp->code_type)
         return NULL;
@@ -86,7 +88,7 @@ static uint32_t line_of(const struct layout *layout, const uint8_t *frame, const
 static bool has_begun(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
 {
     if (layout->code_first_traceable == LAYOUT_NONE ||
-        owner_of(layout, frame) == OWNER_GENERATOR)
+        owner_of(layout, frame) == LAYOUT_OWNER_GENERATOR)
         return true;
     return units_at(layout, frame, code) >= integer(code, layout->code_first_traceable);
 }
@@ -114,7 +116,7 @@ static bool ends_run(const struct layout *layout, const uint8_t *frame)
         return true; /* up to 3.10 every frame has a loop of its own */
     if (layout->frame_entry != LAYOUT_NONE)
         return frame[layout->frame_entry] != 0;
-    return owner_of(layout, frame) == OWNER_CSTACK;
+    return is_mark(layout, frame);
 }
 
 static void put(const struct interp *interp, const uint8_t *frame, struct run *run,
@@ -149,7 +151,7 @@ size_t frame_walk(const struct interp *interp, const uint8_t *thread, struct cor
     for (size_t i = 0; frame && used < max && i < WALK_MAX; i++) {
         const uint8_t *code = NULL;
 
-        if (owner_of(layout, frame) != OWNER_CSTACK) {
+        if (!is_mark(layout, frame)) {
             code = code_of(interp, frame);
             if (!code)
                 break; /* not a frame as we know it: what is below is not to be trusted */

@@ -283,7 +283,7 @@ static void add_local(uintptr_t frame, uintptr_t value)
     for (uint32_t i = 0; i < locals.count; i++) {
         size_t len;
 
-        if (object_word(locals.values + i * sizeof(uintptr_t)) != value)
+        if (frame_local(layout, &locals, i) != value)
             continue;
         len = frame_local_name(layout, &locals, i, name, sizeof(name));
         if (len == 0)

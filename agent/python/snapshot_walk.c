@@ -7,14 +7,13 @@
 #include "agent/python/snapshot_frame.h"
 #include "agent/python/type.h"
 
-/* struct _gc_runtime_state around its statistics, the same from 3.8 to 3.13. */
-#define GENERATIONS_BEFORE 104
+/* struct _gc_runtime_state around its generations and its statistics, the same from 3.8 to 3.14;
+ * 3.14.0 to 3.14.4 call the generations young and two halves of old. */
 #define GENERATION_BYTES   24
 #define GENERATIONS        3
-#define GENERATION0_BEFORE 32 /* a pointer to the first generation: the proof of the layout */
 #define PERMANENT_BEFORE   24
 #define COLLECTING_BEHIND  72
-#define ENABLED_BEFORE     116
+#define ENABLED_BEFORE     12 /* the generations */
 #define GC_HEAD_BYTES      16
 #define GC_PREV_FLAGS      3ul /* low bits of the link backwards */
 #define GC_NEXT_FLAGS      1ul
@@ -26,10 +25,14 @@
 
 #define THREADS_MAX        4096
 #define FRAMES_MAX         2000 /* of a thread */
-#define THREAD_STATE_WORDS 45   /* looked through for references, in all versions at least so many \
-                                 */
 #define LOOK_AT_CLOCK_EVERY  1024
 #define MINOR_WITH_IMMORTALS 12
+
+/* Words of a thread's state that are looked through for references; those of 3.14 hold the script of
+ * a debugger, and the running loop and task of asyncio behind it. */
+#define THREAD_STATE_WORDS     45
+#define THREAD_STATE_WORDS_MAX 117
+#define MINOR_WITH_LONG_STATE  14
 
 static uintptr_t stats_of(const struct interp *interp, uintptr_t interpreter)
 {
@@ -43,6 +46,30 @@ static uintptr_t first_interpreter(const struct interp *interp)
     return peek_word((uintptr_t)interp->runtime + interp->layout.runtime_interp_head);
 }
 
+static uintptr_t lists_of(const struct interp *interp, uintptr_t interpreter)
+{
+    return stats_of(interp, interpreter) - interp->layout.gc_lists_before;
+}
+
+/* A head whose neighbours know it is the head of a list. */
+static bool is_list(uintptr_t list)
+{
+    uintptr_t next = peek_word(list) & ~GC_NEXT_FLAGS;
+    uintptr_t before = peek_word(list + sizeof(uintptr_t)) & ~GC_PREV_FLAGS;
+
+    return (peek_word(next + sizeof(uintptr_t)) & ~GC_PREV_FLAGS) == list &&
+           (peek_word(before) & ~GC_NEXT_FLAGS) == list;
+}
+
+static bool has_lists(const struct interp *interp, uintptr_t interpreter)
+{
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        if (!is_list(lists_of(interp, interpreter) + i * GENERATION_BYTES))
+            return false;
+    }
+    return is_list(stats_of(interp, interpreter) - PERMANENT_BEFORE);
+}
+
 const char *walk_obstacle(const struct interp *interp)
 {
     for (uintptr_t each = first_interpreter(interp); each;
@@ -50,10 +77,10 @@ const char *walk_obstacle(const struct interp *interp)
         uintptr_t stats = stats_of(interp, each);
         int collecting;
 
-        if (peek_word(stats - GENERATION0_BEFORE) != stats - GENERATIONS_BEFORE)
-            return "the collector's lists are not where this agent looks for them";
         if (!peek(stats + COLLECTING_BEHIND, &collecting, sizeof(collecting)) || collecting)
             return "the collector runs";
+        if (!has_lists(interp, each))
+            return "the collector's lists are not where this agent looks for them";
     }
     return NULL;
 }
@@ -83,12 +110,12 @@ static void enumerate(struct walk *walk, uintptr_t list)
 
 static void enumerate_interpreter(struct walk *walk, uintptr_t interpreter)
 {
-    uintptr_t stats = stats_of(walk->interp, interpreter);
+    uintptr_t lists = lists_of(walk->interp, interpreter);
 
     for (size_t i = 0; i < GENERATIONS; i++)
-        enumerate(walk, stats - GENERATIONS_BEFORE + i * GENERATION_BYTES);
-    enumerate(walk, stats - PERMANENT_BEFORE);
-    if (object_half(stats - ENABLED_BEFORE) == 0)
+        enumerate(walk, lists + i * GENERATION_BYTES);
+    enumerate(walk, stats_of(walk->interp, interpreter) - PERMANENT_BEFORE);
+    if (object_half(lists - ENABLED_BEFORE) == 0)
         walk->collector_is_off = true;
 }
 
@@ -211,20 +238,22 @@ static void reach_frames_of(struct walk *walk, uintptr_t thread)
         if (layout->frame_owner == LAYOUT_NONE) /* an object, with its stack and more */
             reach_from(walk, root, frame);
         for (uint32_t at = 0; at < locals.count; at++)
-            reach_from(walk, root, object_word(locals.values + at * sizeof(uintptr_t)));
+            reach_from(walk, root, frame_local(layout, &locals, at));
         for (uint32_t at = locals.count; at < locals.count + locals.stack_count; at++)
-            reach_tracked(walk, root, object_word(locals.values + at * sizeof(uintptr_t)));
+            reach_tracked(walk, root, frame_local(layout, &locals, at));
     }
 }
 
 static void reach_state_of(struct walk *walk, uintptr_t thread)
 {
     uint32_t root = add_root(walk, WALK_THREAD, thread);
-    uintptr_t words[THREAD_STATE_WORDS];
+    uintptr_t words[THREAD_STATE_WORDS_MAX];
+    size_t count = walk->interp->layout.minor < MINOR_WITH_LONG_STATE ? THREAD_STATE_WORDS
+                                                                       : THREAD_STATE_WORDS_MAX;
 
-    if (!peek(thread, words, sizeof(words)))
+    if (!peek(thread, words, count * sizeof(words[0])))
         return;
-    for (size_t i = 0; i < THREAD_STATE_WORDS; i++)
+    for (size_t i = 0; i < count; i++)
         reach_tracked(walk, root, words[i]);
 }
 
