@@ -109,8 +109,8 @@ class WithoutTheLock(base.EachInterpreter, unittest.TestCase):
     """ctypes lets go of the interpreter's lock around libc's malloc."""
 
     arguments = ("-c", LOCKLESS)
-    # Some 55 samples of the bytearrays below: 8000 is twice their number and seven standard errors.
-    settings = {"LEAKD_PYTHON": "always", "LEAKD_PERIOD": "4096"}
+    # Some 14 samples of the bytearrays below: 8000 is twice their number and four standard errors.
+    settings = {"LEAKD_PYTHON": "always", "LEAKD_PERIOD": "16384"}
 
     def live(self, agent, function):
         return sum(leak.live_bytes for leak in base.leaks(agent)
