@@ -14,7 +14,7 @@ static const struct layout layouts[] = {
         .frame_back = 24, .frame_code = 32, .frame_at = 104, .frame_entry = N, .frame_owner = N,
         .code_name = 112, .code_file = 104, .code_first_line = 40, .code_lines = 120,
         .code_first_traceable = N, .code_units = N,
-        .ascii_data = 48, .compact_data = 72,
+        .ascii_data = 48, .compact_data = 72, .tuple_items = 24,
         .runtime_finalizing = 16, .runtime_interp_head = 32, .runtime_interp_main = 40,
         .runtime_main_thread = 72, .interp_next = 0, .gc_stats = 472, .gc_stats_in_runtime = true, .gc_lists_before = 104,
         .type_qualname = 864, .pool_bytes = 4096, .type_preheader_flags = 0,
@@ -25,7 +25,7 @@ static const struct layout layouts[] = {
         .frame_back = 24, .frame_code = 32, .frame_at = 104, .frame_entry = N, .frame_owner = N,
         .code_name = 112, .code_file = 104, .code_first_line = 40, .code_lines = 120,
         .code_first_traceable = N, .code_units = N,
-        .ascii_data = 48, .compact_data = 72,
+        .ascii_data = 48, .compact_data = 72, .tuple_items = 24,
         .runtime_finalizing = 16, .runtime_interp_head = 32, .runtime_interp_main = 40,
         .runtime_main_thread = 72, .interp_next = 0, .gc_stats = 744, .gc_lists_before = 104,
         .type_qualname = 856, .pool_bytes = 4096, .type_preheader_flags = 0,
@@ -36,7 +36,7 @@ static const struct layout layouts[] = {
         .frame_back = 24, .frame_code = 32, .frame_at = 96, .frame_entry = N, .frame_owner = N,
         .code_name = 112, .code_file = 104, .code_first_line = 40, .code_lines = 120,
         .code_first_traceable = N, .code_units = N,
-        .ascii_data = 48, .compact_data = 72,
+        .ascii_data = 48, .compact_data = 72, .tuple_items = 24,
         .runtime_finalizing = 16, .runtime_interp_head = 32, .runtime_interp_main = 40,
         .runtime_main_thread = 72, .interp_next = 0, .gc_stats = 744, .gc_lists_before = 104,
         .type_qualname = 864, .pool_bytes = 16384, .type_preheader_flags = 0,
@@ -47,7 +47,7 @@ static const struct layout layouts[] = {
         .frame_back = 48, .frame_code = 32, .frame_at = 56, .frame_entry = 68, .frame_owner = 69,
         .code_name = 128, .code_file = 112, .code_first_line = 72, .code_lines = 136,
         .code_first_traceable = 168, .code_units = 184,
-        .ascii_data = 48, .compact_data = 72,
+        .ascii_data = 48, .compact_data = 72, .tuple_items = 24,
         .runtime_finalizing = 24, .runtime_interp_head = 40, .runtime_interp_main = 48,
         .runtime_main_thread = 80, .interp_next = 0, .gc_stats = 776, .gc_lists_before = 104,
         .type_qualname = 864, .pool_bytes = 16384,
@@ -59,7 +59,7 @@ static const struct layout layouts[] = {
         .frame_back = 8, .frame_code = 0, .frame_at = 56, .frame_entry = N, .frame_owner = 70,
         .code_name = 128, .code_file = 112, .code_first_line = 68, .code_lines = 136,
         .code_first_traceable = 176, .code_units = 192,
-        .ascii_data = 40, .compact_data = 56,
+        .ascii_data = 40, .compact_data = 56, .tuple_items = 24,
         .runtime_finalizing = 24, .runtime_interp_head = 40, .runtime_interp_main = 48,
         .runtime_main_thread = 64, .interp_next = 0, .gc_stats = 240, .gc_lists_before = 104,
         .type_qualname = 872, .pool_bytes = 16384,
@@ -71,7 +71,7 @@ static const struct layout layouts[] = {
         .frame_back = 8, .frame_code = 0, .frame_at = 56, .frame_entry = N, .frame_owner = 70,
         .code_name = 128, .code_file = 112, .code_first_line = 68, .code_lines = 136,
         .code_first_traceable = 184, .code_units = 200,
-        .ascii_data = 40, .compact_data = 56,
+        .ascii_data = 40, .compact_data = 56, .tuple_items = 24,
         .runtime_finalizing = 608, .runtime_interp_head = 632, .runtime_interp_main = 640,
         .runtime_main_thread = 656, .interp_next = 7264, .gc_stats = 7528, .gc_lists_before = 104,
         .type_qualname = 872, .pool_bytes = 16384,
@@ -84,7 +84,7 @@ static const struct layout layouts[] = {
         .frame_tags = 3,
         .code_name = 128, .code_file = 112, .code_first_line = 68, .code_lines = 136,
         .code_first_traceable = 192, .code_units = 208,
-        .ascii_data = 40, .compact_data = 56,
+        .ascii_data = 40, .compact_data = 56, .tuple_items = 32,
         .runtime_finalizing = 784, .runtime_interp_head = 808, .runtime_interp_main = 816,
         .runtime_main_thread = 832, .interp_next = 7272, .gc_stats = 7528, .gc_lists_before = 96,
         .type_qualname = 872, .pool_bytes = 16384,
@@ -162,6 +162,7 @@ struct offsets_places {
     uint16_t code_lines;
     uint16_t code_first_line;
     uint16_t code_units;
+    uint16_t tuple_items;
     uint16_t ascii_bytes; /* of PyASCIIObject */
     uint16_t gc_collecting;
 };
@@ -171,13 +172,13 @@ static const struct offsets_places places[] = {
         .minor = 13, .interp_gc = 80, .thread_interp = 176, .thread_frame = 184, .thread_id = 192,
         .frame_back = 232, .frame_code = 240, .frame_at = 248, .frame_owner = 264,
         .code_file = 280, .code_qualname = 296, .code_lines = 304, .code_first_line = 312,
-        .code_units = 344, .ascii_bytes = 560, .gc_collecting = 576,
+        .code_units = 344, .tuple_items = 408, .ascii_bytes = 560, .gc_collecting = 576,
     },
     {
         .minor = 14, .interp_gc = 88, .thread_interp = 200, .thread_frame = 208, .thread_id = 216,
         .frame_back = 256, .frame_code = 264, .frame_at = 272, .frame_owner = 288,
         .code_file = 320, .code_qualname = 336, .code_lines = 344, .code_first_line = 352,
-        .code_units = 384, .ascii_bytes = 640, .gc_collecting = 656,
+        .code_units = 384, .tuple_items = 456, .ascii_bytes = 640, .gc_collecting = 656,
     },
 };
 
@@ -214,6 +215,7 @@ static bool take_all(const struct offsets_places *at, const uint8_t *table, stru
            take(table, at->code_lines, &out->code_lines) &&
            take(table, at->code_first_line, &out->code_first_line) &&
            take(table, at->code_units, &out->code_units) &&
+           take(table, at->tuple_items, &out->tuple_items) &&
            take(table, at->ascii_bytes, &out->ascii_data);
 }
 

@@ -50,6 +50,7 @@ struct layout {
     /* PyUnicodeObject: where the characters of a compact string begin */
     uint16_t ascii_data;
     uint16_t compact_data;
+    uint16_t tuple_items;
     /* the runtime and its interpreters */
     uint16_t runtime_finalizing;
     uint16_t runtime_interp_head;

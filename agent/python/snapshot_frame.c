@@ -137,7 +137,7 @@ size_t frame_local_name(const struct layout *layout, const struct frame_locals *
         size = tuple_size(names);
         if (index < size)
             return text_peek(
-                layout, object_word(names + TUPLE_ITEMS_AT + index * sizeof(uintptr_t)), out, cap);
+                layout, object_word(names + layout->tuple_items + index * sizeof(uintptr_t)), out, cap);
         index -= size;
     }
     return 0;

@@ -13,7 +13,8 @@
 #define GENERATIONS        3
 #define PERMANENT_BEFORE   24
 #define COLLECTING_BEHIND  72
-#define ENABLED_BEFORE     12 /* the generations */
+#define ENABLED_BEFORE     12 /* where the generations begin, or would but for their alignment */
+#define LISTS_EARLIER      4  /* in later 3.13, which aligns heads of lists to 4 bytes only */
 #define GC_HEAD_BYTES      16
 #define GC_PREV_FLAGS      3ul /* low bits of the link backwards */
 #define GC_NEXT_FLAGS      1ul
@@ -46,11 +47,6 @@ static uintptr_t first_interpreter(const struct interp *interp)
     return peek_word((uintptr_t)interp->runtime + interp->layout.runtime_interp_head);
 }
 
-static uintptr_t lists_of(const struct interp *interp, uintptr_t interpreter)
-{
-    return stats_of(interp, interpreter) - interp->layout.gc_lists_before;
-}
-
 /* A head whose neighbours know it is the head of a list. */
 static bool is_list(uintptr_t list)
 {
@@ -61,13 +57,25 @@ static bool is_list(uintptr_t list)
            (peek_word(before) & ~GC_NEXT_FLAGS) == list;
 }
 
-static bool has_lists(const struct interp *interp, uintptr_t interpreter)
+static bool are_lists(uintptr_t lists)
 {
     for (size_t i = 0; i < GENERATIONS; i++) {
-        if (!is_list(lists_of(interp, interpreter) + i * GENERATION_BYTES))
+        if (!is_list(lists + i * GENERATION_BYTES))
             return false;
     }
-    return is_list(stats_of(interp, interpreter) - PERMANENT_BEFORE);
+    return true;
+}
+
+/* The generations; 0 when they are not where they should be. */
+static uintptr_t lists_of(const struct interp *interp, uintptr_t stats)
+{
+    uintptr_t lists = stats - interp->layout.gc_lists_before;
+
+    if (!is_list(stats - PERMANENT_BEFORE))
+        return 0;
+    if (!are_lists(lists))
+        lists -= LISTS_EARLIER;
+    return are_lists(lists) ? lists : 0;
 }
 
 const char *walk_obstacle(const struct interp *interp)
@@ -79,7 +87,7 @@ const char *walk_obstacle(const struct interp *interp)
 
         if (!peek(stats + COLLECTING_BEHIND, &collecting, sizeof(collecting)) || collecting)
             return "the collector runs";
-        if (!has_lists(interp, each))
+        if (lists_of(interp, stats) == 0)
             return "the collector's lists are not where this agent looks for them";
     }
     return NULL;
@@ -110,12 +118,13 @@ static void enumerate(struct walk *walk, uintptr_t list)
 
 static void enumerate_interpreter(struct walk *walk, uintptr_t interpreter)
 {
-    uintptr_t lists = lists_of(walk->interp, interpreter);
+    uintptr_t stats = stats_of(walk->interp, interpreter);
+    uintptr_t lists = lists_of(walk->interp, stats);
 
-    for (size_t i = 0; i < GENERATIONS; i++)
+    for (size_t i = 0; lists && i < GENERATIONS; i++)
         enumerate(walk, lists + i * GENERATION_BYTES);
-    enumerate(walk, stats_of(walk->interp, interpreter) - PERMANENT_BEFORE);
-    if (object_half(lists - ENABLED_BEFORE) == 0)
+    enumerate(walk, stats - PERMANENT_BEFORE);
+    if (object_half(stats - walk->interp->layout.gc_lists_before - ENABLED_BEFORE) == 0)
         walk->collector_is_off = true;
 }
 
