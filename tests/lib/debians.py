@@ -91,6 +91,8 @@ class Debian:
         for minor in self.minors():
             if self.kind == "static":
                 wanted.append(f"python3.{minor}")
+                if minor == pythons.NEWEST[1]:
+                    wanted.append(f"libpython3.{minor}-testsuite")  # for tests/run --suites
             elif minor < UNKNOWN_MINOR:
                 wanted += [f"libpython3.{minor}", f"libpython3.{minor}-stdlib"]
         return wanted
@@ -154,7 +156,8 @@ class Debian:
         """As the package's installation would: a program that compiles what it imports has other
         sites than one that does not."""
         subprocess.run([python, "-c", "import compileall, os; compileall.compile_dir("
-                        "os.path.dirname(os.__file__), quiet=2, workers=2)"],
+                        "os.path.dirname(os.__file__), quiet=2, workers=2, "
+                        "rx=__import__('re').compile('/test/'))"],
                        stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     def interpreters(self):
