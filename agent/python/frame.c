@@ -6,7 +6,7 @@
 
 #include "agent/core/core.h"
 #include "agent/python/interp.h"
-#include "agent/python/line.h"
+#include "agent/python/linecache.h"
 #include "agent/python/text.h"
 
 #define OB_TYPE_AT    8
@@ -62,26 +62,29 @@ static int64_t units_at(const struct layout *layout, const uint8_t *frame, const
     return (at - (code + layout->code_units)) / UNIT_BYTES;
 }
 
+/* The same as the version's line table counts it. */
+static int64_t position_of(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
+{
+    switch (layout->lines) {
+    case LAYOUT_LINES_LNOTAB:
+        return integer(frame, layout->frame_at);
+    case LAYOUT_LINES_LINETABLE:
+        return (int64_t)integer(frame, layout->frame_at) * UNIT_BYTES;
+    default:
+        return units_at(layout, frame, code);
+    }
+}
+
 static uint32_t line_of(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
 {
-    int first_line = integer(code, layout->code_first_line);
     const uint8_t *lines = pointer(code, layout->code_lines);
-    const uint8_t *data;
-    size_t len;
 
     if (!lines)
         return 0;
-    data = lines + BYTES_DATA_AT;
-    len = (size_t)pointer(lines, BYTES_SIZE_AT);
-    switch (layout->lines) {
-    case LAYOUT_LINES_LNOTAB:
-        return line_by_lnotab(data, len, first_line, integer(frame, layout->frame_at));
-    case LAYOUT_LINES_LINETABLE:
-        return line_by_linetable(data, len, first_line,
-                                 (int64_t)integer(frame, layout->frame_at) * UNIT_BYTES);
-    default:
-        return line_by_locations(data, len, first_line, units_at(layout, frame, code));
-    }
+    return linecache_find((enum layout_lines)layout->lines, lines + BYTES_DATA_AT,
+                          (size_t)pointer(lines, BYTES_SIZE_AT),
+                          integer(code, layout->code_first_line),
+                          position_of(layout, frame, code));
 }
 
 /* Its function's arguments are still being sorted: CPython shows the caller instead. */
