@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/preload/classes.h"
 
-#include <dlfcn.h>
 #include <stdbool.h>
 
 #include "agent/core/tally.h"
@@ -16,19 +15,10 @@ extern int mallctl(const char *name, void *old, size_t *old_len, void *new, size
 
 uint64_t classes_measures[CLASSES_STEPS + 1];
 
-static const void *library_of(uintptr_t function)
-{
-    Dl_info info;
-
-    return dladdr((void *)function, &info) ? info.dli_fbase : NULL;
-}
-
 static bool is_promised(void)
 {
-    const void *library = library_of((uintptr_t)next.malloc);
-
-    return nallocx && mallctl && library && library_of((uintptr_t)nallocx) == library &&
-           library_of((uintptr_t)mallctl) == library;
+    return nallocx && mallctl && next_is_beside_malloc((uintptr_t)nallocx) &&
+           next_is_beside_malloc((uintptr_t)mallctl);
 }
 
 static bool is_kept(size_t size)

@@ -143,6 +143,7 @@ class NextAllocator(Folder):
             self.assertEqual(loaded, bare, words)
         first = self.daemon.agents[0]
         self.assertEqual(wire.METHODS[first.native["method"]], "usable")
+        self.assertIn("operator new is the next allocator's own, not seen", first.hello["reason"])
         env = preload(loaded_environment(self.daemon), library, AGENT)
         self.assertEqual(run([target("late")], env)[:1], (42,))
 
