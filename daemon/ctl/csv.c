@@ -85,15 +85,35 @@ static bool fail_number(struct csv *csv, const char *start)
 }
 
 /* Behind the column; NULL: it is not what it should be. */
-static const char *read_column(const char *p, enum csv_value meaning, double *out)
+static const char *read_number(const char *p, enum csv_meaning meaning, struct csv_row *row)
 {
-    if (meaning == CSV_VALUES)
-        return skip_column(p);
     if (is_end(*p) && meaning != CSV_TIME && meaning != CSV_BYTES) {
-        *out = NAN;
+        row->value[meaning] = NAN;
         return p;
     }
-    return number(p, out);
+    return number(p, &row->value[meaning]);
+}
+
+static const char *read_text(const char *p, enum csv_meaning meaning, struct csv_row *row)
+{
+    const char *end = skip_column(p);
+
+    if (meaning == CSV_SERIES) {
+        row->series = p;
+        row->series_len = (size_t)(end - p);
+    }
+    return end;
+}
+
+static bool check_series(struct csv *csv, const struct csv_row *row)
+{
+    if (row->series_len == 0)
+        return fail(csv, "the series has no name");
+    if (row->series_len > CSV_SERIES_MAX)
+        return fail(csv, "the name of the series is longer than %d bytes", CSV_SERIES_MAX);
+    if (row->series[0] == '"')
+        return fail(csv, "the name of the series is quoted; write it without quotes and commas");
+    return true;
 }
 
 static bool check_row(struct csv *csv, const struct csv_row *row)
@@ -104,20 +124,19 @@ static bool check_row(struct csv *csv, const struct csv_row *row)
         return fail(csv, "load %.17g is below 0", row->value[CSV_LOAD]);
     if (row->value[CSV_OLDEST] < 0)
         return fail(csv, "age %.17g is below 0", row->value[CSV_OLDEST]);
-    return true;
+    return !row->series || check_series(csv, row);
 }
 
 /* The line ends with '\n', which no loop here passes. */
 static bool read_sample(struct csv *csv, const char *p)
 {
     struct csv_row row = {.value = {[CSV_LOAD] = NAN, [CSV_OLDEST] = NAN}};
-    double none;
 
     for (unsigned column = 0;; column++) {
-        enum csv_value meaning = csv->meaning[column];
+        enum csv_meaning meaning = csv->meaning[column];
         const char *start = p;
 
-        p = read_column(p, meaning, meaning == CSV_VALUES ? &none : &row.value[meaning]);
+        p = meaning < CSV_VALUES ? read_number(p, meaning, &row) : read_text(p, meaning, &row);
         if (!p || !is_end(*p))
             return fail_number(csv, start);
         if (column == csv->last_column)
@@ -133,20 +152,21 @@ static bool read_sample(struct csv *csv, const char *p)
 
 static bool header_column(struct csv *csv, const char *name, size_t len)
 {
-    static const char *const names[CSV_VALUES] = {[CSV_TIME] = "t_seconds",
-                                                  [CSV_BYTES] = "bytes",
-                                                  [CSV_LOAD] = "load",
-                                                  [CSV_OLDEST] = "oldest_s"};
+    static const char *const names[CSV_IGNORED] = {[CSV_TIME] = "t_seconds",
+                                                   [CSV_BYTES] = "bytes",
+                                                   [CSV_LOAD] = "load",
+                                                   [CSV_OLDEST] = "oldest_s",
+                                                   [CSV_SERIES] = "series"};
     unsigned column = csv->columns++;
     uint8_t meaning = 0;
 
     if (csv->columns > CSV_COLUMNS_MAX)
         return fail(csv, "more than %d columns", CSV_COLUMNS_MAX);
-    while (meaning < CSV_VALUES &&
+    while (meaning < CSV_IGNORED &&
            (len != strlen(names[meaning]) || memcmp(name, names[meaning], len) != 0))
         meaning++;
     csv->meaning[column] = meaning;
-    if (meaning == CSV_VALUES) {
+    if (meaning == CSV_IGNORED) {
         csv->ignored++;
         return true;
     }

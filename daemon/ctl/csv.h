@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a recorded series, `t_seconds,bytes[,load][,oldest_s]`, piece by piece, so that its size is
- * no matter. */
+/* Reads recorded series, `t_seconds,bytes[,load][,oldest_s][,series]`, piece by piece, so that their
+ * size is no matter. The columns may stand in any order. There is no quoting: a name is what stands
+ * between two commas. */
 #ifndef LEAKD_CTL_CSV_H
 #define LEAKD_CTL_CSV_H
 
@@ -10,14 +11,25 @@
 
 #define CSV_LINE_MAX    4096 /* longer lines are an error */
 #define CSV_COLUMNS_MAX 32
+#define CSV_SERIES_MAX  256 /* bytes of a name */
 #define CSV_ERROR_MAX   160
 #define CSV_TIME_MAX_S  1e12 /* later is a mistake: milliseconds must stay whole */
 
-enum csv_value { CSV_TIME, CSV_BYTES, CSV_LOAD, CSV_OLDEST, CSV_VALUES };
+/* What a column is: one of the numbers, the name of the row's series, or nothing that is read. */
+enum csv_meaning {
+    CSV_TIME,
+    CSV_BYTES,
+    CSV_LOAD,
+    CSV_OLDEST,
+    CSV_VALUES,
+    CSV_SERIES = CSV_VALUES,
+    CSV_IGNORED
+};
 
-/* By enum csv_value. Load and oldest are NAN where they are empty or have no column. */
 struct csv_row {
-    double value[CSV_VALUES];
+    double value[CSV_VALUES]; /* load and oldest are NAN where they are empty or have no column */
+    const char *series;       /* not terminated, gone after the call; NULL without such a column */
+    size_t series_len;        /* 1 to CSV_SERIES_MAX */
 };
 
 /* One line; stops the reading when it returns false. */
@@ -27,8 +39,8 @@ struct csv {
     csv_on_sample on_sample;
     void *arg;
     uint64_t line;                    /* of the text, from 1 */
-    uint8_t meaning[CSV_COLUMNS_MAX]; /* enum csv_value by column; CSV_VALUES: none */
-    bool has[CSV_VALUES];             /* a column */
+    uint8_t meaning[CSV_COLUMNS_MAX]; /* enum csv_meaning by column */
+    bool has[CSV_IGNORED];            /* a column */
     unsigned last_column;             /* that has a meaning */
     unsigned columns;                 /* in the header; 0 before it was seen */
     unsigned ignored;                 /* columns that nobody reads */

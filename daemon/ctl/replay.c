@@ -3,7 +3,6 @@
  * that the same files give the same bytes everywhere. */
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,49 +10,34 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/json.h"
+#include "daemon/base/map.h"
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/csv.h"
 #include "daemon/ctl/ctl.h"
 #include "daemon/ctl/option.h"
+#include "daemon/ctl/replay_series.h"
 #include "daemon/ctl/stream.h"
-#include "daemon/detect/detect.h"
-#include "daemon/detect/load.h"
 
 #define CHUNK_BYTES (256u * 1024)
-#define FIRST_MAX   33 /* samples that say the sampling interval and the usual load */
 #define OUT_MAX     (64u * 1024)
+#define SERIES_MAX  10000 /* of one file: some 100 MB */
 
-/* How a series is judged. */
-enum replay_clock { CLOCK_TIME, CLOCK_WORK };
 enum replay_format { FORMAT_CSV, FORMAT_WIRE };
 
+/* A file. */
 struct replay {
     const char *name; /* shown: the base name */
-    const struct detect_profile *profile;
-    enum replay_clock clock;
     enum replay_format format;
+    struct replay_settings settings;
     struct csv csv;
     struct stream stream;
-    bool running; /* the interval is known */
-    bool has_load;
-    double t;    /* of the newest sample */
-    double load; /* the newest known */
-    struct detector plain;
-    struct load_detector with_load;
-    struct work_clock work;
-    uint64_t work_ms; /* of the newest sample */
-    unsigned first_count;
-    struct csv_row first[FIRST_MAX];
+    struct replay_series *first; /* in the order they appeared */
+    struct replay_series *last;
+    struct replay_series *current; /* of the newest row */
+    struct map *by_name;
+    char failed[CSV_ERROR_MAX]; /* why no more rows are taken; empty while they are */
     struct buf out;
 };
-
-static void read_result(const struct replay *replay, struct detect_result *out)
-{
-    if (replay->has_load && replay->clock == CLOCK_TIME)
-        load_read(&replay->with_load, out);
-    else
-        detector_read(&replay->plain, out);
-}
 
 /* To a tenth of a byte: more digits would claim more than is known. */
 static void put_rate(struct json *json, const char *key, double bytes_per_s)
@@ -64,16 +48,19 @@ static void put_rate(struct json *json, const char *key, double bytes_per_s)
     json_raw(json, key, text, (size_t)len);
 }
 
-static void put_event(struct replay *replay)
+static void put_event(void *arg, const struct replay_series *series)
 {
+    struct replay *replay = arg;
     struct detect_result result;
     struct json json;
 
-    read_result(replay, &result);
+    replay_series_read(series, &result);
     json_init(&json, &replay->out);
     json_object(&json, NULL);
     json_str(&json, "file", replay->name);
-    json_double(&json, "t", replay->t);
+    if (series->name)
+        json_str(&json, "series", series->name);
+    json_double(&json, "t", series->t_s);
     json_str(&json, "verdict", verdict_name(result.verdict));
     put_rate(&json, "rate", result.growth.known ? result.growth.estimate : 0.0);
     put_rate(&json, "lower", result.growth.known ? result.growth.lower : 0.0);
@@ -88,111 +75,51 @@ static void put_event(struct replay *replay)
     buf_clear(&replay->out);
 }
 
-/* Time stands still in work while there is none: then there is nothing to push. */
-static bool push_work(struct replay *replay, struct detect_sample *sample)
+static struct replay_series *add_series(struct replay *replay, const struct csv_row *row)
 {
-    bool is_first = !replay->work.has_started;
-    uint64_t work_ms = work_clock_ms(&replay->work, sample->time_ms, replay->load);
+    struct replay_series *series;
 
-    if (!is_first && work_ms <= replay->work_ms)
-        return false;
-    replay->work_ms = work_ms;
-    sample->time_ms = work_ms;
-    return detector_push(&replay->plain, sample);
-}
-
-/* An age of 0 is one too. */
-static uint64_t age_ms(double seconds)
-{
-    return seconds < CSV_TIME_MAX_S ? (uint64_t)(seconds * 1000) + 1 : 0;
-}
-
-static void push(struct replay *replay, const struct csv_row *row)
-{
-    struct detect_sample sample = {.time_ms = (uint64_t)(row->value[CSV_TIME] * 1000 + 0.5),
-                                   .bytes = row->value[CSV_BYTES]};
-    bool changed;
-
-    replay->t = row->value[CSV_TIME];
-    if (!isnan(row->value[CSV_OLDEST]))
-        sample.oldest_ms = age_ms(row->value[CSV_OLDEST]);
-    if (!isnan(row->value[CSV_LOAD]))
-        replay->load = row->value[CSV_LOAD];
-    if (!replay->has_load)
-        changed = detector_push(&replay->plain, &sample);
-    else if (replay->clock == CLOCK_TIME)
-        changed = load_push(&replay->with_load, &sample, replay->load);
-    else
-        changed = push_work(replay, &sample);
-    if (changed)
-        put_event(replay);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned n)
-{
-    qsort(values, n, sizeof(values[0]), compare);
-    return values[n / 2];
-}
-
-/* Median distance of the first samples: one hole or clock jump there changes nothing. */
-static uint64_t first_step_ms(const struct replay *replay)
-{
-    double steps[FIRST_MAX];
-    unsigned n = 0;
-
-    for (unsigned i = 1; i < replay->first_count; i++) {
-        double step = replay->first[i].value[CSV_TIME] - replay->first[i - 1].value[CSV_TIME];
-
-        if (step > 0)
-            steps[n++] = step;
+    if (map_count(replay->by_name) == SERIES_MAX) {
+        snprintf(replay->failed, sizeof(replay->failed), "more than %d series; split the file",
+                 SERIES_MAX);
+        return NULL;
     }
-    return n > 0 ? (uint64_t)(median(steps, n) * 1000 + 0.5) : 1000;
+    replay->settings.has_load = replay->format == FORMAT_WIRE || replay->csv.has[CSV_LOAD];
+    series = replay_series_new(&replay->settings, row->series, row->series_len);
+    if (!series || (row->series &&
+                    map_put(&replay->by_name, row->series, row->series_len, series) < 0)) {
+        replay_series_free(series);
+        snprintf(replay->failed, sizeof(replay->failed), "out of memory");
+        return NULL;
+    }
+    *(replay->last ? &replay->last->next : &replay->first) = series;
+    replay->last = series;
+    return series;
 }
 
-static double first_load(const struct replay *replay)
+static bool is_named(const struct replay_series *series, const char *name, size_t len)
 {
-    double loads[FIRST_MAX];
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < replay->first_count; i++)
-        if (!isnan(replay->first[i].value[CSV_LOAD]))
-            loads[n++] = replay->first[i].value[CSV_LOAD];
-    return n > 0 ? median(loads, n) : 0;
+    return strncmp(series->name, name, len) == 0 && series->name[len] == '\0';
 }
 
-static void start(struct replay *replay)
+/* NULL: one more cannot be had. Rows of one series often stand together. */
+static struct replay_series *series_of(struct replay *replay, const struct csv_row *row)
 {
-    uint64_t step_ms = first_step_ms(replay);
+    struct replay_series *found = replay->current;
 
-    replay->running = true;
-    replay->has_load = replay->format == FORMAT_WIRE || replay->csv.has[CSV_LOAD];
-    replay->load = first_load(replay);
-    detector_init(&replay->plain, replay->profile, step_ms, 1);
-    load_init(&replay->with_load, replay->profile, step_ms);
-    work_clock_init(&replay->work, replay->load);
-    for (unsigned i = 0; i < replay->first_count; i++)
-        push(replay, &replay->first[i]);
+    if (row->series && found && !is_named(found, row->series, row->series_len))
+        found = map_get(replay->by_name, row->series, row->series_len);
+    return found ? found : add_series(replay, row);
 }
 
 static bool on_sample(void *arg, const struct csv_row *row)
 {
     struct replay *replay = arg;
 
-    if (replay->running) {
-        push(replay, row);
-        return true;
-    }
-    replay->first[replay->first_count] = *row;
-    if (++replay->first_count == FIRST_MAX)
-        start(replay);
+    replay->current = series_of(replay, row);
+    if (!replay->current)
+        return false;
+    replay_series_push(replay->current, row);
     return true;
 }
 
@@ -213,9 +140,10 @@ static int say_wrong(const struct replay *replay, const char *path)
 {
     bool is_wire = replay->format == FORMAT_WIRE;
     uint64_t place = is_wire ? replay->stream.offset : replay->csv.line;
+    const char *error = is_wire ? replay->stream.error : replay->csv.error;
 
     fprintf(stderr, "leakctl replay: %s:%s%llu: %s\n", path, is_wire ? "byte " : "",
-            (unsigned long long)place, is_wire ? replay->stream.error : replay->csv.error);
+            (unsigned long long)place, replay->failed[0] ? replay->failed : error);
     return -EINVAL;
 }
 
@@ -228,20 +156,43 @@ static int read_all(int fd, const char *path, struct replay *replay, char *chunk
             continue;
         if (n < 0)
             return say_errno(path, errno);
-        if (!feed(replay, chunk, (size_t)n))
+        if (!feed(replay, chunk, (size_t)n) || replay->failed[0])
             return say_wrong(replay, path);
         if (n == 0)
             return 0;
     }
 }
 
-static void put_end(struct replay *replay)
+/* A leak that stands at the end of a file is said again with what is known then. */
+static void end_series(struct replay *replay, bool whole)
 {
     struct detect_result result;
 
-    read_result(replay, &result);
-    if (result.verdict == VERDICT_LEAK)
-        put_event(replay);
+    for (struct replay_series *series = replay->first; series; series = series->next) {
+        replay_series_finish(series);
+        replay_series_read(series, &result);
+        if (whole && result.verdict == VERDICT_LEAK)
+            put_event(replay, series);
+    }
+}
+
+static void drop_series(struct replay *replay)
+{
+    for (struct replay_series *series = replay->first, *next; series; series = next) {
+        next = series->next;
+        replay_series_free(series);
+    }
+    map_free(&replay->by_name);
+}
+
+static void start(struct replay *replay, const char *path)
+{
+    replay->name = basename(path);
+    replay->settings.on_change = put_event;
+    replay->settings.arg = replay;
+    buf_init(&replay->out, OUT_MAX);
+    csv_init(&replay->csv, on_sample, replay);
+    stream_init(&replay->stream, on_sample, replay);
 }
 
 /* The settings stand in replay; the rest of it is used up. */
@@ -252,18 +203,13 @@ static int replay_file(struct replay *replay, const char *path, char *chunk)
 
     if (fd < 0)
         return say_errno(path, errno);
-    replay->name = basename(path);
-    buf_init(&replay->out, OUT_MAX);
-    csv_init(&replay->csv, on_sample, replay);
-    stream_init(&replay->stream, on_sample, replay);
+    start(replay, path);
     rc = read_all(fd, path, replay, chunk);
-    if (!replay->running && replay->first_count > 0)
-        start(replay);
-    if (rc == 0 && replay->running)
-        put_end(replay);
+    end_series(replay, rc == 0);
     if (replay->csv.ignored > 0)
         fprintf(stderr, "leakctl replay: %s: %u columns that replay does not know are ignored\n",
                 path, replay->csv.ignored);
+    drop_series(replay);
     buf_done(&replay->out);
     close(fd);
     return rc;
@@ -322,12 +268,12 @@ static int run_replay(const struct command *command, int argc, char **argv)
     code = option_read(command, rows, false, argc, argv, &count);
     if (code != OPTION_GO_ON)
         return code;
-    settings.profile = detect_profile_find(profile);
-    if (!settings.profile)
+    settings.settings.profile = detect_profile_find(profile);
+    if (!settings.settings.profile)
         fprintf(stderr, "leakctl replay: no profile \"%s\": fast, default or strict\n", profile);
     else if (!read_format(format, &settings.format))
         fprintf(stderr, "leakctl replay: no format \"%s\": csv or wire\n", format);
-    else if (!read_clock(clock, &settings.clock))
+    else if (!read_clock(clock, &settings.settings.clock))
         fprintf(stderr, "leakctl replay: no clock \"%s\": time or work\n", clock);
     else if (count == 0)
         fputs("leakctl replay: no file; see leakctl replay --help\n", stderr);
@@ -347,12 +293,14 @@ const struct command command_replay = {
         "usage: leakctl replay [--format csv|wire] [--profile fast|default|strict]\n"
         "                      [--clock time|work] FILE...\n"
         "\n"
-        "A CSV file begins with the header t_seconds,bytes; two more columns are used where they\n"
-        "are there, others are ignored:\n"
+        "A CSV file begins with the header t_seconds,bytes; three more columns are used where\n"
+        "they are there, others are ignored:\n"
         "  load      what the memory may follow, in any unit: requests a second, sessions. What "
         "it\n"
         "            explains is no leak.\n"
         "  oldest_s  age of the oldest object in the series. If the oldest die, it is no leak.\n"
+        "  series    which series a row belongs to, of up to 10000 in one file; rows of different\n"
+        "            series may stand in any order. Their lines below say \"series\" too.\n"
         "--format wire reads what an agent sent, the recorded bytes of one stream: live bytes "
         "with\n"
         "the allocations a second as load.\n"

@@ -69,10 +69,7 @@ static bool wait_for_disk(const struct http_changes *changes, const char *id,
         return true;
     }
     free(take);
-    if (later) {
-        later_finish(later, NULL);
-        later_leave(later);
-    }
+    later_drop(later);
     return false;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* /api/v1/processes/{id}/series: points, the line that the detector fitted, and the plain line through
- * what is shown. */
+/* /api/v1/processes/{id}/series: points, the line that the detector fitted, and the plain line
+ * through what is shown. */
 #include "daemon/http/handlers.h"
 
 #include <errno.h>
@@ -219,10 +219,7 @@ static bool ask_disk(struct http_context *context, const struct http_request *re
         reply->later = later;
         return true;
     }
-    if (later) {
-        later_finish(later, NULL);
-        later_leave(later);
-    }
+    later_drop(later);
     if (rc == -ENOENT && is_there)
         return false;
     if (rc != -ENOENT)

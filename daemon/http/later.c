@@ -61,3 +61,11 @@ void later_leave(struct later *later)
     later->is_left = true;
     let_go(later);
 }
+
+void later_drop(struct later *later)
+{
+    if (!later)
+        return;
+    later_finish(later, NULL);
+    later_leave(later);
+}

@@ -21,5 +21,6 @@ const void *later_data(const struct later *later);
 /* The server's. False: it is finished already. */
 bool later_wait(struct later *later, void (*on_finished)(void *arg), void *arg);
 void later_leave(struct later *later); /* NULL is let go, too */
+void later_drop(struct later *later);  /* nobody has taken it; NULL, too */
 
 #endif

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { launch } from './browser.mjs';
 import { bigFlame } from './mock-more.mjs';
 import { findPage, startMock } from './mock.mjs';
-import { openPage, retry } from './page.mjs';
+import { retry } from './page.mjs';
+import { mock, page, visit } from './stage.mjs';
 
 const ORDERS = '/p/2210-15470';
 const LONG = process.env.LEAKD_LONG === '1';
@@ -18,28 +18,11 @@ const LONG = process.env.LEAKD_LONG === '1';
 const UPDATES = LONG ? 3600 : 120;
 const HEAP_GROWTH_MAX = 1.5 * 1024 * 1024;
 
-let browser;
-let mock;
-let page;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-beforeEach(async () => {
-  mock = await startMock();
-});
-afterEach(async () => {
-  await page?.context().close();
-  page = undefined;
-  await mock.close();
-});
-
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 async function open(path) {
   await page?.context().close();
-  ({ page } = await openPage(browser, mock.url + path));
+  await visit(path);
   await page.locator('h1').waitFor();
 }
 

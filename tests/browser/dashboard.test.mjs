@@ -2,34 +2,14 @@
 // The dashboard in a real browser against the mock. Every name is a fact about the page.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { launch } from './browser.mjs';
-import { startMock } from './mock.mjs';
-import { axeViolations, openPage, retry } from './page.mjs';
+import { describe, test } from 'node:test';
+import { axeViolations, retry } from './page.mjs';
+import { browser, log, mock, page, visit } from './stage.mjs';
 
 const ORDERS = '/p/2210-15470';
 
-let browser;
-let mock;
-let page;
-let log;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-
-beforeEach(async () => {
-  mock = await startMock();
-});
-afterEach(async () => {
-  await page?.context().close();
-  page = undefined;
-  await mock.close();
-});
-
 async function open(path = '/', options = {}) {
-  ({ page, log } = await openPage(browser, mock.url + path, options));
+  await visit(path, options);
   await page.locator('h1').waitFor();
 }
 
@@ -198,7 +178,7 @@ describe('process page', () => {
   });
 
   test('an_unknown_process_is_said_to_be_unknown', async () => {
-    ({ page, log } = await openPage(browser, `${mock.url}/p/1-1`));
+    await visit('/p/1-1');
     await page.getByText('leakd does not know this process').waitFor();
   });
 });
@@ -261,7 +241,7 @@ describe('live', () => {
   });
 
   test('a_daemon_that_does_not_answer_at_first_is_said_and_waited_for', async () => {
-    ({ page, log } = await openPage(browser, `${mock.url}/`, { before: (fresh) => fresh.route('**/api/v1/**', (route) => route.abort()) }));
+    await visit('/', { before: (fresh) => fresh.route('**/api/v1/**', (route) => route.abort()) });
     await page.getByText('leakd does not answer').waitFor();
     await page.unroute('**/api/v1/**');
     await retry(async () => assert.ok((await names()).length > 5));

@@ -2,34 +2,14 @@
 // The paths of a person on call, against the mock: ranges and flames, snapshots, incidents, receivers.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { launch } from './browser.mjs';
-import { startMock } from './mock.mjs';
-import { axeViolations, openPage, retry } from './page.mjs';
+import { describe, test } from 'node:test';
+import { axeViolations, retry } from './page.mjs';
+import { log, mock, page, visit } from './stage.mjs';
 
 const ORDERS = '/p/2210-15470';
 
-let browser;
-let mock;
-let page;
-let log;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-
-beforeEach(async () => {
-  mock = await startMock();
-});
-afterEach(async () => {
-  await page?.context().close();
-  page = undefined;
-  await mock.close();
-});
-
 async function open(path, options = {}) {
-  ({ page, log } = await openPage(browser, mock.url + path, options));
+  await visit(path, options);
   await page.locator('h1').waitFor();
 }
 
@@ -240,7 +220,7 @@ describe('health', () => {
 
   test('an_older_leakd_without_these_routes_is_said_not_an_error', async () => {
     const missing = (fresh) => fresh.route(/receivers|flamegraph|snapshots|maps/, (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body: '{"detail":"there is nothing at this path"}' }));
-    ({ page, log } = await openPage(browser, `${mock.url}/health`, { before: missing }));
+    await visit('/health', { before: missing });
     await page.getByText('This leakd has no list of receivers').waitFor();
     await page.goto(`${mock.url}${ORDERS}?tab=flame`);
     await page.getByText('This leakd has no flames').waitFor();

@@ -2,36 +2,20 @@
 // One function between its callers and its callees, against the mock.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { launch } from './browser.mjs';
+import { beforeEach, test } from 'node:test';
 import { sharedFlame } from './mock-more.mjs';
-import { startMock } from './mock.mjs';
-import { axeViolations, openPage, retry } from './page.mjs';
+import { axeViolations, retry } from './page.mjs';
+import { log, mock, page, visit } from './stage.mjs';
 
 const FLAMES = '/p/2210-15470?tab=flame';
 const ROW_PIXELS = 22;
 
-let browser;
-let mock;
-let page;
-let log;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-beforeEach(async () => {
-  mock = await startMock();
+beforeEach(() => {
   mock.flame = sharedFlame;
-});
-afterEach(async () => {
-  await page?.context().close();
-  page = undefined;
-  await mock.close();
 });
 
 async function open(query = '', options = {}) {
-  ({ page, log } = await openPage(browser, mock.url + FLAMES + query, options));
+  await visit(FLAMES + query, options);
   await page.locator('.flame canvas, .panel .plain').first().waitFor();
 }
 

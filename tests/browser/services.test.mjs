@@ -2,35 +2,16 @@
 // Prefork servers on the page, against the mock: one row each, its workers behind it.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { launch } from './browser.mjs';
-import { startMock } from './mock.mjs';
-import { axeViolations, openPage, retry } from './page.mjs';
+import { test } from 'node:test';
+import { axeViolations, retry } from './page.mjs';
+import { log, mock, page, visit } from './stage.mjs';
 
 const FIRST = '8800-61600';
 const WORKER = '8801-61607';
 
-let browser;
-let mock;
-let page;
-let log;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-beforeEach(async () => {
-  mock = await startMock();
-});
-afterEach(async () => {
-  await page?.context().close();
-  page = undefined;
-  await mock.close();
-});
-
 async function open(path, options = {}) {
   mock.addServer({ silent: options.silent });
-  ({ page, log } = await openPage(browser, mock.url + path, options.page));
+  await visit(path, options.page);
   await page.locator('h1').waitFor();
 }
 
@@ -78,7 +59,7 @@ test('two_servers_unfold_side_by_side_and_one_folds_alone', async () => {
   const one = mock.processes;
   const again = (text) => text.replace(/^8/, '9');
   mock.processes = () => one().concat(one().filter((row) => row.group).map((row) => ({ ...row, id: again(row.id), name: 'cart', group: { ...row.group, id: again(row.group.id) } })));
-  ({ page, log } = await openPage(browser, `${mock.url}/`));
+  await visit('/');
   const buttons = page.locator('.crowd');
   await buttons.first().click();
   await buttons.last().click();
@@ -118,7 +99,7 @@ test('workers_who_outlive_their_server_stand_for_themselves', async () => {
   mock.addServer();
   const all = mock.processes;
   mock.processes = () => all().map((one) => (one.id === FIRST ? { ...one, state: 'exited', ended_ms: Date.now() } : one));
-  ({ page, log } = await openPage(browser, `${mock.url}/?q=shop`));
+  await visit('/?q=shop');
   await retry(async () => assert.equal(await page.locator('.row').count(), 3));
   assert.equal(await workers().count(), 0);
 });

@@ -26,6 +26,8 @@ static bool on_sample(void *arg, const struct csv_row *row)
         memcpy(&bits, &row->value[i], sizeof(bits));
         seen->hash = seen->hash * 1099511628211u + bits;
     }
+    for (size_t i = 0; i < row->series_len; i++)
+        seen->hash = seen->hash * 1099511628211u + (uint8_t)row->series[i];
     seen->count++;
     load_push(&seen->detector, &sample, row->value[CSV_LOAD]);
     return true;

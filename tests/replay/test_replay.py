@@ -371,6 +371,30 @@ class Files(unittest.TestCase):
         busy = idle.replace(",0\n", ",7\n")
         self.assertIn('"leak"', self.run_files(busy, options=["--clock", "work"]).stdout)
 
+    def test_many_series_of_one_file_are_judged_as_each_alone(self):
+        """By turns and with or without the load, of the same bytes."""
+        for text, other in ((self.leak(), self.leak().replace("00\n", "01\n")),
+                            (self.ramp(0), self.ramp(20000))):
+            header, *rows = text.splitlines()
+            others = other.splitlines()[1:]
+            mixed = [header + ",series"]
+            for mine, his in zip(rows, others):
+                mixed += [mine + ",web 1", his + ",web 2"]
+            run = self.run_files("\n".join(mixed), text, other)
+            self.assertEqual((0, ""), (run.returncode, run.stderr))
+            lines = run.stdout.splitlines()
+            for name, alone in (("web 1", "1.csv"), ("web 2", "2.csv")):
+                self.assertEqual([line for line in lines if alone in line],
+                                 [line.replace('"0.csv","series":"%s"' % name, '"%s"' % alone)
+                                  for line in lines if name in line])
+            self.assertTrue(any("0.csv" in line and '"leak"' in line for line in lines))
+
+    def test_series_beyond_the_limit_are_an_error_with_its_line(self):
+        rows = "".join("1,2,n%d\n" % number for number in range(10001))
+        run = self.run_files("t_seconds,bytes,series\n" + rows)
+        self.assertEqual(2, run.returncode)
+        self.assertIn("0.csv:10002: more than 10000 series", run.stderr)
+
     def test_wrong_options_are_usage_errors(self):
         for options in (["--profile", "lax"], ["--format", "wire2"], ["--profil", "fast"],
                         ["--clock", "sun"]):

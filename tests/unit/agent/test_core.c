@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Sites, types and totals as the flush reads them, fed as the hooks feed them. */
+#include "tests/unit/suite.h"
+
 #include "agent/core/core.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -60,8 +61,8 @@ START_TEST(with_period_one_sites_hold_what_lives_to_the_byte)
         allocate(i, 32 + 16 * i);
     for (unsigned i = 0; i < 20; i += 2)
         release(i, 32 + 16 * i);
-    ck_assert_uint_eq(live_bytes_of_sites(&samples), 10 * 32 + 16 * (1 + 3 + 5 + 7 + 9 + 11 + 13 +
-                                                                     15 + 17 + 19));
+    ck_assert_uint_eq(live_bytes_of_sites(&samples),
+                      10 * 32 + 16 * (1 + 3 + 5 + 7 + 9 + 11 + 13 + 15 + 17 + 19));
     ck_assert_uint_eq(samples, 10);
     for (unsigned i = 1; i < 20; i += 2)
         release(i, 32 + 16 * i);
@@ -185,7 +186,8 @@ static void *work(void *number)
     return (void *)(uintptr_t)left;
 }
 
-/* A thread that is stopped amid the filling of a tally is not waited for: so much may be missing. */
+/* A thread that is stopped amid the filling of a tally is not waited for: so much may be missing.
+ */
 static void *read_on(void *unused)
 {
     const uint64_t slack = WORKERS * HOT_POLL_BYTES_MAX;
@@ -194,8 +196,8 @@ static void *read_on(void *unused)
 
     while (!atomic_load(&is_over)) {
         thread_sum(&now);
-        steps_back += now.alloc_bytes + slack < last.alloc_bytes ||
-                      now.free_bytes + slack < last.free_bytes;
+        steps_back +=
+            now.alloc_bytes + slack < last.alloc_bytes || now.free_bytes + slack < last.free_bytes;
         last = now;
     }
     (void)unused;
@@ -225,7 +227,8 @@ START_TEST(totals_that_are_read_beside_eight_threads_go_up_and_are_exact_at_the_
     ck_assert_ptr_null(result);
     thread_sum(&after);
     ck_assert_uint_eq(after.alloc_count - before.alloc_count, (uint64_t)WORKERS * operations);
-    ck_assert_uint_eq(after.alloc_bytes - after.free_bytes - (before.alloc_bytes - before.free_bytes), left);
+    ck_assert_uint_eq(
+        after.alloc_bytes - after.free_bytes - (before.alloc_bytes - before.free_bytes), left);
 }
 END_TEST
 
@@ -346,32 +349,16 @@ START_TEST(the_tables_take_no_more_than_the_readme_says)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("core");
-    TCase *tcase = tcase_create("core");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, set_up, NULL);
-    tcase_add_test(tcase, the_slow_path_is_due_after_32_kib_at_first_and_after_256_at_most);
-    tcase_add_test(tcase, a_filling_that_is_never_ended_is_given_up_after_64_others);
-    tcase_add_test(tcase, totals_that_are_read_beside_eight_threads_go_up_and_are_exact_at_the_end);
-    tcase_add_test(tcase, the_closed_gate_lets_no_block_through_and_the_open_one_all_but_null);
-    tcase_add_test(tcase, with_period_one_sites_hold_what_lives_to_the_byte);
-    tcase_add_test(tcase, address_that_comes_back_without_a_free_replaces_its_sample);
-    tcase_add_test(tcase, totals_are_exact_and_a_child_starts_with_what_it_inherits);
-    tcase_add_test(tcase, a_childs_sites_start_with_what_it_inherits);
-    tcase_add_test(tcase, types_follow_their_samples);
-    tcase_add_test(tcase, unknown_types_are_not_asked_again_and_counted_nowhere);
-    tcase_add_test(tcase, full_table_raises_the_period_and_room_lets_it_fall_back);
-    tcase_add_test(tcase, entering_twice_is_refused_and_a_stale_mark_is_not_for_ever);
-    tcase_add_test(tcase, names_are_numbered_by_content);
-    tcase_add_test(tcase, the_tables_take_no_more_than_the_readme_says);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("core", set_up, NULL,
+                   the_slow_path_is_due_after_32_kib_at_first_and_after_256_at_most,
+                   a_filling_that_is_never_ended_is_given_up_after_64_others,
+                   totals_that_are_read_beside_eight_threads_go_up_and_are_exact_at_the_end,
+                   the_closed_gate_lets_no_block_through_and_the_open_one_all_but_null,
+                   with_period_one_sites_hold_what_lives_to_the_byte,
+                   address_that_comes_back_without_a_free_replaces_its_sample,
+                   totals_are_exact_and_a_child_starts_with_what_it_inherits,
+                   a_childs_sites_start_with_what_it_inherits, types_follow_their_samples,
+                   unknown_types_are_not_asked_again_and_counted_nowhere,
+                   full_table_raises_the_period_and_room_lets_it_fall_back,
+                   entering_twice_is_refused_and_a_stale_mark_is_not_for_ever,
+                   names_are_numbered_by_content, the_tables_take_no_more_than_the_readme_says)

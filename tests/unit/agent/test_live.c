@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include "agent/core/live.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,24 +152,7 @@ START_TEST(threads_on_different_addresses_never_meet)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("live");
-    TCase *tcase = tcase_create("live");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, what_is_put_is_taken_once_and_whole);
-    tcase_add_test(tcase, table_takes_four_fifths_before_it_refuses_and_keeps_what_it_has);
-    tcase_add_test(tcase, type_is_set_once_and_only_on_the_sample_that_was_read);
-    tcase_add_test(tcase, marked_addresses_are_never_ruled_out);
-    tcase_add_test(tcase, threads_on_different_addresses_never_meet);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("live", set_up, tear_down, what_is_put_is_taken_once_and_whole,
+                   table_takes_four_fifths_before_it_refuses_and_keeps_what_it_has,
+                   type_is_set_once_and_only_on_the_sample_that_was_read,
+                   marked_addresses_are_never_ruled_out, threads_on_different_addresses_never_meet)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include "agent/core/mark.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,25 +140,7 @@ START_TEST(marks_of_several_threads_come_whole)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("mark");
-    TCase *tcase = tcase_create("mark");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, marks_come_out_once_and_in_order);
-    tcase_add_test(tcase, a_mark_that_found_no_room_comes_again);
-    tcase_add_test(tcase, the_oldest_goes_when_the_ring_is_full_and_is_counted);
-    tcase_add_test(tcase, a_new_daemon_is_told_again);
-    tcase_add_test(tcase, a_forked_child_has_no_marks_of_its_parent);
-    tcase_add_test(tcase, long_text_is_cut_before_a_whole_character);
-    tcase_add_test(tcase, nothing_is_no_mark);
-    tcase_add_test(tcase, marks_of_several_threads_come_whole);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("mark", marks_come_out_once_and_in_order, a_mark_that_found_no_room_comes_again,
+           the_oldest_goes_when_the_ring_is_full_and_is_counted, a_new_daemon_is_told_again,
+           a_forked_child_has_no_marks_of_its_parent, long_text_is_cut_before_a_whole_character,
+           nothing_is_no_mark, marks_of_several_threads_come_whole)

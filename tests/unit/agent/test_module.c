@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include "agent/core/module.h"
 
-#include <check.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
@@ -188,26 +189,8 @@ START_TEST(library_loaded_in_the_place_of_another_gets_its_own_id)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("module");
-    TCase *tcase = tcase_create("module");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, module_init, NULL);
-    tcase_set_timeout(tcase, 30); /* one case runs the compiler */
-    tcase_add_test(tcase, program_is_found_by_its_path);
-    tcase_add_test(tcase, build_id_is_that_of_the_file);
-    tcase_add_test(tcase, vdso_has_no_path);
-    tcase_add_test(tcase, address_outside_of_files_is_unknown_and_stays_absolute);
-    tcase_add_test(tcase, ids_that_were_never_given_are_not_described);
-    tcase_add_test(tcase, threads_that_race_agree_on_ids);
-    tcase_add_test(tcase, library_loaded_in_the_place_of_another_gets_its_own_id);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_WITHIN("module", 30, module_init, NULL, program_is_found_by_its_path,
+                  build_id_is_that_of_the_file, vdso_has_no_path,
+                  address_outside_of_files_is_unknown_and_stays_absolute,
+                  ids_that_were_never_given_are_not_described, threads_that_race_agree_on_ids,
+                  library_loaded_in_the_place_of_another_gets_its_own_id)

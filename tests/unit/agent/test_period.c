@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The sampling period in force, at times that the test tells. */
-#include "agent/core/period.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
+#include "agent/core/period.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * 1024)
 
 static uint64_t now_ms = 1000;
 
-/* A program that allocates so fast, for so long, and is sampled with whatever period is in force. */
+/* A program that allocates so fast, for so long, and is sampled with whatever period is in force.
+ */
 static void allocate(uint64_t bytes_per_s, uint64_t for_ms)
 {
     uint64_t done = 0;
@@ -70,22 +71,7 @@ START_TEST(samples_that_find_no_room_raise_it_up_to_a_gib)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("period");
-    TCase *tcase = tcase_create("period");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, below_four_gib_a_second_the_period_is_as_ordered);
-    tcase_add_test(tcase, a_program_that_allocates_faster_is_soon_sampled_less_and_not_less_than_needed);
-    tcase_add_test(tcase, it_falls_back_when_the_program_is_calm_again);
-    tcase_add_test(tcase, who_wants_every_block_gets_it);
-    tcase_add_test(tcase, samples_that_find_no_room_raise_it_up_to_a_gib);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("period", below_four_gib_a_second_the_period_is_as_ordered,
+           a_program_that_allocates_faster_is_soon_sampled_less_and_not_less_than_needed,
+           it_falls_back_when_the_program_is_calm_again, who_wants_every_block_gets_it,
+           samples_that_find_no_room_raise_it_up_to_a_gib)

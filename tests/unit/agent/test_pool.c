@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include "agent/core/pool.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,21 +95,7 @@ START_TEST(threads_that_race_read_what_they_have_put)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("pool");
-    TCase *tcase = tcase_create("pool");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, same_content_has_one_number_and_numbers_count_from_one);
-    tcase_add_test(tcase, full_pool_refuses_the_new_and_still_knows_the_old);
-    tcase_add_test(tcase, threads_that_race_read_what_they_have_put);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("pool", set_up, tear_down,
+                   same_content_has_one_number_and_numbers_count_from_one,
+                   full_pool_refuses_the_new_and_still_knows_the_old,
+                   threads_that_race_read_what_they_have_put)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The books of arenas over a fake arena allocator. */
-#include <check.h>
+#include "tests/unit/suite.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,24 +173,8 @@ START_TEST(books_are_closed_when_the_hook_is_gone)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("python_arena");
-    TCase *tcase = tcase_create("arena");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown); /* in a process of its own each */
-    tcase_add_test(tcase, without_arenas_nothing_is_known);
-    tcase_add_test(tcase, new_arenas_are_all_read_at_the_next_walk);
-    tcase_add_test(tcase, short_walks_reach_every_arena_in_turn);
-    tcase_add_test(tcase, arena_that_is_given_back_is_forgotten);
-    tcase_add_test(tcase, small_chunks_and_strangers_are_passed_through);
-    tcase_add_test(tcase, books_are_closed_when_the_hook_is_gone);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("python_arena", setup, teardown, without_arenas_nothing_is_known,
+                   new_arenas_are_all_read_at_the_next_walk, short_walks_reach_every_arena_in_turn,
+                   arena_that_is_given_back_is_forgotten,
+                   small_chunks_and_strangers_are_passed_through,
+                   books_are_closed_when_the_hook_is_gone)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Hooks in and out over fake allocators and a fake core. */
-#include <check.h>
+#include "tests/unit/suite.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "agent/python/interp.h"
 
 static struct interp_allocator allocators[INTERP_DOMAINS];
-static uint8_t runtime[64];  /* what _PyRuntime is to us: finalizing, head, main */
+static uint8_t runtime[64]; /* what _PyRuntime is to us: finalizing, head, main */
 static uint8_t only_interp[16];
 static size_t last_size;
 static unsigned driven;
@@ -119,8 +120,8 @@ static void set_word(uint8_t *at, uintptr_t word)
 static void setup(void)
 {
     for (int domain = INTERP_RAW; domain < INTERP_DOMAINS; domain++)
-        allocators[domain] = (struct interp_allocator){NULL, fake_malloc, fake_calloc, fake_realloc,
-                                                       fake_free};
+        allocators[domain] =
+            (struct interp_allocator){NULL, fake_malloc, fake_calloc, fake_realloc, fake_free};
     set_word(runtime + 8, (uintptr_t)only_interp);
     set_word(runtime + 16, (uintptr_t)only_interp);
     hook_init(&python, on_sample);
@@ -316,29 +317,11 @@ START_TEST(interpreter_that_ends_is_left_alone)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("python_hook");
-    TCase *tcase = tcase_create("hook");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, NULL); /* in a process of its own each */
-    tcase_add_test(tcase, hooks_go_in_and_out_and_leave_what_was_there);
-    tcase_add_test(tcase, hooks_are_never_put_in_twice);
-    tcase_add_test(tcase, sample_is_redirected_and_weighs_its_class);
-    tcase_add_test(tcase, large_requests_are_left_to_malloc);
-    tcase_add_test(tcase, calloc_and_realloc_are_sampled_too);
-    tcase_add_test(tcase, below_other_hooks_on_raw_nothing_is_redirected);
-    tcase_add_test(tcase, somebody_above_our_hooks_is_left_alone);
-    tcase_add_test(tcase, somebody_who_was_first_keeps_us_out_until_he_goes);
-    tcase_add_test(tcase, hooks_that_somebody_dropped_go_in_again);
-    tcase_add_test(tcase, several_interpreters_are_refused);
-    tcase_add_test(tcase, interpreter_that_ends_is_left_alone);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("python_hook", setup, NULL, hooks_go_in_and_out_and_leave_what_was_there,
+                   hooks_are_never_put_in_twice, sample_is_redirected_and_weighs_its_class,
+                   large_requests_are_left_to_malloc, calloc_and_realloc_are_sampled_too,
+                   below_other_hooks_on_raw_nothing_is_redirected,
+                   somebody_above_our_hooks_is_left_alone,
+                   somebody_who_was_first_keeps_us_out_until_he_goes,
+                   hooks_that_somebody_dropped_go_in_again, several_interpreters_are_refused,
+                   interpreter_that_ends_is_left_alone)

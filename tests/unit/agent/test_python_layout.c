@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
+#include "tests/unit/suite.h"
+
 #include <string.h>
 
 #include "agent/python/layout.h"
@@ -80,7 +81,7 @@ static void fill_table(uint8_t *table)
         size_t place;
         uint64_t value;
     } fields[] = {
-        {8, 0x030d00f0}, {16, 0},   {32, 608},  {40, 632},  {64, 7264}, {80, 7400}, {176, 16},
+        {8, 0x030d00f0}, {16, 0},    {32, 608}, {40, 632},  {64, 7264}, {80, 7400}, {176, 16},
         {184, 72},       {192, 152}, {232, 8},  {240, 0},   {248, 56},  {264, 70},  {280, 112},
         {296, 128},      {304, 136}, {312, 68}, {344, 200}, {560, 40},
     };
@@ -144,26 +145,7 @@ START_TEST(table_that_is_not_understood_changes_nothing)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("python_layout");
-    TCase *tcase = tcase_create("layout");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, release_is_final);
-    tcase_add_test(tcase, prerelease_is_not_final);
-    tcase_add_test(tcase, other_builds_are_told_apart);
-    tcase_add_test(tcase, what_is_no_version_is_refused);
-    tcase_add_test(tcase, only_known_versions_have_a_layout);
-    tcase_add_test(tcase, pools_are_larger_from_3_10);
-    tcase_add_test(tcase, own_table_of_3_13_0_agrees_with_ours);
-    tcase_add_test(tcase, own_table_corrects_ours);
-    tcase_add_test(tcase, table_that_is_not_understood_changes_nothing);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("python_layout", release_is_final, prerelease_is_not_final, other_builds_are_told_apart,
+           what_is_no_version_is_refused, only_known_versions_have_a_layout,
+           pools_are_larger_from_3_10, own_table_of_3_13_0_agrees_with_ours,
+           own_table_corrects_ours, table_that_is_not_understood_changes_nothing)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Line tables as CPython's own compilers wrote them, against the lines its own reader gave. */
-#include <check.h>
+#include "tests/unit/suite.h"
+
 #include <stdlib.h>
 
 #include "agent/python/line.h"
 
 /* 3.8: a function of 13 lines; lines go back inside calls that span several. */
-static const uint8_t lnotab[] = {0,  2, 2, 2, 2, 254, 4, 3, 4,  1, 2, 1,
-                                 2,  1, 2, 255, 10, 3, 4, 1, 2, 255, 6, 2};
+static const uint8_t lnotab[] = {0, 2, 2, 2,   2,  254, 4, 3, 4, 1,   2, 1,
+                                 2, 1, 2, 255, 10, 3,   4, 1, 2, 255, 6, 2};
 
 START_TEST(lnotab_follows_lines_up_and_down)
 {
@@ -22,8 +23,8 @@ END_TEST
 
 START_TEST(lnotab_sums_long_jumps)
 {
-    static const uint8_t table[] = {4, 127, 0, 127, 0, 127, 0, 127, 0, 94,
-                                    6, 128, 0, 183, 2, 127, 0, 75};
+    static const uint8_t table[] = {4,  127, 0,   127, 0,   127, 0,   127, 0,
+                                    94, 6,   128, 0,   183, 2,   127, 0,   75};
 
     ck_assert_uint_eq(line_by_lnotab(table, sizeof(table), 1, 0), 1);
     ck_assert_uint_eq(line_by_lnotab(table, sizeof(table), 1, 4), 603);
@@ -42,7 +43,7 @@ END_TEST
 
 START_TEST(linetable_sums_long_jumps)
 {
-    static const uint8_t table[] = {4, 0, 0, 127, 0, 127, 0, 127, 0, 127,
+    static const uint8_t table[] = {4, 0,  0, 127, 0, 127, 0, 127, 0, 127,
                                     6, 94, 0, 129, 2, 182, 0, 127, 8, 75};
 
     ck_assert_uint_eq(line_by_linetable(table, sizeof(table), 1, 0), 1);
@@ -65,10 +66,10 @@ END_TEST
 
 /* 3.13: the same function as lnotab above. */
 static const uint8_t locations[] = {
-    128, 0,  224, 9,   10,  224, 9,   10,  240, 5,  2,   9,   12,  128, 65,  246, 6,   0,   8,  9,
-    240, 2,  5,   9,   20,  216, 23,  24,  216, 23, 24,  241, 3,   1,   20,  26,  240, 6,   0,  13,
-    14,  143, 72, 137, 72,  216, 17,  18,  245, 3,  1,   13,  20,  224, 11,  12,  128, 72,  248, 240,
-    5,   0,  13,  14,  143, 72,  137, 72,  216, 17, 18,  245, 3,   1,   13,  20,  250};
+    128, 0,   224, 9,   10,  224, 9,   10, 240, 5,  2,  9,   12, 128, 65, 246, 6,   0,  8,   9,
+    240, 2,   5,   9,   20,  216, 23,  24, 216, 23, 24, 241, 3,  1,   20, 26,  240, 6,  0,   13,
+    14,  143, 72,  137, 72,  216, 17,  18, 245, 3,  1,  13,  20, 224, 11, 12,  128, 72, 248, 240,
+    5,   0,   13,  14,  143, 72,  137, 72, 216, 17, 18, 245, 3,  1,   13, 20,  250};
 
 START_TEST(locations_follow_short_one_line_and_long_entries)
 {
@@ -118,26 +119,8 @@ START_TEST(lines_out_of_reason_are_zero)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("python_line");
-    TCase *tcase = tcase_create("line");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, lnotab_follows_lines_up_and_down);
-    tcase_add_test(tcase, lnotab_sums_long_jumps);
-    tcase_add_test(tcase, frame_that_has_not_started_is_at_its_first_line);
-    tcase_add_test(tcase, linetable_sums_long_jumps);
-    tcase_add_test(tcase, linetable_range_without_line_is_zero);
-    tcase_add_test(tcase, locations_follow_short_one_line_and_long_entries);
-    tcase_add_test(tcase, location_none_is_line_zero);
-    tcase_add_test(tcase, table_cut_anywhere_stays_inside);
-    tcase_add_test(tcase, lines_out_of_reason_are_zero);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("python_line", lnotab_follows_lines_up_and_down, lnotab_sums_long_jumps,
+           frame_that_has_not_started_is_at_its_first_line, linetable_sums_long_jumps,
+           linetable_range_without_line_is_zero, locations_follow_short_one_line_and_long_entries,
+           location_none_is_line_zero, table_cut_anywhere_stays_inside,
+           lines_out_of_reason_are_zero)

@@ -62,7 +62,10 @@ START_TEST(wide_characters_become_utf8)
     char out[16];
 
     ck_assert_uint_eq(text_encode(latin, 1, 3, out, sizeof(out)), 4);
-    ck_assert_mem_eq(out, "p\xc3\xa4" "d", 4);
+    ck_assert_mem_eq(out,
+                     "p\xc3\xa4"
+                     "d",
+                     4);
     ck_assert_uint_eq(text_encode(greek, 2, 2, out, sizeof(out)), 3);
     ck_assert_mem_eq(out, "\xce\xbbx", 3);
     ck_assert_uint_eq(text_encode(wide, 4, 2, out, sizeof(out)), 7);
@@ -76,7 +79,10 @@ START_TEST(lone_surrogate_becomes_replacement)
     char out[8];
 
     ck_assert_uint_eq(text_encode(name, 2, 2, out, sizeof(out)), 4);
-    ck_assert_mem_eq(out, "\xef\xbf\xbd" "a", 4);
+    ck_assert_mem_eq(out,
+                     "\xef\xbf\xbd"
+                     "a",
+                     4);
 }
 END_TEST
 
@@ -172,7 +178,7 @@ START_TEST(half_made_pool_counts_as_empty)
 
     ck_assert_ptr_nonnull(arena);
     memset(arena, 0, ARENA_BYTES);
-    put_pool(arena, 3, 0xffff);          /* class not set yet */
+    put_pool(arena, 3, 0xffff);           /* class not set yet */
     put_pool(arena + POOL_BYTES, 99, 31); /* more than fit */
     sum = pool_walk((uintptr_t)arena, ARENA_BYTES, POOL_BYTES);
     ck_assert_uint_eq(sum.live_bytes, 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include "agent/core/sampler.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -106,23 +107,7 @@ START_TEST(sums_of_weights_are_unbiased_and_spread_as_predicted)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("sampler");
-    TCase *tcase = tcase_create("sampler");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, interval_has_the_mean_and_spread_of_an_exponential);
-    tcase_add_test(tcase, interval_hits_a_byte_as_often_as_it_must);
-    tcase_add_test(tcase, weight_is_size_over_the_probability_of_a_hit);
-    tcase_add_test(tcase, period_of_one_takes_every_block_as_itself);
-    tcase_add_test(tcase, sums_of_weights_are_unbiased_and_spread_as_predicted);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("sampler", interval_has_the_mean_and_spread_of_an_exponential,
+           interval_hits_a_byte_as_often_as_it_must, weight_is_size_over_the_probability_of_a_hit,
+           period_of_one_takes_every_block_as_itself,
+           sums_of_weights_are_unbiased_and_spread_as_predicted)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The merge of native and Python frames, with an interpreter whose loop lies at 0x1000..0x1fff. No
  * file is mapped there, so native frames keep their absolute address. */
+#include "tests/unit/suite.h"
+
 #include "agent/core/stack.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,7 @@ static const char *shown(const struct stack *stack)
 
         frame_unpack(stack->frames[i], &frame);
         at += (size_t)snprintf(text + at, sizeof(text) - at,
-                               frame.kind == WIRE_FRAME_PYTHON ? "%sp%lu" : "%s%lx",
-                               i ? " " : "",
+                               frame.kind == WIRE_FRAME_PYTHON ? "%sp%lu" : "%s%lx", i ? " " : "",
                                frame.kind == WIRE_FRAME_PYTHON ? (unsigned long)frame.function_id
                                                                : (unsigned long)frame.offset);
     }
@@ -130,24 +130,9 @@ START_TEST(packed_frames_come_back)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("stack");
-    TCase *tcase = tcase_create("stack");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, native_stack_stays_as_it_is);
-    tcase_add_test(tcase, run_of_the_loop_becomes_python_frames_up_to_the_entry);
-    tcase_add_test(tcase, native_frames_between_two_runs_stay_between);
-    tcase_add_test(tcase, python_frames_are_kept_when_the_native_walk_ends_early);
-    tcase_add_test(tcase, run_without_python_frames_left_stays_native);
-    tcase_add_test(tcase, stack_deeper_than_a_site_keeps_its_leaf_and_says_so);
-    tcase_add_test(tcase, packed_frames_come_back);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("stack", native_stack_stays_as_it_is,
+           run_of_the_loop_becomes_python_frames_up_to_the_entry,
+           native_frames_between_two_runs_stay_between,
+           python_frames_are_kept_when_the_native_walk_ends_early,
+           run_without_python_frames_left_stays_native,
+           stack_deeper_than_a_site_keeps_its_leaf_and_says_so, packed_frames_come_back)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocks and bytes in one word: read back exactly, and below zero in time. */
+#include "tests/unit/suite.h"
+
 #include "agent/core/tally.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static uint64_t state = 88172645463325252u;
@@ -73,20 +74,6 @@ START_TEST(a_tally_is_below_zero_in_time_and_not_with_the_first_block_that_leave
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("tally");
-    TCase *tcase = tcase_create("tally");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, blocks_and_bytes_are_read_back_whatever_the_flags_say);
-    tcase_add_test(tcase, a_block_of_half_the_address_space_is_counted);
-    tcase_add_test(tcase, a_tally_is_below_zero_in_time_and_not_with_the_first_block_that_leaves_room);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("tally", blocks_and_bytes_are_read_back_whatever_the_flags_say,
+           a_block_of_half_the_address_space_is_counted,
+           a_tally_is_below_zero_in_time_and_not_with_the_first_block_that_leaves_room)

@@ -266,8 +266,8 @@ static void on_other_stack(void)
 START_TEST(stacks_of_makecontext_are_left_before_their_end)
 {
     size_t bytes = 16 * 4096;
-    char *memory = mmap(NULL, bytes + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                        -1, 0);
+    char *memory =
+        mmap(NULL, bytes + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     ck_assert_ptr_ne(memory, MAP_FAILED);
     munmap(memory + bytes, 4096);
@@ -289,24 +289,24 @@ END_TEST
  * it is stepped over, without one the walk ends there.
  */
 static const unsigned char code_with_frame_pointer[] = {
-    0x55,                   /* push %rbp */
-    0x48, 0x89, 0xe5,       /* mov %rsp, %rbp */
-    0xff, 0xd7,             /* call *%rdi */
-    0x5d,                   /* pop %rbp */
-    0xc3,                   /* ret */
+    0x55,             /* push %rbp */
+    0x48, 0x89, 0xe5, /* mov %rsp, %rbp */
+    0xff, 0xd7,       /* call *%rdi */
+    0x5d,             /* pop %rbp */
+    0xc3,             /* ret */
 };
 static const unsigned char code_without[] = {
-    0x55,                   /* push %rbp */
-    0xbd, 0x08, 0, 0, 0,    /* mov $8, %ebp */
-    0xff, 0xd7,             /* call *%rdi */
-    0x5d,                   /* pop %rbp */
-    0xc3,                   /* ret */
+    0x55,                /* push %rbp */
+    0xbd, 0x08, 0, 0, 0, /* mov $8, %ebp */
+    0xff, 0xd7,          /* call *%rdi */
+    0x5d,                /* pop %rbp */
+    0xc3,                /* ret */
 };
 
 static uintptr_t run_generated(const unsigned char *code, size_t len)
 {
-    unsigned char *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *memory =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     void (*generated)(void (*)(void));
 
     ck_assert_ptr_ne(memory, MAP_FAILED);

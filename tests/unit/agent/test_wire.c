@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include "agent/wire/record.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,21 +113,21 @@ START_TEST(hello_comes_back_as_it_was_put)
 {
     struct wire_wr wr = writer(sizeof(buffer));
     struct wire_hello out, in = {
-        .protocol = WIRE_PROTOCOL,
-        .instance = 0x1122334455667788,
-        .pid = 42,
-        .parent_pid = 1,
-        .sample_period_bytes = 524288,
-        .capabilities = WIRE_CAP_ZOOM | WIRE_CAP_FORKED,
-        .method = {WIRE_METHOD_EXACT, WIRE_METHOD_NONE, WIRE_METHOD_SAMPLED},
-        .exe = text("/usr/bin/x"),
-        .argv0 = text("x"),
-        .name = text(""),
-        .profile = text("fast"),
-        .runtime = text("cpython 3.11.2"),
-        .reason = text("why"),
-        .agent_version = text("0.1.0"),
-    };
+                               .protocol = WIRE_PROTOCOL,
+                               .instance = 0x1122334455667788,
+                               .pid = 42,
+                               .parent_pid = 1,
+                               .sample_period_bytes = 524288,
+                               .capabilities = WIRE_CAP_ZOOM | WIRE_CAP_FORKED,
+                               .method = {WIRE_METHOD_EXACT, WIRE_METHOD_NONE, WIRE_METHOD_SAMPLED},
+                               .exe = text("/usr/bin/x"),
+                               .argv0 = text("x"),
+                               .name = text(""),
+                               .profile = text("fast"),
+                               .runtime = text("cpython 3.11.2"),
+                               .reason = text("why"),
+                               .agent_version = text("0.1.0"),
+                           };
     struct wire_frame frame;
 
     ck_assert(wire_put_hello(&wr, &in));
@@ -249,8 +250,8 @@ END_TEST
 
 START_TEST(mark_comes_back_and_one_of_a_later_kind_is_an_event)
 {
-    struct wire_mark out, in = {
-        .time_ms = 5, .text = text("2.1"), .kind = WIRE_MARK_RELEASE, .age_ms = 6};
+    struct wire_mark out,
+        in = {.time_ms = 5, .text = text("2.1"), .kind = WIRE_MARK_RELEASE, .age_ms = 6};
     struct wire_wr wr = writer(sizeof(buffer));
     struct wire_frame frame;
 
@@ -268,29 +269,12 @@ START_TEST(mark_comes_back_and_one_of_a_later_kind_is_an_event)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("wire");
-    TCase *tcase = tcase_create("wire");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, numbers_are_little_endian);
-    tcase_add_test(tcase, cursor_stays_failed_after_the_first_short_read);
-    tcase_add_test(tcase, long_strings_are_cut_by_the_writer_and_refused_by_the_reader);
-    tcase_add_test(tcase, frame_that_does_not_fit_is_taken_back);
-    tcase_add_test(tcase, half_a_frame_needs_more_and_a_huge_one_is_refused_at_once);
-    tcase_add_test(tcase, hello_comes_back_as_it_was_put);
-    tcase_add_test(tcase, site_keeps_native_and_python_frames);
-    tcase_add_test(tcase, senseless_records_are_refused);
-    tcase_add_test(tcase, list_holds_what_fits_and_says_how_many);
-    tcase_add_test(tcase, totals_and_health_come_back_as_they_were_put);
-    tcase_add_test(tcase, marks_of_all_kinds_come_back_as_what_they_are);
-    tcase_add_test(tcase, mark_comes_back_and_one_of_a_later_kind_is_an_event);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("wire", numbers_are_little_endian, cursor_stays_failed_after_the_first_short_read,
+           long_strings_are_cut_by_the_writer_and_refused_by_the_reader,
+           frame_that_does_not_fit_is_taken_back,
+           half_a_frame_needs_more_and_a_huge_one_is_refused_at_once,
+           hello_comes_back_as_it_was_put, site_keeps_native_and_python_frames,
+           senseless_records_are_refused, list_holds_what_fits_and_says_how_many,
+           totals_and_health_come_back_as_they_were_put,
+           marks_of_all_kinds_come_back_as_what_they_are,
+           mark_comes_back_and_one_of_a_later_kind_is_an_event)

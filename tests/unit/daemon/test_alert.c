@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Delivery over a real loop to a real server. */
 #include "tests/unit/daemon/alert_world.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 /* Verifies as a receiver would: over the bytes that came. */
 static void check_signature(const char *request)
@@ -297,11 +297,11 @@ START_TEST(closing_in_flight_frees_everything)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("alert", make_world, remove_world, a_notice_arrives_signed,
-                   a_retry_has_the_same_id_and_body, notices_to_a_receiver_keep_their_order,
-                   a_retry_comes_by_itself, one_receiver_does_not_wait_for_another,
-                   a_410_turns_the_receiver_off_until_a_reload, only_those_who_want_it_are_told,
-                   notices_to_a_receiver_that_is_gone_are_dropped, the_outbox_has_an_end,
-                   a_link_local_receiver_is_refused, a_secret_that_cannot_sign_sends_nothing,
-                   a_receiver_behind_a_socket_is_reached, the_fetcher_may_go_first,
-                   closing_in_flight_frees_everything)
+SUITE_MAIN_WITHIN("alert", 30, make_world, remove_world, a_notice_arrives_signed,
+                  a_retry_has_the_same_id_and_body, notices_to_a_receiver_keep_their_order,
+                  a_retry_comes_by_itself, one_receiver_does_not_wait_for_another,
+                  a_410_turns_the_receiver_off_until_a_reload, only_those_who_want_it_are_told,
+                  notices_to_a_receiver_that_is_gone_are_dropped, the_outbox_has_an_end,
+                  a_link_local_receiver_is_refused, a_secret_that_cannot_sign_sends_nothing,
+                  a_receiver_behind_a_socket_is_reached, the_fetcher_may_go_first,
+                  closing_in_flight_frees_everything)

@@ -5,7 +5,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #define MINUTE UINT64_C(60000)
 

@@ -4,7 +4,7 @@
 #include "tests/unit/daemon/alert_world.h"
 
 #include "daemon/alert/private.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 struct row {
     char id[40];

@@ -94,7 +94,8 @@ static void turn(void)
     }
 }
 
-/* A whole life, without an assertion, for those allocate, too; whatever fails on the way, it comes to its end. True: there was a start. */
+/* A whole life, without an assertion, for those allocate, too; whatever fails on the way, it comes
+ * to its end. True: there was a start. */
 static bool live(void)
 {
     static const char row[] =

@@ -13,7 +13,7 @@
 #include "daemon/alert/sign.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/json.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #define MINUTE UINT64_C(60000)
 #define HOUR   (60 * MINUTE)

@@ -12,7 +12,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/conf_table.h"
 #include "daemon/base/log.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static char folder[64];
 static char file[128];

@@ -11,7 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/procfs_maps.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static char folder[64];
 static char proc[80];

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/base/buf.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -9,7 +9,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/conf.h"
 #include "daemon/base/conf_table.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static char error[CONF_ERROR_MAX];
 

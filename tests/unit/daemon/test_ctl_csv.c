@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/ctl/csv.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 #define ROWS_MAX 16
 
@@ -16,6 +16,7 @@ struct rows {
     double bytes[ROWS_MAX];
     double load[ROWS_MAX];
     double oldest[ROWS_MAX];
+    char series[ROWS_MAX][CSV_SERIES_MAX + 1];
 };
 
 static bool on_sample(void *arg, const struct csv_row *row)
@@ -27,6 +28,8 @@ static bool on_sample(void *arg, const struct csv_row *row)
     rows->bytes[rows->count] = row->value[CSV_BYTES];
     rows->load[rows->count] = row->value[CSV_LOAD];
     rows->oldest[rows->count] = row->value[CSV_OLDEST];
+    if (row->series)
+        memcpy(rows->series[rows->count], row->series, row->series_len);
     return ++rows->count != rows->stop_after;
 }
 
@@ -36,7 +39,7 @@ static bool read_pieces(struct csv *csv, struct rows *rows, const char *text, si
 {
     size_t left = strlen(text);
 
-    memset(rows, 0, offsetof(struct rows, t));
+    memset(rows, 0, sizeof(*rows));
     csv_init(csv, on_sample, rows);
     while (left > 0) {
         size_t len = left < piece ? left : piece;
@@ -137,6 +140,61 @@ START_TEST(a_column_stands_once_in_the_header)
 
     ck_assert(!read_text(&csv, &rows, "t_seconds,bytes,bytes\n1,2,3\n"));
     ck_assert_ptr_nonnull(strstr(csv.error, "two columns bytes"));
+}
+END_TEST
+
+START_TEST(a_row_names_its_series)
+{
+    const char *text = "t_seconds,series,bytes\n1,web 1,2\r\n2,d\xc3\xa9p\xc3\xb4t,3\n3,7,4";
+
+    for (size_t piece = 1; piece < 60; piece++) {
+        struct csv csv;
+        struct rows rows;
+
+        ck_assert(read_pieces(&csv, &rows, text, piece));
+        ck_assert_uint_eq(rows.count, 3);
+        ck_assert_str_eq(rows.series[0], "web 1");
+        ck_assert_str_eq(rows.series[1], "d\xc3\xa9p\xc3\xb4t");
+        ck_assert_str_eq(rows.series[2], "7");
+        ck_assert_double_eq(rows.bytes[2], 4);
+        ck_assert_uint_eq(csv.ignored, 0);
+    }
+}
+END_TEST
+
+START_TEST(a_row_without_a_series_column_has_no_name)
+{
+    struct csv csv;
+    struct rows rows;
+
+    ck_assert(read_text(&csv, &rows, "t_seconds,bytes,serie\n1,2,a\n"));
+    ck_assert_str_eq(rows.series[0], "");
+    ck_assert_uint_eq(csv.ignored, 1);
+}
+END_TEST
+
+static void refuse_name(const char *name, const char *why)
+{
+    struct csv csv;
+    struct rows rows;
+    char text[CSV_SERIES_MAX + 64];
+
+    snprintf(text, sizeof(text), "t_seconds,bytes,series\n1,2,a\n2,3,%s\n", name);
+    ck_assert_msg(!read_text(&csv, &rows, text), "%s", name);
+    ck_assert_uint_eq(csv.line, 3);
+    ck_assert_msg(strstr(csv.error, why) != NULL, "%s", csv.error);
+    ck_assert_uint_eq(rows.count, 1);
+}
+
+START_TEST(a_series_has_a_plain_name)
+{
+    char longest[CSV_SERIES_MAX + 2];
+
+    memset(longest, 'n', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    refuse_name("", "no name");
+    refuse_name("\"a\"", "quoted");
+    refuse_name(longest, "longer");
 }
 END_TEST
 
@@ -271,6 +329,8 @@ END_TEST
 SUITE_MAIN("ctl_csv", samples_are_read, pieces_of_any_size_give_the_same,
            columns_are_found_by_name_and_others_counted, load_and_oldest_may_be_missing,
            load_and_oldest_are_not_negative, a_column_stands_once_in_the_header,
+           a_row_names_its_series, a_row_without_a_series_column_has_no_name,
+           a_series_has_a_plain_name,
            numbers_are_those_of_strtod, what_is_no_number_is_named_with_its_line,
            bytes_may_be_negative_but_time_may_not, a_missing_column_is_an_error,
            a_wrong_header_is_an_error_in_line_one, an_empty_file_lacks_its_header,

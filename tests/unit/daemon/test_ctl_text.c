@@ -14,7 +14,7 @@
 #include "daemon/ctl/size.h"
 #include "daemon/ctl/table.h"
 #include "daemon/ctl/text.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 START_TEST(sizes_are_read_with_their_units)
 {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "tests/unit/daemon/feed.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 /* Age of the oldest object at a second of the series; 0: not known. */
 typedef double (*age_of)(double t);

@@ -5,7 +5,7 @@
 
 #include "daemon/detect/load.h"
 #include "tests/unit/daemon/feed.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 static struct detect_check checks[DETECT_CHECKS_MAX];
 static size_t count;

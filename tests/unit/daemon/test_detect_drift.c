@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-
-#include <check.h>
 
 #include "daemon/detect/detect.h"
 
@@ -87,20 +87,6 @@ START_TEST(too_few_or_too_many_values_are_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("drift");
-    TCase *tcase = tcase_create("drift");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    tcase_add_test(tcase, interval_holds_the_rate_of_a_sampled_leak_in_95_of_100_runs);
-    tcase_add_test(tcase, a_series_that_swings_about_a_level_has_no_sure_drift);
-    tcase_add_test(tcase, known_variance_is_a_floor);
-    tcase_add_test(tcase, too_few_or_too_many_values_are_refused);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("drift", interval_holds_the_rate_of_a_sampled_leak_in_95_of_100_runs,
+           a_series_that_swings_about_a_level_has_no_sure_drift, known_variance_is_a_floor,
+           too_few_or_too_many_values_are_refused)

@@ -5,7 +5,7 @@
 
 #include "daemon/detect/phrase.h"
 #include "tests/unit/daemon/feed.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 START_TEST(time_to_the_limit_has_the_interval_of_the_rate)
 {

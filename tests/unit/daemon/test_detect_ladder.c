@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tests/unit/daemon/feed.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 START_TEST(detector_keeps_its_size)
 {

@@ -5,7 +5,7 @@
 
 #include "daemon/detect/load.h"
 #include "tests/unit/daemon/feed.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 #define PI 3.14159265358979
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the quickstart promises: profile fast, a sample a second of exact live bytes. */
-#include <check.h>
+#include "tests/unit/suite.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -132,23 +133,6 @@ START_TEST(interval_holds_the_true_rate)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("detect_quickstart");
-    TCase *tcase = tcase_create("fast");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, steady_leak_from_the_start_is_a_leak_within_200_s);
-    tcase_add_test(tcase, a_leak_is_not_called_before_two_minutes);
-    tcase_add_test(tcase, cache_that_fills_in_a_minute_does_not_alarm);
-    tcase_add_test(tcase, json_churn_does_not_alarm);
-    tcase_add_test(tcase, warm_up_does_not_alarm);
-    tcase_add_test(tcase, interval_holds_the_true_rate);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("detect_quickstart", steady_leak_from_the_start_is_a_leak_within_200_s,
+           a_leak_is_not_called_before_two_minutes, cache_that_fills_in_a_minute_does_not_alarm,
+           json_churn_does_not_alarm, warm_up_does_not_alarm, interval_holds_the_true_rate)

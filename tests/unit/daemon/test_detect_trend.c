@@ -4,7 +4,7 @@
 #include "daemon/detect/detect.h"
 #include "daemon/detect/stat.h"
 #include "tests/unit/daemon/feed.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 START_TEST(logarithm_is_exact_to_fourteen_digits)
 {

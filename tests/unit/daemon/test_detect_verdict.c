@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "tests/unit/daemon/feed.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 static double leak_after(const char *profile, double level, double rate)
 {

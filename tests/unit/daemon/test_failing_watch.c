@@ -4,6 +4,8 @@
  * fails. Nothing crashes or leaks, and with memory again the incident is there in the end.
  * LEAKD_LONG=1 takes every n, usually every 11th.
  */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 #include <errno.h>
@@ -213,20 +215,6 @@ START_TEST(rooms_that_cannot_be_made_say_so)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("failing_watch");
-    TCase *tcase = tcase_create("failing");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 3600);
-    tcase_add_test(tcase, no_failed_allocation_crashes_leaks_or_costs_an_incident);
-    tcase_add_test(tcase, rooms_that_cannot_be_made_say_so);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_WITHIN("failing_watch", 3600, NULL, NULL,
+                  no_failed_allocation_crashes_leaks_or_costs_an_incident,
+                  rooms_that_cannot_be_made_say_so)

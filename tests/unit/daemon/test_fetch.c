@@ -7,7 +7,7 @@
 
 #include "daemon/base/clock.h"
 #include "tests/unit/daemon/http_peer.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static char url[256];
 static struct fetch_response response;
@@ -510,10 +510,10 @@ START_TEST(a_cancelled_request_says_nothing)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE(
-    "fetch", NULL, clear_response, a_request_gets_status_and_body, an_empty_body_is_an_empty_string,
-    a_post_carries_headers_as_written_and_the_exact_body, redirects_are_not_followed,
-    a_peer_that_closes_or_babbles_is_an_error, a_slow_peer_times_out,
+SUITE_MAIN_WITHIN(
+    "fetch", 30, NULL, clear_response, a_request_gets_status_and_body,
+    an_empty_body_is_an_empty_string, a_post_carries_headers_as_written_and_the_exact_body,
+    redirects_are_not_followed, a_peer_that_closes_or_babbles_is_an_error, a_slow_peer_times_out,
     nobody_there_is_said_with_the_place, user_and_password_stay_out_of_messages, no_tls_is_said,
     only_http_addresses_are_taken, a_unix_socket_takes_the_hosts_place,
     link_local_is_refused_in_every_spelling, loopback_and_private_addresses_are_not_link_local,

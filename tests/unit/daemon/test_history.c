@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The history of processes, in invented time. */
+#include "tests/unit/suite.h"
+
 #include "daemon/store/history.h"
 
 #include <errno.h>
@@ -11,8 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <check.h>
 
 #include "daemon/store/history_chunk.h"
 
@@ -338,35 +338,11 @@ START_TEST(a_chunk_comes_back_from_its_bytes)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        samples_come_back_in_steps_of_ten_seconds,
-        processes_are_kept_apart_and_unknown_ones_have_no_past,
-        what_was_put_before_a_crash_is_there,
-        only_what_is_asked_for_is_given,
-        what_came_after_is_not_given,
-        steps_grow_with_age_and_keep_the_lowest_value,
-        a_hole_stays_a_hole,
-        the_file_does_not_outgrow_its_size,
-        damage_costs_at_most_one_run,
-        a_file_that_is_none_is_put_aside,
-        a_folder_that_is_missing_is_said_and_comes_back,
-        a_chunk_comes_back_from_its_bytes,
-    };
-    Suite *suite = suite_create("history");
-    TCase *tcase = tcase_create("history");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 120);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_WITHIN("history", 120, setup, teardown, samples_come_back_in_steps_of_ten_seconds,
+                  processes_are_kept_apart_and_unknown_ones_have_no_past,
+                  what_was_put_before_a_crash_is_there, only_what_is_asked_for_is_given,
+                  what_came_after_is_not_given, steps_grow_with_age_and_keep_the_lowest_value,
+                  a_hole_stays_a_hole, the_file_does_not_outgrow_its_size,
+                  damage_costs_at_most_one_run, a_file_that_is_none_is_put_aside,
+                  a_folder_that_is_missing_is_said_and_comes_back,
+                  a_chunk_comes_back_from_its_bytes)

@@ -6,7 +6,7 @@
 
 #include "daemon/http/admit.h"
 #include "daemon/http/listen.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static unsigned host_status(const char *host, unsigned count)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What clients change, over a real socket; what the other rooms make of it is recorded. */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include "daemon/http/later.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server when the process has no descriptors left. */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include <sys/resource.h>
 #include <time.h>

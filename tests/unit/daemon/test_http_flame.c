@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stacks merged into trees, and given to other tools. */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers that wait for a disk: over a real socket, the disk being a timer of the server's loop. */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include "daemon/http/later.h"
 

@@ -2,7 +2,7 @@
 /* What the memory of a process is made of: the share of Python's allocator over time, the mappings;
  * and the page from a folder. */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include "daemon/base/procfs.h"
 #include "daemon/http/asset_folder.h"

@@ -4,7 +4,7 @@
  * families described once and in one piece, names and labels well formed, no sample twice.
  */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include <ctype.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every route over real sockets: shapes, parameters, refusals, caching. */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include "daemon/http/routes.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server itself: sockets, Host, files of the dashboard, slow and greedy clients, limits. */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include <time.h>
 

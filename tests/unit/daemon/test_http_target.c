@@ -7,7 +7,7 @@
 
 #include "daemon/http/param.h"
 #include "daemon/http/target.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static struct target target;
 static const char *why;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The tests behind a verdict, as the API sends them. */
 #include "http_server.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static struct server server;
 static struct process *leaker;

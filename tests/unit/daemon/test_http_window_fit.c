@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "daemon/http/window_fit.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #define FROM_MS  1800000000000
 #define STEP_MS  10000

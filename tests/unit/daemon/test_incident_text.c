@@ -12,7 +12,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/store/store.h"
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 static struct incident *small(void)
 {

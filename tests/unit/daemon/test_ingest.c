@@ -2,7 +2,7 @@
 /* Real sockets in a folder of the test's own, a real loop. Time that would have to pass is invented
  * (ingest_sweep). */
 #include "tests/unit/daemon/ingest_fixture.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 /* ---- the door ------------------------------------------------------------------------------ */
 
@@ -400,8 +400,8 @@ START_TEST(silence_instead_of_hello_ends_after_10_s)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE(
-    "ingest", setup, teardown, the_socket_has_the_mode_of_the_configuration,
+SUITE_MAIN_WITHIN(
+    "ingest", 30, setup, teardown, the_socket_has_the_mode_of_the_configuration,
     a_dead_socket_is_replaced, a_living_daemons_socket_is_an_error_and_stays,
     a_file_that_is_no_socket_is_left_alone, a_socket_of_systemd_is_used_and_not_unlinked,
     a_user_over_his_cap_is_refused_and_heard_again_later,

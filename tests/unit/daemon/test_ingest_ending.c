@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How processes end, with real ones: told by the kernel, by a BYE, by silence. */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/ingest_fixture.h"
 
 /* ---- ends ---------------------------------------------------------------------------------- */
@@ -250,29 +252,12 @@ START_TEST(an_oom_kill_is_seen_in_cgroup_v1)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("ingest_ending");
-    TCase *tcase = tcase_create("ingest_ending");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, bye_and_exit_is_exited);
-    tcase_add_test(tcase, a_signal_is_killed);
-    tcase_add_test(tcase, exit_without_bye_is_exited_where_the_kernel_tells);
-    tcase_add_test(tcase, a_crash_after_bye_is_killed_where_the_kernel_tells);
-    tcase_add_test(tcase, a_request_to_stop_is_exited_where_the_kernel_tells);
-    tcase_add_test(tcase, a_lost_connection_is_lost_only_after_a_while_and_may_come_back);
-    tcase_add_test(tcase, exec_is_the_end_of_the_old_program);
-    tcase_add_test(tcase, a_new_connection_of_the_same_program_replaces_the_old_one);
-    tcase_add_test(tcase, an_oom_kill_is_seen_in_cgroup_v2_even_when_the_group_is_gone);
-    tcase_add_test(tcase, an_oom_kill_is_seen_in_cgroup_v1);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_WITHIN("ingest_ending", 30, setup, teardown, bye_and_exit_is_exited, a_signal_is_killed,
+                  exit_without_bye_is_exited_where_the_kernel_tells,
+                  a_crash_after_bye_is_killed_where_the_kernel_tells,
+                  a_request_to_stop_is_exited_where_the_kernel_tells,
+                  a_lost_connection_is_lost_only_after_a_while_and_may_come_back,
+                  exec_is_the_end_of_the_old_program,
+                  a_new_connection_of_the_same_program_replaces_the_old_one,
+                  an_oom_kill_is_seen_in_cgroup_v2_even_when_the_group_is_gone,
+                  an_oom_kill_is_seen_in_cgroup_v1)

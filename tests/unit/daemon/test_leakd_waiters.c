@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests that wait for a run of the journal. */
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include <check.h>
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #define T0 1700000000000u /* a multiple of 10 s */
 

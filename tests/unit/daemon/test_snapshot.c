@@ -8,7 +8,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/ingest/session.h"
 #include "daemon/store/incident_text.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static struct store *store;
 static struct process *process;

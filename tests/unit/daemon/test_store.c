@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include <check.h>
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #define STR(text) ((struct wire_str){text, sizeof(text) - 1})
 

@@ -4,7 +4,7 @@
 #include <check.h>
 
 #include "daemon/store/query.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 static struct frame native_frame(const char *function, const char *module)
 {

@@ -7,7 +7,7 @@
 
 #include <check.h>
 
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 #define STR(text) ((struct wire_str){text, sizeof(text) - 1})
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/unit/daemon/suite.h"
+#include "tests/unit/suite.h"
 
 #define NOW_WALL_MS 1000000
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/store/store.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 #define START_MS UINT64_C(1000000)
 

@@ -17,7 +17,7 @@
 #include "daemon/symbol/locate.h"
 #include "daemon/symbol/resolver.h"
 #include "daemon/symbol/source_path.h"
-#include "suite.h"
+#include "tests/unit/suite.h"
 
 /* The program that is looked at. It prints the ELF address of the call in inner(). */
 static const char source[] =

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 /* ---- leaks --------------------------------------------------------------------------------- */
@@ -150,27 +152,11 @@ START_TEST(what_live_bytes_gain_is_never_told_as_fragmentation)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("watch");
-    TCase *tcase = tcase_create("watch");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, a_leak_becomes_an_incident_with_its_line_and_type);
-    tcase_add_test(tcase, the_default_profile_zooms_at_suspicion_and_not_before);
-    tcase_add_test(tcase, an_end_of_growth_resolves_tells_and_calms_the_agent);
-    tcase_add_test(tcase, a_cache_that_fills_and_stops_is_no_incident);
-    tcase_add_test(tcase, a_process_that_says_nothing_is_watched_as_constant);
-    tcase_add_test(tcase, rss_decides_where_there_are_no_live_bytes);
-    tcase_add_test(tcase, rss_growing_over_flat_live_bytes_is_fragmentation);
-    tcase_add_test(tcase, what_live_bytes_gain_is_never_told_as_fragmentation);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("watch", setup, teardown, a_leak_becomes_an_incident_with_its_line_and_type,
+                   the_default_profile_zooms_at_suspicion_and_not_before,
+                   an_end_of_growth_resolves_tells_and_calms_the_agent,
+                   a_cache_that_fills_and_stops_is_no_incident,
+                   a_process_that_says_nothing_is_watched_as_constant,
+                   rss_decides_where_there_are_no_live_bytes,
+                   rss_growing_over_flat_live_bytes_is_fragmentation,
+                   what_live_bytes_gain_is_never_told_as_fragmentation)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What leakd does by itself before a process reaches its limit. */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 #include "daemon/watch/private.h"
@@ -185,32 +187,11 @@ START_TEST(more_than_a_day_allows_is_said_once_and_not_done)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        it_is_due_when_the_lower_bound_falls_under_the_set_time,
-        it_is_off_until_it_is_set,
-        a_suspicion_is_no_reason,
-        once_for_an_incident_and_so_often_a_day,
-        who_works_on_it_is_not_disturbed,
-        units_that_are_not_meant_are_left_alone,
-        it_is_noted_and_stored_before_it_is_done,
-        a_disk_that_does_not_answer_delays_it_by_seconds_only,
-        more_than_a_day_allows_is_said_once_and_not_done,
-    };
-    Suite *suite = suite_create("watch_action");
-    TCase *tcase = tcase_create("action");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 60);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("watch_action", setup, teardown,
+                   it_is_due_when_the_lower_bound_falls_under_the_set_time,
+                   it_is_off_until_it_is_set, a_suspicion_is_no_reason,
+                   once_for_an_incident_and_so_often_a_day, who_works_on_it_is_not_disturbed,
+                   units_that_are_not_meant_are_left_alone,
+                   it_is_noted_and_stored_before_it_is_done,
+                   a_disk_that_does_not_answer_delays_it_by_seconds_only,
+                   more_than_a_day_allows_is_said_once_and_not_done)

@@ -3,6 +3,8 @@
  * Restarts of leakd between two seconds: store and watch are thrown away, the incidents go through
  * their text, the program runs on or does not.
  */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 #include "daemon/base/buf.h"
@@ -277,35 +279,13 @@ START_TEST(a_live_process_that_ends_after_the_restart_ends_its_incident)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        an_incident_is_found_again_and_not_opened_twice,
-        the_evidence_is_that_of_before_the_restart,
-        growth_that_ended_meanwhile_resolves_it_once_that_is_sure,
-        an_opening_that_was_not_told_is_told_after_the_restart,
-        what_was_resolved_by_hand_is_not_opened_again_by_a_restart,
-        a_process_that_is_gone_leaves_its_end,
-        a_process_that_lives_is_waited_for,
-        a_zombie_has_ended,
-        the_same_pid_and_start_after_a_reboot_is_another_process,
-        another_program_in_the_same_process_does_not_inherit_the_incident,
-        an_end_from_before_the_restart_stays_as_it_was,
-        a_live_process_that_ends_after_the_restart_ends_its_incident,
-    };
-    Suite *suite = suite_create("watch_adopt");
-    TCase *tcase = tcase_create("adopt");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 60);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("watch_adopt", setup, teardown, an_incident_is_found_again_and_not_opened_twice,
+                   the_evidence_is_that_of_before_the_restart,
+                   growth_that_ended_meanwhile_resolves_it_once_that_is_sure,
+                   an_opening_that_was_not_told_is_told_after_the_restart,
+                   what_was_resolved_by_hand_is_not_opened_again_by_a_restart,
+                   a_process_that_is_gone_leaves_its_end, a_process_that_lives_is_waited_for,
+                   a_zombie_has_ended, the_same_pid_and_start_after_a_reboot_is_another_process,
+                   another_program_in_the_same_process_does_not_inherit_the_incident,
+                   an_end_from_before_the_restart_stays_as_it_was,
+                   a_live_process_that_ends_after_the_restart_ends_its_incident)

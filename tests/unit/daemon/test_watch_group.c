@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Prefork servers: one process, and workers that come from it and are recycled. */
 #include "watch_fixture.h"
+#include "tests/unit/suite.h"
 
 #include "daemon/watch/private.h"
 
@@ -303,41 +304,42 @@ START_TEST(a_server_that_says_nothing_tells_the_leak_of_its_workers)
 }
 END_TEST
 
+/* What the pid of the silent one says at last. */
+static struct process *hello_of_silent(uint64_t instance, const char *exe)
+{
+    struct process_identity identity = {.pid = SILENT, .start_ticks = 7, .instance = instance};
+    struct wire_hello record = {.protocol = 1, .exe = str(exe)};
+    struct process *spoken;
+
+    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
+                                 wall(), &spoken),
+                     0);
+    return spoken;
+}
+
 START_TEST(a_server_that_speaks_at_last_is_the_one_that_was_silent)
 {
-    struct process_identity identity = {.pid = SILENT, .start_ticks = 7, .instance = 5};
-    struct wire_hello record = {.protocol = 1, .exe = str("/usr/bin/python3")};
     struct process *spoken;
 
     fork_of_silent();
     tick_for(8);
-    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
-                                 wall(), &spoken),
-                     0);
+    spoken = hello_of_silent(5, "/usr/bin/python3");
     ck_assert_ptr_eq(spoken, silent);
     ck_assert(!spoken->is_silent);
     ck_assert_uint_eq(spoken->identity.instance, 5);
     ck_assert_str_eq(spoken->reason, "");
-    record.exe = str("/usr/bin/convert");
-    identity.instance = 6;
-    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
-                                 wall(), &spoken),
-                     0);
+    spoken = hello_of_silent(6, "/usr/bin/convert");
     ck_assert_str_eq(spoken->id, "90-7-2");
 }
 END_TEST
 
 START_TEST(another_program_in_the_place_of_one_that_said_nothing_is_another)
 {
-    struct process_identity identity = {.pid = SILENT, .start_ticks = 7, .instance = 5};
-    struct wire_hello record = {.protocol = 1, .exe = str("/usr/bin/convert")};
     struct process *spoken;
 
     fork_of_silent();
     tick_for(8);
-    ck_assert_int_eq(store_hello(store, &identity, &record, detect_profile_find("fast"), mono(),
-                                 wall(), &spoken),
-                     0);
+    spoken = hello_of_silent(5, "/usr/bin/convert");
     ck_assert_ptr_ne(spoken, silent);
     ck_assert_int_eq(silent->state, PROCESS_EXITED);
 }
@@ -475,40 +477,19 @@ START_TEST(a_pool_that_says_nothing_is_met_by_way_of_its_forkserver)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("watch_group");
-    TCase *tcase = tcase_create("watch_group");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, begin, teardown);
-    tcase_add_test(tcase, a_leak_of_workers_that_are_recycled_is_seen_in_their_sum);
-    tcase_add_test(tcase, its_line_is_named_from_the_samples_of_all_workers);
-    tcase_add_test(tcase, workers_that_only_warm_up_are_no_leak);
-    tcase_add_test(tcase, workers_that_each_leak_alone_are_told_once);
-    tcase_add_test(tcase, members_are_counted_once);
-    tcase_add_test(tcase, a_worker_started_by_multiprocessing_is_one);
-    tcase_add_test(tcase, a_worker_of_a_worker_belongs_to_the_first);
-    tcase_add_test(tcase, other_programs_are_no_workers);
-    tcase_add_test(tcase, a_worker_whose_server_has_ended_speaks_for_itself);
-    tcase_add_test(tcase, workers_whose_server_says_nothing_belong_to_it_all_the_same);
-    tcase_add_test(tcase, a_server_that_says_nothing_tells_the_leak_of_its_workers);
-    tcase_add_test(tcase, a_server_that_speaks_at_last_is_the_one_that_was_silent);
-    tcase_add_test(tcase, another_program_in_the_place_of_one_that_said_nothing_is_another);
-    tcase_add_test(tcase, the_end_of_a_server_that_said_nothing_is_noticed);
-    tcase_add_test(tcase, a_proc_that_cannot_be_read_for_once_ends_nobody);
-    tcase_add_test(tcase, a_full_store_has_no_room_for_who_says_nothing);
-    tcase_add_test(tcase, a_leak_is_not_over_while_the_only_worker_is_recycled);
-    tcase_add_test(tcase, workers_that_give_back_and_then_leak_are_told_of);
-    tcase_add_test(tcase, who_takes_in_orphans_is_no_server);
-    tcase_add_test(tcase, workers_of_a_forkserver_that_says_nothing_belong_to_the_pool);
-    tcase_add_test(tcase, a_pool_that_says_nothing_is_met_by_way_of_its_forkserver);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE(
+    "watch_group", begin, teardown, a_leak_of_workers_that_are_recycled_is_seen_in_their_sum,
+    its_line_is_named_from_the_samples_of_all_workers, workers_that_only_warm_up_are_no_leak,
+    workers_that_each_leak_alone_are_told_once, members_are_counted_once,
+    a_worker_started_by_multiprocessing_is_one, a_worker_of_a_worker_belongs_to_the_first,
+    other_programs_are_no_workers, a_worker_whose_server_has_ended_speaks_for_itself,
+    workers_whose_server_says_nothing_belong_to_it_all_the_same,
+    a_server_that_says_nothing_tells_the_leak_of_its_workers,
+    a_server_that_speaks_at_last_is_the_one_that_was_silent,
+    another_program_in_the_place_of_one_that_said_nothing_is_another,
+    the_end_of_a_server_that_said_nothing_is_noticed,
+    a_proc_that_cannot_be_read_for_once_ends_nobody, a_full_store_has_no_room_for_who_says_nothing,
+    a_leak_is_not_over_while_the_only_worker_is_recycled,
+    workers_that_give_back_and_then_leak_are_told_of, who_takes_in_orphans_is_no_server,
+    workers_of_a_forkserver_that_says_nothing_belong_to_the_pool,
+    a_pool_that_says_nothing_is_met_by_way_of_its_forkserver)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 /* ---- severity, ends ------------------------------------------------------------------------ */
@@ -171,28 +173,10 @@ START_TEST(deliveries_are_kept_with_their_incident_one_row_a_notice)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("watch_incident");
-    TCase *tcase = tcase_create("watch_incident");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, a_limit_near_ahead_escalates_once);
-    tcase_add_test(tcase, a_killed_process_leaves_a_readable_open_incident);
-    tcase_add_test(tcase, a_leak_of_days_that_kills_its_program_stays_open_for_a_day);
-    tcase_add_test(tcase, an_oom_kill_escalates_to_critical);
-    tcase_add_test(tcase, an_exit_resolves_with_its_end);
-    tcase_add_test(tcase, a_new_start_of_the_program_is_a_new_incident_with_the_same_fingerprint);
-    tcase_add_test(tcase, a_lost_agent_keeps_its_alarm);
-    tcase_add_test(tcase, an_agent_that_does_not_obey_is_ordered_again);
-    tcase_add_test(tcase, deliveries_are_kept_with_their_incident_one_row_a_notice);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("watch_incident", setup, teardown, a_limit_near_ahead_escalates_once,
+                   a_killed_process_leaves_a_readable_open_incident,
+                   a_leak_of_days_that_kills_its_program_stays_open_for_a_day,
+                   an_oom_kill_escalates_to_critical, an_exit_resolves_with_its_end,
+                   a_new_start_of_the_program_is_a_new_incident_with_the_same_fingerprint,
+                   a_lost_agent_keeps_its_alarm, an_agent_that_does_not_obey_is_ordered_again,
+                   deliveries_are_kept_with_their_incident_one_row_a_notice)

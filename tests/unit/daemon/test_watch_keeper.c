@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* When a snapshot is ordered because the program asks for one, or an incident does. */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 #include "daemon/store/snapshot.h"
@@ -118,24 +120,8 @@ START_TEST(an_incident_waits_for_the_snapshot_that_is_under_way)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("watch_keeper");
-    TCase *tcase = tcase_create("watch_keeper");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, a_program_that_asks_for_a_snapshot_gets_one);
-    tcase_add_test(tcase, a_program_that_asks_all_the_time_gets_one_in_ten_minutes);
-    tcase_add_test(tcase, a_wish_waits_for_the_snapshot_that_is_under_way_but_no_longer_than_a_minute);
-    tcase_add_test(tcase, who_cannot_be_looked_into_asks_in_vain);
-    tcase_add_test(tcase, an_incident_waits_for_the_snapshot_that_is_under_way);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("watch_keeper", setup, teardown, a_program_that_asks_for_a_snapshot_gets_one,
+                   a_program_that_asks_all_the_time_gets_one_in_ten_minutes,
+                   a_wish_waits_for_the_snapshot_that_is_under_way_but_no_longer_than_a_minute,
+                   who_cannot_be_looked_into_asks_in_vain,
+                   an_incident_waits_for_the_snapshot_that_is_under_way)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One leak in several processes of a unit: one incident, one notice. */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 #include "daemon/base/buf.h"
@@ -485,40 +487,20 @@ START_TEST(more_than_the_list_holds_are_counted_and_followed)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        two_workers_of_a_unit_with_one_leak_are_one_incident_and_one_notice,
-        one_that_begins_later_joins_and_nobody_is_paged_again,
-        a_silenced_incident_is_joined_as_well,
-        another_culprit_in_the_same_unit_is_another_incident,
-        different_units_are_different_incidents,
-        without_units_the_same_program_counts,
-        the_end_of_one_does_not_resolve_what_another_goes_on_with,
-        when_all_have_ended_it_is_resolved_once,
-        when_none_grows_any_more_it_is_resolved_once,
-        an_oom_kill_of_one_is_critical_for_all,
-        one_whose_leak_gets_its_name_in_time_joins,
-        one_whose_leak_gets_no_name_is_told_for_itself,
-        one_that_ends_before_its_leak_has_a_name_leaves_its_own_evidence,
-        a_restart_forgets_neither_the_incident_nor_who_has_it,
-        one_that_was_gone_after_a_restart_leaves_it_to_the_other,
-        what_was_resolved_by_hand_stays_so_for_all_that_had_it,
-        more_than_the_list_holds_are_counted_and_followed,
-    };
-    Suite *suite = suite_create("watch_member");
-    TCase *tcase = tcase_create("member");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 60);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("watch_member", setup, teardown,
+                   two_workers_of_a_unit_with_one_leak_are_one_incident_and_one_notice,
+                   one_that_begins_later_joins_and_nobody_is_paged_again,
+                   a_silenced_incident_is_joined_as_well,
+                   another_culprit_in_the_same_unit_is_another_incident,
+                   different_units_are_different_incidents, without_units_the_same_program_counts,
+                   the_end_of_one_does_not_resolve_what_another_goes_on_with,
+                   when_all_have_ended_it_is_resolved_once,
+                   when_none_grows_any_more_it_is_resolved_once,
+                   an_oom_kill_of_one_is_critical_for_all,
+                   one_whose_leak_gets_its_name_in_time_joins,
+                   one_whose_leak_gets_no_name_is_told_for_itself,
+                   one_that_ends_before_its_leak_has_a_name_leaves_its_own_evidence,
+                   a_restart_forgets_neither_the_incident_nor_who_has_it,
+                   one_that_was_gone_after_a_restart_leaves_it_to_the_other,
+                   what_was_resolved_by_hand_stays_so_for_all_that_had_it,
+                   more_than_the_list_holds_are_counted_and_followed)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What the watch knows beside live bytes: the load, the ages at the sites, collections. */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 /* A native site, seen since the start, whose oldest object is so old. */
 static void put_native_site(double live_bytes, double oldest_s)
 {
     struct wire_site site = {.id = 9, .domain = WIRE_DOMAIN_NATIVE, .frame_count = 1};
-    struct wire_site_totals totals = {
-        .site_id = 9, .alloc_bytes = (uint64_t)live_bytes, .oldest_age_ms = (uint32_t)(1000 * oldest_s)};
+    struct wire_site_totals totals = {.site_id = 9,
+                                      .alloc_bytes = (uint64_t)live_bytes,
+                                      .oldest_age_ms = (uint32_t)(1000 * oldest_s)};
 
     site.frames[0] = (struct wire_stack_frame){.kind = WIRE_FRAME_NATIVE, .offset = 4711};
     if (second == 0)
@@ -104,12 +107,12 @@ static void run_loaded(unsigned seconds, double level, double rise_per_s, double
         struct wire_totals totals = {.domain_count = 1};
 
         count += (uint64_t)(load + load_per_s * i);
-        totals.domains[0] = (struct wire_domain_totals){.domain = WIRE_DOMAIN_NATIVE,
-                                                        .method = WIRE_METHOD_EXACT,
-                                                        .live_bytes =
-                                                            (uint64_t)(level + rise_per_s * i),
-                                                        .alloc_bytes = 1,
-                                                        .alloc_count = count};
+        totals.domains[0] =
+            (struct wire_domain_totals){.domain = WIRE_DOMAIN_NATIVE,
+                                        .method = WIRE_METHOD_EXACT,
+                                        .live_bytes = (uint64_t)(level + rise_per_s * i),
+                                        .alloc_bytes = 1,
+                                        .alloc_count = count};
         ck_assert_int_eq(store_put_totals(store, process, &totals, mono(), wall()), 0);
         put_rss(level + rise_per_s * i);
         tick();
@@ -148,27 +151,11 @@ START_TEST(time_to_the_limit_is_that_of_the_room_which_others_leave)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("watch_object");
-    TCase *tcase = tcase_create("watch_object");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, growth_at_sites_whose_oldest_objects_die_is_only_suspect);
-    tcase_add_test(tcase, growth_at_sites_whose_oldest_objects_live_on_is_a_leak);
-    tcase_add_test(tcase, a_near_limit_hears_no_objection);
-    tcase_add_test(tcase, growth_before_a_full_collection_may_be_garbage);
-    tcase_add_test(tcase, growth_beyond_the_quarter_that_makes_a_collection_due_waits_for_none);
-    tcase_add_test(tcase, what_the_allocations_a_second_explain_is_only_suspect);
-    tcase_add_test(tcase, a_leak_at_a_constant_load_is_found);
-    tcase_add_test(tcase, time_to_the_limit_is_that_of_the_room_which_others_leave);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE("watch_object", setup, teardown,
+                   growth_at_sites_whose_oldest_objects_die_is_only_suspect,
+                   growth_at_sites_whose_oldest_objects_live_on_is_a_leak,
+                   a_near_limit_hears_no_objection, growth_before_a_full_collection_may_be_garbage,
+                   growth_beyond_the_quarter_that_makes_a_collection_due_waits_for_none,
+                   what_the_allocations_a_second_explain_is_only_suspect,
+                   a_leak_at_a_constant_load_is_found,
+                   time_to_the_limit_is_that_of_the_room_which_others_leave)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What people say to an incident, and what leakd knows of the same leak before. */
+#include "tests/unit/suite.h"
+
 #include "tests/unit/daemon/watch_fixture.h"
 
 #include <errno.h>
@@ -272,36 +274,14 @@ START_TEST(a_mark_of_another_unit_names_no_release)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const cases[] = {
-        an_acknowledged_incident_says_who_and_why_and_goes_on,
-        becoming_critical_wakes_even_who_silenced_it,
-        a_silence_ends_by_itself_and_what_still_grows_is_told_again,
-        who_silenced_it_hears_of_the_end,
-        what_was_silenced_before_it_was_told_is_never_told,
-        what_was_resolved_by_hand_stays_so_while_it_grows,
-        the_post_mortem_says_how_it_died_and_of_what,
-        an_end_by_a_signal_or_with_a_status_says_which,
-        the_evidence_of_an_end_is_that_of_the_last_second,
-        the_same_bug_under_two_marks_is_one_fingerprint_again_since_the_second,
-        a_different_culprit_is_a_different_leak,
-        without_marks_a_script_is_known_by_its_starts_alone,
-        a_mark_of_another_unit_names_no_release,
-    };
-    Suite *suite = suite_create("watch_request");
-    TCase *tcase = tcase_create("request");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 60);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        tcase_add_test(tcase, cases[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN_FIXTURE(
+    "watch_request", setup, teardown, an_acknowledged_incident_says_who_and_why_and_goes_on,
+    becoming_critical_wakes_even_who_silenced_it,
+    a_silence_ends_by_itself_and_what_still_grows_is_told_again, who_silenced_it_hears_of_the_end,
+    what_was_silenced_before_it_was_told_is_never_told,
+    what_was_resolved_by_hand_stays_so_while_it_grows, the_post_mortem_says_how_it_died_and_of_what,
+    an_end_by_a_signal_or_with_a_status_says_which,
+    the_evidence_of_an_end_is_that_of_the_last_second,
+    the_same_bug_under_two_marks_is_one_fingerprint_again_since_the_second,
+    a_different_culprit_is_a_different_leak, without_marks_a_script_is_known_by_its_starts_alone,
+    a_mark_of_another_unit_names_no_release)

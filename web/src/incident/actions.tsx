@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { api, asApiError } from '../api/client';
 import type { IncidentAction } from '../api/client';
 import type { Incident } from '../api/types';
@@ -32,7 +32,8 @@ function ActionForm({ incident, action, onClose }: FormProps) {
   const [problem, setProblem] = useState('');
   const words = WORDS[action];
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  // Before it is shown: a late focus would take the field from under the fingers.
+  useLayoutEffect(() => {
     const fields = [...(form.current?.querySelectorAll('input') ?? [])];
     (fields.find((field) => field.value === '') ?? fields[0])?.focus();
   }, []);
@@ -88,8 +89,11 @@ function ActionForm({ incident, action, onClose }: FormProps) {
 export function Actions({ incident }: { incident: Incident }) {
   const [open, setOpen] = useState<IncidentAction | null>(null);
   const buttons = useRef<HTMLDivElement>(null);
-  /** The focus goes back to where it came from. */
-  const close = (): void => {
+  const shown = useRef(open);
+  shown.current = open;
+  /** The focus goes back to where it came from; a form that was opened while this one was under way stays. */
+  const close = (action: IncidentAction): void => {
+    if (shown.current !== action) return;
     buttons.current?.querySelector<HTMLElement>('[aria-expanded="true"]')?.focus();
     setOpen(null);
   };
@@ -102,7 +106,7 @@ export function Actions({ incident }: { incident: Incident }) {
           {WORDS[action].button}
         </button>
       ))}
-      {open && <ActionForm key={open} incident={incident} action={open} onClose={close} />}
+      {open && <ActionForm key={open} incident={incident} action={open} onClose={() => close(open)} />}
     </div>
   );
 }
