@@ -6,17 +6,13 @@
 
 #include "agent/core/core.h"
 #include "agent/python/interp.h"
-#include "agent/python/line.h"
+#include "agent/python/linecache.h"
 #include "agent/python/text.h"
 
 #define OB_TYPE_AT    8
 #define BYTES_SIZE_AT 16 /* PyBytesObject */
 #define BYTES_DATA_AT 32
 #define UNIT_BYTES    2  /* a code unit: opcode and argument */
-
-/* Owners of a frame, from 3.11 (CSTACK from 3.12). */
-#define OWNER_GENERATOR 1
-#define OWNER_CSTACK    3
 
 /* Frames looked at for one sample, also those left out. */
 #define WALK_MAX 1024
@@ -42,10 +38,16 @@ static uint8_t owner_of(const struct layout *layout, const uint8_t *frame)
     return layout->frame_owner == LAYOUT_NONE ? 0 : frame[layout->frame_owner];
 }
 
+static bool is_mark(const struct layout *layout, const uint8_t *frame)
+{
+    return owner_of(layout, frame) >= LAYOUT_OWNER_MARK;
+}
+
 /* The frame's code object, NULL for what is none. */
 static const uint8_t *code_of(const struct interp *interp, const uint8_t *frame)
 {
-    const uint8_t *code = pointer(frame, interp->layout.frame_code);
+    uintptr_t word = (uintptr_t)pointer(frame, interp->layout.frame_code);
+    const uint8_t *code = (const uint8_t *)layout_reference(&interp->layout, word);
 
     if (!code || (uintptr_t)pointer(code, OB_TYPE_AT) != interp->code_type)
         return NULL;
@@ -60,33 +62,36 @@ static int64_t units_at(const struct layout *layout, const uint8_t *frame, const
     return (at - (code + layout->code_units)) / UNIT_BYTES;
 }
 
+/* The same as the version's line table counts it. */
+static int64_t position_of(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
+{
+    switch (layout->lines) {
+    case LAYOUT_LINES_LNOTAB:
+        return integer(frame, layout->frame_at);
+    case LAYOUT_LINES_LINETABLE:
+        return (int64_t)integer(frame, layout->frame_at) * UNIT_BYTES;
+    default:
+        return units_at(layout, frame, code);
+    }
+}
+
 static uint32_t line_of(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
 {
-    int first_line = integer(code, layout->code_first_line);
     const uint8_t *lines = pointer(code, layout->code_lines);
-    const uint8_t *data;
-    size_t len;
 
     if (!lines)
         return 0;
-    data = lines + BYTES_DATA_AT;
-    len = (size_t)pointer(lines, BYTES_SIZE_AT);
-    switch (layout->lines) {
-    case LAYOUT_LINES_LNOTAB:
-        return line_by_lnotab(data, len, first_line, integer(frame, layout->frame_at));
-    case LAYOUT_LINES_LINETABLE:
-        return line_by_linetable(data, len, first_line,
-                                 (int64_t)integer(frame, layout->frame_at) * UNIT_BYTES);
-    default:
-        return line_by_locations(data, len, first_line, units_at(layout, frame, code));
-    }
+    return linecache_find((enum layout_lines)layout->lines, lines + BYTES_DATA_AT,
+                          (size_t)pointer(lines, BYTES_SIZE_AT),
+                          integer(code, layout->code_first_line),
+                          position_of(layout, frame, code));
 }
 
 /* Its function's arguments are still being sorted: CPython shows the caller instead. */
 static bool has_begun(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
 {
     if (layout->code_first_traceable == LAYOUT_NONE ||
-        owner_of(layout, frame) == OWNER_GENERATOR)
+        owner_of(layout, frame) == LAYOUT_OWNER_GENERATOR)
         return true;
     return units_at(layout, frame, code) >= integer(code, layout->code_first_traceable);
 }
@@ -114,7 +119,7 @@ static bool ends_run(const struct layout *layout, const uint8_t *frame)
         return true; /* up to 3.10 every frame has a loop of its own */
     if (layout->frame_entry != LAYOUT_NONE)
         return frame[layout->frame_entry] != 0;
-    return owner_of(layout, frame) == OWNER_CSTACK;
+    return is_mark(layout, frame);
 }
 
 static void put(const struct interp *interp, const uint8_t *frame, struct run *run,
@@ -149,7 +154,7 @@ size_t frame_walk(const struct interp *interp, const uint8_t *thread, struct cor
     for (size_t i = 0; frame && used < max && i < WALK_MAX; i++) {
         const uint8_t *code = NULL;
 
-        if (owner_of(layout, frame) != OWNER_CSTACK) {
+        if (!is_mark(layout, frame)) {
             code = code_of(interp, frame);
             if (!code)
                 break; /* not a frame as we know it: what is below is not to be trusted */

@@ -212,15 +212,12 @@ static bool is_string(uintptr_t object)
            text_head_read(head, &text);
 }
 
-/* FRAME_OWNED_BY_CSTACK: no Python code, a mark where the loop was entered (from 3.12). */
-#define OWNER_CSTACK 3
-
 static bool is_mark(const struct layout *layout, uintptr_t frame)
 {
     uint8_t owner;
 
     return layout->frame_owner != LAYOUT_NONE &&
-           peek(frame + layout->frame_owner, &owner, 1) && owner == OWNER_CSTACK;
+           peek(frame + layout->frame_owner, &owner, 1) && owner >= LAYOUT_OWNER_MARK;
 }
 
 int interp_check(const struct interp *interp, const uint8_t *thread)
@@ -239,7 +236,7 @@ int interp_check(const struct interp *interp, const uint8_t *thread)
         frame = peek_word(frame + layout->frame_back);
     if (!frame)
         return 0;
-    code = peek_word(frame + layout->frame_code);
+    code = layout_reference(layout, peek_word(frame + layout->frame_code));
     return peek_plausible(code) && peek_word(code + OB_TYPE_AT) == interp->code_type &&
                    is_string(peek_word(code + layout->code_name)) &&
                    is_string(peek_word(code + layout->code_file))

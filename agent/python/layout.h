@@ -13,6 +13,11 @@
 
 #define LAYOUT_NONE UINT16_MAX /* the version has no such field */
 
+/* Owners of a frame. A mark is no Python code but the place where the loop was entered (from 3.12);
+ * 3.14 has two kinds of them. */
+#define LAYOUT_OWNER_GENERATOR 1
+#define LAYOUT_OWNER_MARK      3 /* and above */
+
 /* How a frame says where it is, and how its code maps that to a line. */
 enum layout_lines {
     LAYOUT_LINES_LNOTAB,    /* up to 3.9: co_lnotab, f_lasti counts bytes */
@@ -34,6 +39,7 @@ struct layout {
     uint16_t frame_at;    /* f_lasti (int), prev_instr or instr_ptr (pointer) */
     uint16_t frame_entry; /* bool is_entry, 3.11 only */
     uint16_t frame_owner; /* char; from 3.11 */
+    uint8_t frame_tags;   /* bits of a frame's references that are no address; from 3.14 */
     /* PyCodeObject */
     uint16_t code_name; /* co_qualname from 3.11 */
     uint16_t code_file;
@@ -44,6 +50,7 @@ struct layout {
     /* PyUnicodeObject: where the characters of a compact string begin */
     uint16_t ascii_data;
     uint16_t compact_data;
+    uint16_t tuple_items;
     /* the runtime and its interpreters */
     uint16_t runtime_finalizing;
     uint16_t runtime_interp_head;
@@ -52,6 +59,7 @@ struct layout {
     uint16_t interp_next;
     uint16_t gc_stats;        /* in PyInterpreterState; 3.8: in _PyRuntime */
     bool gc_stats_in_runtime;
+    uint8_t gc_lists_before; /* the generations begin so far in front of gc_stats */
     /* PyHeapTypeObject */
     uint16_t type_qualname;
     /* pymalloc */
@@ -76,8 +84,9 @@ bool layout_parse_version(const char *text, struct layout_version *out);
 /* NULL: unknown version. */
 const struct layout *layout_find(unsigned major, unsigned minor);
 
-/* Bytes of _Py_DebugOffsets (3.13) that layout_apply_offsets reads. */
-#define LAYOUT_OFFSETS_BYTES 568
+/* Bytes of _Py_DebugOffsets that layout_apply_offsets wants to see; older ones are shorter, and
+ * more of _PyRuntime follows. */
+#define LAYOUT_OFFSETS_BYTES 664
 
 /*
  * Lets the interpreter's own table of offsets (first thing in _PyRuntime from 3.13 on) correct
@@ -85,5 +94,8 @@ const struct layout *layout_find(unsigned major, unsigned minor);
  * offsets out of reason; layout is then unchanged.
  */
 bool layout_apply_offsets(struct layout *layout, const uint8_t *table, size_t len);
+
+/* The object that a word of a frame refers to; 0 for none, and for a small number in its place. */
+uintptr_t layout_reference(const struct layout *layout, uintptr_t word);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/python/pool.h"
 
-/* struct pool_header, unchanged from 3.8 to 3.13: used count at 0, size class index at 36,
+/* struct pool_header, unchanged from 3.8 to 3.14: used count at 0, size class index at 36,
  * highest offset of a block at 44, 48 bytes in all. Classes step by 16 bytes up to 512. */
 struct pool_header {
     uint32_t used;

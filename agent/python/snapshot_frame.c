@@ -23,12 +23,12 @@ static const struct local_layout layouts[] = {
     {8, 360, 32, NONE, {72, 88, 80}, 16, 56},   {9, 360, 32, NONE, {72, 88, 80}, 16, 56},
     {10, 352, 32, NONE, {72, 88, 80}, 16, 48},  {11, 72, 68, 76, {96, NONE, NONE}, 80, 40},
     {12, 72, 64, 72, {96, NONE, NONE}, 72, 32}, {13, 72, 64, 72, {96, NONE, NONE}, 72, 32},
+    {14, 80, 64, 72, {96, NONE, NONE}, 72, 32},
 };
 
 #define MINOR_WITH_OWN_FRAMES 11
 #define FRAME_OBJECT_FRAME_AT 24
 #define LOCALS_MAX            4096
-#define OWNER_CSTACK          3
 
 static const struct local_layout *find(const struct layout *layout)
 {
@@ -77,7 +77,7 @@ static bool is_mark(const struct layout *layout, uintptr_t frame)
     uint8_t owner;
 
     return layout->frame_owner != LAYOUT_NONE && peek(frame + layout->frame_owner, &owner, 1) &&
-           owner == OWNER_CSTACK;
+           owner >= LAYOUT_OWNER_MARK;
 }
 
 bool frame_read_locals(const struct layout *layout, uintptr_t frame, struct frame_locals *out)
@@ -86,7 +86,7 @@ bool frame_read_locals(const struct layout *layout, uintptr_t frame, struct fram
 
     if (is_mark(layout, frame))
         return false;
-    out->code = object_word(frame + layout->frame_code);
+    out->code = layout_reference(layout, object_word(frame + layout->frame_code));
     if (!peek_plausible(out->code))
         return false;
     out->values = frame + own->frame_values;
@@ -95,6 +95,12 @@ bool frame_read_locals(const struct layout *layout, uintptr_t frame, struct fram
     if (out->stack_count > LOCALS_MAX)
         out->stack_count = 0;
     return true;
+}
+
+uintptr_t frame_local(const struct layout *layout, const struct frame_locals *locals,
+                      uint32_t index)
+{
+    return layout_reference(layout, object_word(locals->values + index * sizeof(uintptr_t)));
 }
 
 uintptr_t frame_of_object(const struct layout *layout, uintptr_t frame_object)
@@ -131,7 +137,7 @@ size_t frame_local_name(const struct layout *layout, const struct frame_locals *
         size = tuple_size(names);
         if (index < size)
             return text_peek(
-                layout, object_word(names + TUPLE_ITEMS_AT + index * sizeof(uintptr_t)), out, cap);
+                layout, object_word(names + layout->tuple_items + index * sizeof(uintptr_t)), out, cap);
         index -= size;
     }
     return 0;

@@ -11,7 +11,7 @@ struct layout;
 
 struct frame_locals {
     uintptr_t code;
-    uintptr_t values; /* words: objects or 0 */
+    uintptr_t values; /* words, see frame_local */
     uint32_t count;
     uint32_t stack_count; /* words behind the values: operands, and what is left of earlier ones */
 };
@@ -22,6 +22,10 @@ uintptr_t frame_top(const struct layout *layout, uintptr_t thread);
 /* frame: a PyFrameObject up to 3.10, a _PyInterpreterFrame from 3.11. False for one without code.
  */
 bool frame_read_locals(const struct layout *layout, uintptr_t frame, struct frame_locals *out);
+
+/* Word index of the values, then of the operands: an object, or 0. */
+uintptr_t frame_local(const struct layout *layout, const struct frame_locals *locals,
+                      uint32_t index);
 
 /* The local variables that code has, free ones last. */
 uint32_t frame_count_locals(const struct layout *layout, uintptr_t code);

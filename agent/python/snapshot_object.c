@@ -7,7 +7,7 @@
 #include "agent/python/text.h"
 #include "agent/python/type.h"
 
-/* PyTypeObject, the same from 3.8 to 3.13. */
+/* PyTypeObject, the same from 3.8 to 3.14. */
 #define TYPE_NAME_AT     24
 #define TYPE_BASIC_AT    32
 #define TYPE_ITEM_AT     40

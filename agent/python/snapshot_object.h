@@ -83,7 +83,6 @@ static inline uint32_t object_half(uintptr_t addr)
 
 #define OBJECT_TYPE_AT 8
 #define OBJECT_SIZE_AT 16 /* of those with a variable size */
-#define TUPLE_ITEMS_AT 24
 
 #define OBJECT_FLAG_MANAGED_DICT  (1ul << 4) /* of a type, from 3.11 */
 #define OBJECT_FLAG_INLINE_VALUES (1ul << 2) /* from 3.13 */

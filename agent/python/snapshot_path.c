@@ -196,6 +196,7 @@ static void tell_container(void)
 static void put_closure_variable(struct text *text, uintptr_t code, uintptr_t closure,
                                  uintptr_t cell)
 {
+    uintptr_t items = closure + chain.walk->interp->layout.tuple_items;
     uintptr_t size = object_word(closure + OBJECT_SIZE_AT);
     struct frame_locals locals;
     char name[NAME_BYTES];
@@ -204,8 +205,7 @@ static void put_closure_variable(struct text *text, uintptr_t code, uintptr_t cl
 
     locals.code = code;
     locals.count = frame_count_locals(&chain.walk->interp->layout, code);
-    while (index < size &&
-           object_word(closure + TUPLE_ITEMS_AT + index * sizeof(uintptr_t)) != cell)
+    while (index < size && object_word(items + index * sizeof(uintptr_t)) != cell)
         index++;
     if (size > locals.count || index >= size)
         return;
@@ -283,7 +283,7 @@ static void add_local(uintptr_t frame, uintptr_t value)
     for (uint32_t i = 0; i < locals.count; i++) {
         size_t len;
 
-        if (object_word(locals.values + i * sizeof(uintptr_t)) != value)
+        if (frame_local(layout, &locals, i) != value)
             continue;
         len = frame_local_name(layout, &locals, i, name, sizeof(name));
         if (len == 0)

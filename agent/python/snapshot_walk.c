@@ -7,14 +7,14 @@
 #include "agent/python/snapshot_frame.h"
 #include "agent/python/type.h"
 
-/* struct _gc_runtime_state around its statistics, the same from 3.8 to 3.13. */
-#define GENERATIONS_BEFORE 104
+/* struct _gc_runtime_state around its generations and its statistics, the same from 3.8 to 3.14;
+ * 3.14.0 to 3.14.4 call the generations young and two halves of old. */
 #define GENERATION_BYTES   24
 #define GENERATIONS        3
-#define GENERATION0_BEFORE 32 /* a pointer to the first generation: the proof of the layout */
 #define PERMANENT_BEFORE   24
 #define COLLECTING_BEHIND  72
-#define ENABLED_BEFORE     116
+#define ENABLED_BEFORE     12 /* where the generations begin, or would but for their alignment */
+#define LISTS_EARLIER      4  /* in later 3.13, which aligns heads of lists to 4 bytes only */
 #define GC_HEAD_BYTES      16
 #define GC_PREV_FLAGS      3ul /* low bits of the link backwards */
 #define GC_NEXT_FLAGS      1ul
@@ -26,10 +26,14 @@
 
 #define THREADS_MAX        4096
 #define FRAMES_MAX         2000 /* of a thread */
-#define THREAD_STATE_WORDS 45   /* looked through for references, in all versions at least so many \
-                                 */
 #define LOOK_AT_CLOCK_EVERY  1024
 #define MINOR_WITH_IMMORTALS 12
+
+/* Words of a thread's state that are looked through for references; those of 3.14 hold the script of
+ * a debugger, and the running loop and task of asyncio behind it. */
+#define THREAD_STATE_WORDS     45
+#define THREAD_STATE_WORDS_MAX 117
+#define MINOR_WITH_LONG_STATE  14
 
 static uintptr_t stats_of(const struct interp *interp, uintptr_t interpreter)
 {
@@ -43,6 +47,37 @@ static uintptr_t first_interpreter(const struct interp *interp)
     return peek_word((uintptr_t)interp->runtime + interp->layout.runtime_interp_head);
 }
 
+/* A head whose neighbours know it is the head of a list. */
+static bool is_list(uintptr_t list)
+{
+    uintptr_t next = peek_word(list) & ~GC_NEXT_FLAGS;
+    uintptr_t before = peek_word(list + sizeof(uintptr_t)) & ~GC_PREV_FLAGS;
+
+    return (peek_word(next + sizeof(uintptr_t)) & ~GC_PREV_FLAGS) == list &&
+           (peek_word(before) & ~GC_NEXT_FLAGS) == list;
+}
+
+static bool are_lists(uintptr_t lists)
+{
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        if (!is_list(lists + i * GENERATION_BYTES))
+            return false;
+    }
+    return true;
+}
+
+/* The generations; 0 when they are not where they should be. */
+static uintptr_t lists_of(const struct interp *interp, uintptr_t stats)
+{
+    uintptr_t lists = stats - interp->layout.gc_lists_before;
+
+    if (!is_list(stats - PERMANENT_BEFORE))
+        return 0;
+    if (!are_lists(lists))
+        lists -= LISTS_EARLIER;
+    return are_lists(lists) ? lists : 0;
+}
+
 const char *walk_obstacle(const struct interp *interp)
 {
     for (uintptr_t each = first_interpreter(interp); each;
@@ -50,10 +85,10 @@ const char *walk_obstacle(const struct interp *interp)
         uintptr_t stats = stats_of(interp, each);
         int collecting;
 
-        if (peek_word(stats - GENERATION0_BEFORE) != stats - GENERATIONS_BEFORE)
-            return "the collector's lists are not where this agent looks for them";
         if (!peek(stats + COLLECTING_BEHIND, &collecting, sizeof(collecting)) || collecting)
             return "the collector runs";
+        if (lists_of(interp, stats) == 0)
+            return "the collector's lists are not where this agent looks for them";
     }
     return NULL;
 }
@@ -84,11 +119,12 @@ static void enumerate(struct walk *walk, uintptr_t list)
 static void enumerate_interpreter(struct walk *walk, uintptr_t interpreter)
 {
     uintptr_t stats = stats_of(walk->interp, interpreter);
+    uintptr_t lists = lists_of(walk->interp, stats);
 
-    for (size_t i = 0; i < GENERATIONS; i++)
-        enumerate(walk, stats - GENERATIONS_BEFORE + i * GENERATION_BYTES);
+    for (size_t i = 0; lists && i < GENERATIONS; i++)
+        enumerate(walk, lists + i * GENERATION_BYTES);
     enumerate(walk, stats - PERMANENT_BEFORE);
-    if (object_half(stats - ENABLED_BEFORE) == 0)
+    if (object_half(stats - walk->interp->layout.gc_lists_before - ENABLED_BEFORE) == 0)
         walk->collector_is_off = true;
 }
 
@@ -211,20 +247,22 @@ static void reach_frames_of(struct walk *walk, uintptr_t thread)
         if (layout->frame_owner == LAYOUT_NONE) /* an object, with its stack and more */
             reach_from(walk, root, frame);
         for (uint32_t at = 0; at < locals.count; at++)
-            reach_from(walk, root, object_word(locals.values + at * sizeof(uintptr_t)));
+            reach_from(walk, root, frame_local(layout, &locals, at));
         for (uint32_t at = locals.count; at < locals.count + locals.stack_count; at++)
-            reach_tracked(walk, root, object_word(locals.values + at * sizeof(uintptr_t)));
+            reach_tracked(walk, root, frame_local(layout, &locals, at));
     }
 }
 
 static void reach_state_of(struct walk *walk, uintptr_t thread)
 {
     uint32_t root = add_root(walk, WALK_THREAD, thread);
-    uintptr_t words[THREAD_STATE_WORDS];
+    uintptr_t words[THREAD_STATE_WORDS_MAX];
+    size_t count = walk->interp->layout.minor < MINOR_WITH_LONG_STATE ? THREAD_STATE_WORDS
+                                                                       : THREAD_STATE_WORDS_MAX;
 
-    if (!peek(thread, words, sizeof(words)))
+    if (!peek(thread, words, count * sizeof(words[0])))
         return;
-    for (size_t i = 0; i < THREAD_STATE_WORDS; i++)
+    for (size_t i = 0; i < count; i++)
         reach_tracked(walk, root, words[i]);
 }
 

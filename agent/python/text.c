@@ -7,7 +7,7 @@
 #include "agent/python/layout.h"
 
 /* PyASCIIObject: header, length at 16, hash, state at 32 (bits: interned 2, kind 3, compact,
- * ascii); the same from 3.8 to 3.13. */
+ * ascii); the same from 3.8 to 3.14. */
 #define TEXT_LENGTH_AT 16
 #define TEXT_STATE_AT  32
 

@@ -10,7 +10,7 @@
 #include "agent/python/peek.h"
 #include "agent/python/text.h"
 
-/* PyTypeObject up to tp_flags, the same from 3.8 to 3.13. */
+/* PyTypeObject up to tp_flags, the same from 3.8 to 3.14. */
 struct type_head {
     uint64_t refcount;
     uintptr_t type;
@@ -38,7 +38,7 @@ _Static_assert(offsetof(struct type_head, flags) == 168, "tp_flags of PyTypeObje
 #define METATYPES_MAX   4 /* a class, its metaclass, that one's metaclass */
 #define NAME_BYTES_MAX  ((TYPE_NAME_BYTES_MAX - 2) / 2)
 
-/* An object's first words. */
+/* An object's first words. From 3.14 the upper half of the count holds flags. */
 struct object_head {
     uint64_t refcount;
     uintptr_t type;
@@ -220,6 +220,20 @@ static const struct known_type *recognise(const struct interp *interp, uintptr_t
     return known;
 }
 
+#define MINOR_WITH_FLAGS 14
+#define OVERFLOW_BITS    16 /* between the count and the flags; 0 in all that lives on the heap */
+#define FLAGS_MAX        7
+
+static bool is_count(const struct interp *interp, uint64_t refcount)
+{
+    uint64_t upper = refcount >> 32;
+
+    if ((uint32_t)refcount == 0)
+        return false;
+    return upper == 0 || (interp->layout.minor >= MINOR_WITH_FLAGS &&
+                          (upper & UINT16_MAX) == 0 && upper >> OVERFLOW_BITS <= FLAGS_MAX);
+}
+
 static uint32_t type_at(const struct interp *interp, const uint8_t *block, size_t offset,
                         size_t size_bytes)
 {
@@ -227,7 +241,7 @@ static uint32_t type_at(const struct interp *interp, const uint8_t *block, size_
     struct object_head object;
 
     memcpy(&object, block + offset, sizeof(object));
-    if (object.refcount == 0 || object.refcount > UINT32_MAX || !peek_plausible(object.type))
+    if (!is_count(interp, object.refcount) || !peek_plausible(object.type))
         return CORE_TYPE_UNKNOWN;
     known = recognise(interp, object.type);
     return known && fits(interp, &known->head, offset, size_bytes) ? known->name_id

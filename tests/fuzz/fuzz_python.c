@@ -49,11 +49,12 @@ static void read_version(const uint8_t *table, size_t len)
     free(text);
 }
 
-static void read_offsets(const uint8_t *table, size_t len)
+static void read_offsets(const uint8_t *table, size_t len, uint8_t minor)
 {
-    struct layout layout = *layout_find(3, 13);
+    struct layout layout = *layout_find(3, minor);
     uint8_t offsets[LAYOUT_OFFSETS_BYTES] = "xdebugpy\0\0\x0d\x03";
 
+    offsets[10] = minor;
     if (len > sizeof(offsets) - 16)
         len = sizeof(offsets) - 16;
     memcpy(offsets + 16, table, len);
@@ -86,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_version(data + 4, size - 4);
         break;
     default:
-        read_offsets(data + 4, size - 4);
+        read_offsets(data + 4, size - 4, data[1] & 1 ? 14 : 13);
     }
     return 0;
 }

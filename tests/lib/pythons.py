@@ -5,7 +5,7 @@ import os
 import subprocess
 
 OLDEST = (3, 8)
-NEWEST = (3, 13)
+NEWEST = (3, 14)
 
 
 def _version(path):

@@ -10,6 +10,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import debians
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PYTHON = "/usr/bin/python3"
 LONG = "--long" in sys.argv
@@ -183,6 +185,23 @@ def python_files(tally, step, pattern, build_name="asan", timeout=1200):
              for path in paths])
 
 
+def pythons(tally):
+    """Interpreters that this Debian does not have, for the steps that follow."""
+    started = time.monotonic()
+    own, lines = Tally(), []
+
+    def missing(text):
+        lines.append(f"ok - {text} # SKIP it cannot be had here")
+
+    paths = [path for debian in debians.all_of_them(missing) for path in debian.interpreters()]
+    lines += [f"ok - {os.path.relpath(path, ROOT)} is there" for path in paths]
+    for line in lines:
+        own.add("pythons", line)
+    os.environ["LEAKD_PYTHONS"] = ":".join([*paths, os.environ.get("LEAKD_PYTHONS", "")])
+    tell("pythons of newer Debians", own, lines, time.monotonic() - started)
+    tally.add_all(own)
+
+
 def lint(tally):
     for script in sorted(glob.glob(os.path.join(ROOT, "tests", "lint", "*.sh"))):
         run(tally, f"lint: {os.path.basename(script)}", ["sh", script],
@@ -218,6 +237,7 @@ def steps(tally):
                              for name in ("core", "live", "pool", "stack", "sampler")))
     yield "fuzz", lambda: fuzz(tally)
     yield "replay", lambda: python_files(tally, "replay", "tests/replay/test_*.py", "plain")
+    yield "pythons", lambda: pythons(tally)
     yield "system", lambda: python_files(tally, "system", "tests/system/test_*.py", "asan",
                                            timeout=7200 if LONG else 1200)
     yield "browser", lambda: browser(tally)
@@ -227,7 +247,7 @@ def main():
     tally = Tally()
     wanted = [word for word in sys.argv[1:] if not word.startswith("--")]
     for name, step in steps(tally):
-        if not wanted or name in wanted:
+        if name in wanted or (not wanted and (LONG or name != "pythons")):
             step()
     started = int(os.environ.get("LEAKD_TESTS_STARTED", time.time()))
     for bad in tally.bad:

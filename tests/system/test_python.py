@@ -21,7 +21,7 @@ LONG = bool(os.environ.get("LEAKD_LONG"))
 PERIOD = 16384
 
 PYTHONS = pythons.INTERPRETERS
-MINORS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
+MINORS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
 def target(name):
