@@ -189,7 +189,7 @@ static int put_incident(struct leakd_journal *journal, const struct incident *in
 {
     struct journal_row row = {.kind = JOURNAL_INCIDENT,
                               .id = incident->id,
-                              .at = (int64_t)incident->opened_wall_ms,
+                              .at = (int64_t)incident_dated_wall_ms(incident),
                               .is_final = incident->state == INCIDENT_RESOLVED};
     struct buf text;
 
@@ -465,8 +465,6 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct leakd_journal *journal = handle->data;
 
-    /* What is delivered from now on could not be noted: nothing more is begun. */
-    alert_keep(journal->rooms.alert, NULL, NULL);
     journal_batch_free(journal->drops);
     if (journal->on_closed)
         journal->on_closed(journal->arg);
@@ -589,6 +587,8 @@ void leakd_journal_close(struct leakd_journal *journal, void (*on_closed)(void *
     journal->on_closed = on_closed;
     journal->arg = arg;
     journal->is_closing = true;
+    /* What is begun from now on could be delivered too late for the last batch. */
+    alert_keep(journal->rooms.alert, NULL, NULL);
     uv_timer_stop(&journal->soon);
     pump(journal);
 }

@@ -110,6 +110,8 @@ void core_start_sampling(uint64_t period_bytes)
 {
     core_set_period(period_bytes);
     atomic_store(&is_sampling, true);
+    if (thread_has_slot())
+        thread_alloc_due_in(thread_self.slot, 0); /* not only behind what it was to allocate unseen */
 }
 
 void core_set_period(uint64_t period_bytes)

@@ -22,17 +22,25 @@
  */
 struct hot_gate {
     uintptr_t counted_from; /* blocks from this address on: none, or all but NULL */
+    uintptr_t asked_from;   /* the same, where not the block tells its size but the allocator */
     uintptr_t filter_mask;
     const uint8_t *filter; /* live_filter; while the gate is closed one counter that is never 0 */
 };
 extern ATTR_HIDDEN struct hot_gate hot_gate;
 
-/* Once it is known that a block's size can be read in front of it. */
+/* Once it is known that a block's size can be read in front of it, or (asking) that it cannot. The filter
+ * stays shut for the second: its blocks go by hot_is_asked and live_maybe. */
 void hot_open(void);
+void hot_open_asking(void);
 
 static inline bool hot_is_counted(const void *block)
 {
     return likely((uintptr_t)block >= hot_gate.counted_from);
+}
+
+static inline bool hot_is_asked(const void *block)
+{
+    return likely((uintptr_t)block >= hot_gate.asked_from);
 }
 
 /* Whether a block that goes may be a sample, or NULL, or must go the long way. */

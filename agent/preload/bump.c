@@ -3,13 +3,10 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdint.h>
 
 #include "agent/core/live.h"
 
-#define BUMP_BYTES (64 * 1024)
-
-static _Alignas(4096) uint8_t arena[BUMP_BYTES];
+_Alignas(4096) uint8_t bump_arena[BUMP_BYTES];
 static _Atomic size_t used;
 
 void *bump_alloc(size_t alignment, size_t size)
@@ -26,16 +23,11 @@ void *bump_alloc(size_t alignment, size_t size)
             return NULL;
         }
     } while (!atomic_compare_exchange_weak(&used, &start, at + size + (size == 0)));
-    live_mark_range((uintptr_t)&arena[at], 1); /* so that free comes here, when the gate is open too */
-    return &arena[at];
-}
-
-bool bump_owns(const void *block)
-{
-    return (uintptr_t)block - (uintptr_t)arena < BUMP_BYTES;
+    live_mark_range((uintptr_t)&bump_arena[at], 1); /* so that free comes here, when the gate is open too */
+    return &bump_arena[at];
 }
 
 size_t bump_readable_bytes(const void *block)
 {
-    return BUMP_BYTES - (size_t)((const uint8_t *)block - arena);
+    return BUMP_BYTES - (size_t)((const uint8_t *)block - bump_arena);
 }

@@ -6,11 +6,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "agent/core/attr.h"
+
+#define BUMP_BYTES (64 * 1024)
+
+extern ATTR_HIDDEN uint8_t bump_arena[BUMP_BYTES];
 
 /* Zeroed. NULL with errno when the arena is used up. */
 void *bump_alloc(size_t alignment, size_t size);
 
-bool bump_owns(const void *block);
+static inline bool bump_owns(const void *block)
+{
+    return unlikely((uintptr_t)block - (uintptr_t)bump_arena < BUMP_BYTES);
+}
 
 /* Bytes from block that may be read, at least what was asked for. */
 size_t bump_readable_bytes(const void *block);

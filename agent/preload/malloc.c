@@ -8,6 +8,7 @@
 #include "agent/core/attr.h"
 #include "agent/core/hot.h"
 #include "agent/preload/bump.h"
+#include "agent/preload/classes.h"
 #include "agent/preload/next.h"
 #include "agent/preload/slow.h"
 #include "agent/preload/state.h"
@@ -43,14 +44,37 @@ static ATTR_NOINLINE void *alloc_due(void *block)
     if (!thread_has_slot())
         return counted(block);
     unwind_registers_here(&here);
-    return slow_alloc(block, next_exact_bytes(block), &here);
+    return slow_alloc(block, next_block_bytes(block), &here);
+}
+
+/* The short way where the allocator is asked for the size. It must not be for a block of ours, which a
+ * thread may still have got when another one opened the gate. */
+static ATTR_NOINLINE void *count_asked(void *block)
+{
+    if (!hot_is_asked(block) || bump_owns(block))
+        return counted(block);
+    if (hot_alloc(thread_self.slot, next.malloc_usable_size(block)))
+        return alloc_due(block);
+    return block;
+}
+
+/* And where it need not be asked, for what was requested tells. */
+static ATTR_NOINLINE ATTR_HOT void *count_requested(void *block, size_t size)
+{
+    uint64_t measure = classes_measure(size);
+
+    if (unlikely(measure == 0 || !hot_is_asked(block)))
+        return count_asked(block);
+    if (hot_alloc_measured(thread_self.slot, measure))
+        return alloc_due(block);
+    return block;
 }
 
 /* The shortest way of counting. */
-static inline void *count_block(void *block)
+static inline void *count_block(void *block, size_t size)
 {
     if (!hot_is_counted(block))
-        return counted(block);
+        return count_requested(block, size);
     if (hot_alloc_measured(thread_self.slot, next_exact_measure(block)))
         return alloc_due(block);
     return block;
@@ -58,12 +82,12 @@ static inline void *count_block(void *block)
 
 ATTR_EXPORT ATTR_HOT void *malloc(size_t size)
 {
-    return count_block(next.malloc(size));
+    return count_block(next.malloc(size), size);
 }
 
 ATTR_EXPORT ATTR_HOT void *calloc(size_t count, size_t size)
 {
-    return count_block(next.calloc(count, size));
+    return count_block(next.calloc(count, size), 0); /* to be asked: not worth keeping both */
 }
 
 static ATTR_NOINLINE void free_slowly(void *block)
@@ -83,14 +107,29 @@ static ATTR_NOINLINE void free_due(void *block)
     if (thread_has_slot())
         slow_free();
     else if (preload_attach())
-        slow_count_free(next_exact_bytes(block));
+        slow_count_free(next_block_bytes(block));
     next.free(block);
+}
+
+static inline bool must_go_slowly(const void *block)
+{
+    return !hot_is_asked(block) || unlikely(live_maybe((uintptr_t)block));
+}
+
+static ATTR_NOINLINE ATTR_HOT void free_asked(void *block)
+{
+    if (must_go_slowly(block))
+        free_slowly(block);
+    else if (hot_free(thread_self.slot, next.malloc_usable_size(block)))
+        free_due(block);
+    else
+        next.free(block);
 }
 
 ATTR_EXPORT ATTR_HOT void free(void *block)
 {
     if (hot_must_look(block))
-        free_slowly(block);
+        free_asked(block);
     else if (hot_free_measured(thread_self.slot, next_exact_measure(block)))
         free_due(block);
     else
@@ -134,19 +173,35 @@ static ATTR_NOINLINE void *realloc_slowly(void *block, size_t size)
     return counted(moved);
 }
 
-static ATTR_COLD void *realloc_gave_nothing(uint64_t old_measure, size_t size)
+static ATTR_COLD void *realloc_gave_nothing(size_t old_bytes, size_t size)
 {
     if (size == 0 && preload_attach())
-        slow_count_free(tally_bytes(old_measure));
+        slow_count_free(old_bytes);
     return NULL;
 }
 
-static ATTR_COLD void realloc_free_due(uint64_t old_measure)
+static ATTR_COLD void realloc_free_due(size_t old_bytes)
 {
     if (thread_has_slot())
         slow_free();
     else if (preload_attach())
-        slow_count_free(tally_bytes(old_measure));
+        slow_count_free(old_bytes);
+}
+
+static ATTR_NOINLINE ATTR_HOT void *realloc_asked(void *block, size_t size)
+{
+    size_t old_bytes;
+    void *moved;
+
+    if (must_go_slowly(block))
+        return realloc_slowly(block, size);
+    old_bytes = next.malloc_usable_size(block);
+    moved = next.realloc(block, size);
+    if (unlikely(!moved))
+        return realloc_gave_nothing(old_bytes, size);
+    if (hot_free(thread_self.slot, old_bytes))
+        realloc_free_due(old_bytes);
+    return count_asked(moved);
 }
 
 ATTR_EXPORT ATTR_HOT void *realloc(void *block, size_t size)
@@ -155,14 +210,14 @@ ATTR_EXPORT ATTR_HOT void *realloc(void *block, size_t size)
     void *moved;
 
     if (hot_must_look(block))
-        return realloc_slowly(block, size);
+        return realloc_asked(block, size);
     old_measure = next_exact_measure(block);
     moved = next.realloc(block, size);
     if (unlikely(!moved))
-        return realloc_gave_nothing(old_measure, size);
+        return realloc_gave_nothing(tally_bytes(old_measure), size);
     if (hot_free_measured(thread_self.slot, old_measure))
-        realloc_free_due(old_measure);
-    return count_block(moved);
+        realloc_free_due(tally_bytes(old_measure));
+    return count_block(moved, 0);
 }
 
 /* Not passed on: every allocator's own would come back to us through realloc. */
@@ -208,7 +263,7 @@ ATTR_EXPORT void *pvalloc(size_t size)
 
 ATTR_EXPORT size_t malloc_usable_size(void *block)
 {
-    if (block && bump_owns(block))
+    if (bump_owns(block))
         return 0; /* nothing of it may be used that was not asked for */
     return next.malloc_usable_size(block);
 }

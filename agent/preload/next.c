@@ -17,6 +17,8 @@ extern void *__libc_realloc(void *block, size_t size) __attribute__((weak));
 extern void *__libc_memalign(size_t alignment, size_t size) __attribute__((weak));
 extern void __libc_free(void *block) __attribute__((weak));
 
+extern void *operator_new(size_t size) __asm__("_Znwm") __attribute__((weak, visibility("default")));
+
 static bool resolve(const char *name, void *function)
 {
     void *address = dlsym(RTLD_NEXT, name);
@@ -73,4 +75,23 @@ void next_probe(void)
     for (size_t i = 0; fits && i < sizeof(sizes) / sizeof(sizes[0]); i++)
         fits = has_glibc_layout(sizes[i]);
     next.is_exact = fits;
+}
+
+static const void *library_of(uintptr_t function)
+{
+    Dl_info info;
+
+    return dladdr((void *)function, &info) ? info.dli_fbase : NULL;
+}
+
+bool next_is_beside_malloc(uintptr_t function)
+{
+    const void *library = library_of((uintptr_t)next.malloc);
+
+    return library && library_of(function) == library;
+}
+
+bool next_has_own_operators(void)
+{
+    return operator_new && next_is_beside_malloc((uintptr_t)operator_new);
 }

@@ -65,6 +65,12 @@ bool next_resolve(void);
 /* Decides is_exact by trying: allocates and frees a few blocks. */
 void next_probe(void);
 
+/* Whether a function is of the library that the next malloc is of. Takes the loader's lock. */
+bool next_is_beside_malloc(uintptr_t function);
+
+/* Whether C++'s operators allocate inside the next allocator's library, past its malloc and so past us. */
+bool next_has_own_operators(void);
+
 /* What glibc takes for a block, its header included. Only if is_exact. */
 static inline size_t next_exact_bytes(const void *block)
 {

@@ -19,6 +19,7 @@
 #include "agent/core/unwind.h"
 #include "agent/link/link.h"
 #include "agent/preload/environment.h"
+#include "agent/preload/next.h"
 #include "agent/preload/slow.h"
 #include "agent/preload/state.h"
 #include "agent/python/python.h"
@@ -94,7 +95,10 @@ __attribute__((constructor)) static void start(void)
     if (!preload_attach())
         return;
     if (!mapping_is_open())
-        core_describe_native("mmap: the next allocator maps for itself, not counted");
+        core_describe_native(next_has_own_operators()
+                                 ? "native: C++'s operator new is the next allocator's own, not seen; "
+                                   "mmap: it maps for itself, not counted"
+                                 : "mmap: the next allocator maps for itself, not counted");
     module_init();
     unwind_init();
     /* A server that forks its workers and then allocates nothing would never be heard otherwise. */

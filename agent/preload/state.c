@@ -9,6 +9,7 @@
 #include "agent/core/attr.h"
 #include "agent/core/hot.h"
 #include "agent/core/mapping.h"
+#include "agent/preload/classes.h"
 #include "agent/preload/next.h"
 
 static _Atomic enum preload_state state;
@@ -45,8 +46,14 @@ static ATTR_COLD void begin(void)
     atomic_store(&state, PRELOAD_COUNTING);
     if (next.is_exact)
         mapping_open();
-    if (next.is_exact && thread_self.slot)
+    if (!thread_self.slot)
+        return;
+    if (next.is_exact) {
         hot_open();
+    } else {
+        classes_probe();
+        hot_open_asking();
+    }
 }
 
 enum preload_state preload_begin(void)

@@ -53,8 +53,8 @@ struct group {
     struct group_member *members; /* owned */
     bool is_changed;              /* for the disk, as an outbox_item's */
     bool is_asked;
-    bool is_kept;
-    bool is_over; /* only its row is still there */
+    bool was_asked; /* as of an item of the outbox */
+    bool is_over;   /* only its row is still there */
     struct group *next;
 };
 

@@ -16,6 +16,9 @@
 /* The body twice over: quotes are escaped. */
 #define ROW_BYTES_MAX (4 * ALERT_BODY_MAX)
 
+/* Of which a row may be there, while the disk is away for long; one beyond it may be told again. */
+#define ENDED_MAX 4096u
+
 static void say_change(struct alert *alert)
 {
     if (alert->keeping.is_on && alert->keeping.on_change)
@@ -26,6 +29,7 @@ void alert_keep(struct alert *alert, void (*on_change)(void *arg), void *arg)
 {
     alert->keeping.is_on = true;
     alert->keeping.disk_works = true;
+    alert->keeping.is_closed = !on_change;
     alert->keeping.on_change = on_change;
     alert->keeping.arg = arg;
 }
@@ -47,7 +51,7 @@ void keep_groups(struct channel *channel)
 
     for (struct group *group = channel->groups.first; group; group = next) {
         next = group->next;
-        if (group->is_over && !group->is_kept && !group->is_asked)
+        if (group->is_over && !group->was_asked)
             groups_drop(&channel->groups, group);
         else
             has_changed |= group->is_changed;
@@ -58,7 +62,9 @@ void keep_groups(struct channel *channel)
 
 void keep_end(struct alert *alert, struct outbox_item *take)
 {
-    if (!alert->keeping.is_on || (!take->is_kept && !take->is_asked)) {
+    bool is_too_much = !alert->keeping.disk_works && alert->keeping.ended.count >= ENDED_MAX;
+
+    if (!alert->keeping.is_on || !take->was_asked || is_too_much) {
         outbox_item_free(take);
         return;
     }
@@ -81,6 +87,8 @@ bool keep_allows(const struct channel *channel)
 {
     const struct keeping *keeping = &channel->alert->keeping;
 
+    if (keeping->is_closed)
+        return false;
     if (!keeping->is_on || !keeping->disk_works || !channel->outbox.queue.head)
         return true;
     for (const struct outbox_item *item = keeping->ended.head; item; item = item->next) {
@@ -208,7 +216,7 @@ static int collect_item(const struct collection *to, struct outbox_item *item)
     if (rc < 0)
         return rc;
     item->is_changed = false;
-    item->is_asked = true;
+    item->is_asked = item->was_asked = true;
     return 0;
 }
 
@@ -237,7 +245,7 @@ static int collect_group(const struct collection *to, const struct channel *chan
     if (rc < 0)
         return rc;
     group->is_changed = false;
-    group->is_asked = true;
+    group->is_asked = group->was_asked = true;
     return 0;
 }
 
@@ -303,16 +311,14 @@ static void groups_collected(struct groups *groups, bool is_kept)
     struct group *next;
 
     for (struct group *group = groups->first; group; group = next) {
-        bool was_asked = group->is_asked;
+        bool is_answered = group->is_asked;
 
         next = group->next;
         group->is_asked = false;
-        if (was_asked && is_kept && group->is_over && !group->is_changed) {
+        if (is_answered && is_kept && group->is_over && !group->is_changed)
             groups_drop(groups, group);
-            continue;
-        }
-        group->is_kept = group->is_kept || (was_asked && is_kept);
-        group->is_changed = group->is_changed || (was_asked && !is_kept);
+        else
+            group->is_changed = group->is_changed || (is_answered && !is_kept);
     }
 }
 
@@ -380,7 +386,7 @@ static int read_item(const struct json_tree *tree, uint64_t now_mono_ms, uint64_
     out->expires_ms = read_time(tree, "expires_wall_ms", now_mono_ms, now_wall_ms);
     out->is_dead = json_get_bool(tree, "dead", false);
     out->is_standing = json_get_bool(tree, "standing", false);
-    out->is_kept = true;
+    out->is_kept = out->was_asked = true;
     return 0;
 }
 
@@ -462,7 +468,7 @@ static int restore_group(struct channel *channel, const char *id, const struct j
     group->joined = (size_t)json_get_double(tree, "joined", 0);
     group->untold = (size_t)json_get_double(tree, "untold", 0);
     group->digest_due_ms = read_time(tree, "digest_due_wall_ms", now_mono_ms, now_wall_ms);
-    group->is_kept = true;
+    group->was_asked = true;
     groups_put(&channel->groups, group);
     return 0;
 }

@@ -32,6 +32,7 @@ struct outbox_item {
     uint64_t order;  /* among all notices, over restarts */
     bool is_changed; /* the disk has not got it as it is */
     bool is_asked;   /* is being written */
+    bool was_asked;  /* once: even after a failure there may be a row */
     bool is_kept;    /* the disk has it, perhaps with an older schedule */
     struct outbox_item *next;
 };

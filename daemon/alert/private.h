@@ -37,6 +37,7 @@ struct channel {
 struct keeping {
     bool is_on;
     bool disk_works;
+    bool is_closed;         /* nothing is noted any more */
     uint64_t order;         /* the last one given */
     struct item_list ended; /* delivered or given up, their rows still there */
     void (*on_change)(void *arg);

@@ -20,7 +20,7 @@ struct detect_ring {
     float se;
     float z;         /* of slope / error, the residuals taken for independent */
     float births[2]; /* of the oldest object, half a window ago at least, and since */
-    float even;      /* the slowest quarter's growth, of the fastest's */
+    float even;      /* the slowest quarter's growth, of the fastest's; the least of the run */
     uint16_t passes; /* in a row */
     uint16_t fails;  /* in a row */
 };

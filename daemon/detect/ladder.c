@@ -116,6 +116,7 @@ static void ring_test(struct detector *detector, unsigned scale)
     double blocks = (double)(1u << scale);
     double y[DETECT_BLOCKS];
     struct trend_shape shape;
+    float even;
 
     window_copy(ring, y);
     trend_measure_quick(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
@@ -128,7 +129,8 @@ static void ring_test(struct detector *detector, unsigned scale)
     ring->slope = (float)(shape.line.slope_per_step / blocks);
     ring->se = (float)(shape.line.se_per_step / blocks);
     ring->z = (float)shape.z_plain;
-    ring->even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
+    even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
+    ring->even = ring->passes > 1 ? fminf(ring->even, even) : even;
 }
 
 /* At the start of a window all births are the first. */

@@ -10,11 +10,13 @@ struct detect_profile {
     unsigned leak_passes;
     double wait_s;
     double wait_samples;
+    double wait_samples_first;
     double wait_age_share;
     double wait_age_max_s;
     double wait_gain_share;
     double wait_gain_max_s;
     double fill_least;
+    double fill_least_first;
     double fill_least_count;
 };
 
@@ -42,10 +44,14 @@ struct detect_rules {
     double slowed_share;
     double history_waits;
     double history_windows;
+    double start_share;
+    double start_gain;
     double slow_window_s;
+    double pace_window_s;
     double slow_wait_s;
     double straight_wait_s;
     double change_share;
+    double load_change;
     double rate_error;
     double day_swing;
     double limit_share;
@@ -65,6 +71,7 @@ struct detect_rules {
     double restart_last;
     unsigned hole_blocks;
     double load_doubt;
+    double load_fill;
     double load_jump;
     double load_fade;
     double load_first;

@@ -43,9 +43,10 @@ static void read_growth(const struct detector *detector, unsigned scale,
 {
     double per_s = 1000.0 / detector->block_ms / (double)(1u << scale);
     double noise = shape->line.t_quantile * shape->line.se_per_step;
-    double change =
-        detect_rules.change_share * (shape->gap_max - shape->gap_min) / (DETECT_BLOCKS / 4.0);
-    double floor = detect_rules.rate_error * shape->line.slope_per_step;
+    const struct detect_rules *r = &detect_rules;
+    double share = detector->has_load ? r->load_change : r->change_share;
+    double change = share * (shape->gap_max - shape->gap_min) / (DETECT_BLOCKS / 4.0);
+    double floor = r->rate_error * shape->line.slope_per_step;
     double pace = day_pace(detector, scale);
     double half_width = sqrt(noise * noise + change * change + floor * floor) * per_s;
 

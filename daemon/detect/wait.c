@@ -8,6 +8,9 @@
 #include "daemon/detect/past.h"
 #include "daemon/detect/profile.h"
 
+#define DAY_S 86400.0
+#define PI    3.14159265358979
+
 static double blocks_of(const struct detector *detector, double seconds)
 {
     return seconds * 1000 / detector->block_ms;
@@ -33,16 +36,29 @@ static bool is_slowing(const struct detector *detector, unsigned scale, double r
             detector->rings[scale].even < detect_rules.straight_even);
 }
 
+/* Programs fill what they have to fill when they start. Growth that is half as old as the process
+ * began there, and may be that; but not any more when it makes two thirds of all there is. Beside a
+ * load or with the ages of objects there is more to tell by. */
+static bool may_be_first_fill(const struct detector *detector, const struct candidate *candidate)
+{
+    const struct detect_rules *r = &detect_rules;
+    double age = detector->closed - detector->born;
+
+    return !detector->has_load && !detector->has_ages &&
+           candidate->lasted >= r->start_share * age &&
+           candidate->lasted * candidate->rate < r->start_gain * detector->level;
+}
+
 /* A wait that is meant for fills. Growth that adds less than a share of the level in it is too slow
- * to be one and waits for a part of it; but beside a load it may be no fill and yet no leak, for
- * loads rise slowly too. */
+ * to be one and waits for a part of it; beside a load for a half at least, where it may be no fill
+ * and yet no leak, for loads rise slowly too. */
 static double need_for_fill(const struct detector *detector, const struct candidate *candidate,
                             double wait, double share, double least)
 {
     double gained = wait * candidate->rate / detector->level;
 
     if (detector->has_load)
-        return wait;
+        least = fmax(least, detect_rules.load_fill);
     return wait * fmin(1, fmax(least, gained / share));
 }
 
@@ -74,15 +90,27 @@ static double need_above_summit(const struct detector *detector, const struct ca
                 detect_rules.return_share * fmax(fell, 0));
 }
 
-static double need_for_pace(const struct detector *detector, unsigned scale)
+/* So slow that the load of a day may make it. A load that is seen explains its day itself. */
+static bool is_slow_as_day(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_rules *r = &detect_rules;
+    double day = r->day_swing * detector->level * PI / blocks_of(detector, DAY_S);
 
-    if (ladder_window(scale) < blocks_of(detector, r->slow_window_s) ||
-        ladder_oldest_stay(detector, scale))
+    return !detector->has_load && candidate->rate < day &&
+           candidate->window >= blocks_of(detector, r->pace_window_s);
+}
+
+static double need_for_pace(const struct detector *detector, const struct candidate *candidate)
+{
+    const struct detect_rules *r = &detect_rules;
+    unsigned scale = candidate->scale;
+    bool is_long = candidate->window >= blocks_of(detector, r->slow_window_s);
+
+    if ((!is_long && !is_slow_as_day(detector, candidate)) || ladder_oldest_stay(detector, scale))
         return 0;
-    return blocks_of(detector, ladder_is_straight(&detector->rings[scale]) ? r->straight_wait_s
-                                                                           : r->slow_wait_s);
+    if (!ladder_is_straight(&detector->rings[scale]))
+        return blocks_of(detector, r->slow_wait_s);
+    return is_long ? blocks_of(detector, r->straight_wait_s) : 0;
 }
 
 static double need_by_history(const struct detector *detector, unsigned scale)
@@ -111,11 +139,14 @@ static void measure_fills(const struct detector *detector, const struct candidat
     const struct detect_rules *r = &detect_rules;
     double age = detector->closed - detector->born;
     double for_age = fmin(blocks_of(detector, p->wait_age_max_s), p->wait_age_share * age);
+    bool is_first = may_be_first_fill(detector, candidate);
+    double samples = is_first ? p->wait_samples_first : p->wait_samples;
 
-    out->of[WAIT_LEAST] = need_for_fill(detector, candidate, blocks_of(detector, p->wait_s),
-                                        r->fill_share, p->fill_least);
+    out->of[WAIT_LEAST] =
+        need_for_fill(detector, candidate, blocks_of(detector, p->wait_s), r->fill_share,
+                      is_first ? p->fill_least_first : p->fill_least);
     out->of[WAIT_SAMPLES] =
-        need_for_fill(detector, candidate, p->wait_samples * detector->step_ms / detector->block_ms,
+        need_for_fill(detector, candidate, samples * detector->step_ms / detector->block_ms,
                       r->fill_share, p->fill_least_count);
     out->of[WAIT_AGE] =
         need_for_fill(detector, candidate, for_age, r->fill_age_share, p->fill_least_count);
@@ -133,7 +164,7 @@ void wait_measure(const struct detector *detector, const struct candidate *candi
     measure_fills(detector, candidate, out);
     out->of[WAIT_GAIN] = need_for_gain(detector, candidate, doubt);
     out->of[WAIT_SUMMIT] = need_above_summit(detector, candidate, p->wait_gain_share * doubt);
-    out->of[WAIT_PACE] = need_for_pace(detector, scale);
+    out->of[WAIT_PACE] = need_for_pace(detector, candidate);
     out->of[WAIT_HISTORY] = need_by_history(detector, scale);
     out->need = 0;
     for (unsigned i = 0; i < WAITS; i++)

@@ -81,14 +81,29 @@ static void write_id(struct store *store, struct incident *incident)
     } while (store_incident(store, incident->id));
 }
 
+/* The oldest that has ended, and has its end on the disk: else it would be open after a restart,
+ * though people were told. */
+static size_t first_to_leave(const struct store *store)
+{
+    size_t ended = store->incident_count;
+
+    for (size_t i = 0; i < store->incident_count; i++) {
+        const struct incident *incident = store->incidents[i];
+
+        if (incident->state != INCIDENT_RESOLVED)
+            continue;
+        if (incident->stored_revision == incident->revision)
+            return i;
+        if (ended == store->incident_count)
+            ended = i;
+    }
+    return ended < store->incident_count ? ended : 0;
+}
+
 static void drop_oldest(struct store *store)
 {
-    size_t at = 0;
+    size_t at = first_to_leave(store);
 
-    while (at < store->incident_count && store->incidents[at]->state != INCIDENT_RESOLVED)
-        at++;
-    if (at == store->incident_count)
-        at = 0;
     incident_free(store->incidents[at]);
     store->incident_count--;
     memmove(&store->incidents[at], &store->incidents[at + 1],
@@ -196,6 +211,13 @@ struct incident *store_find_open_incident(struct store *store, const char *proce
             return incident;
     }
     return NULL;
+}
+
+uint64_t incident_dated_wall_ms(const struct incident *incident)
+{
+    return incident->state == INCIDENT_RESOLVED && incident->resolved_wall_ms > 0
+               ? incident->resolved_wall_ms
+               : incident->opened_wall_ms;
 }
 
 void store_touch_incident(struct incident *incident)

@@ -46,8 +46,8 @@ struct journal;
 struct journal_limits {
     uint64_t retention_ms; /* final rows older than this leave */
     uint64_t bytes_max;    /* of both files; beyond it the oldest final rows leave */
-    size_t load_max;       /* rows of a kind that are read at the start: not final ones first, then
-                              the newest */
+    size_t load_max;       /* incidents and marks that are read at the start: not final ones first,
+                              then the newest; notices are read all */
 };
 
 /* Touches no disk yet. */

@@ -251,16 +251,35 @@ static int make_anew(struct copy *copy)
     return open_copy(copy);
 }
 
-/* The base was read whole a moment ago. */
+/* All there is, the generation with it, or an error: a copy that lacks rows must not pass for a
+ * whole one. */
+static int copy_records(struct db *from, struct db *to)
+{
+    static const char sql[] = "SELECT " RECORD_COLUMNS " FROM record";
+    struct db_query *query;
+    struct record record;
+    int rc = db_begin(to);
+
+    if (rc < 0)
+        return rc;
+    rc = db_query(from, sql, &query);
+    while (rc == 0 && (rc = db_step(query)) == 1) {
+        rc = read_record(query, &record);
+        if (rc == 0)
+            rc = put_record(to, &record);
+    }
+    if (rc == 0)
+        return db_commit(to);
+    db_undo(to);
+    return rc;
+}
+
 static int restore(struct copy *copy, const struct copy *base)
 {
-    struct taken taken = {0};
     int rc = make_anew(copy);
 
     if (rc == 0)
-        rc = take_records(base->db, copy->db, 0, &taken);
-    if (rc == 0)
-        rc = put_generation(copy->db, base->generation);
+        rc = copy_records(base->db, copy->db);
     if (rc == 0)
         copy->generation = base->generation;
     return rc;
@@ -319,7 +338,8 @@ static int put_aside(struct ledger *ledger, uint64_t now_wall_ms, char names[COP
     return 0;
 }
 
-/* A read error may be over in a moment: with no whole file beside it nothing is put aside. */
+/* A read error may be over in a moment: with no whole file beside it, or one that has never been
+ * written, nothing is put aside. */
 static int read_error(const struct ledger *ledger)
 {
     for (size_t i = 0; i < COPIES; i++) {
@@ -334,7 +354,7 @@ static int mend(struct ledger *ledger, uint64_t now_wall_ms, struct ledger_repor
     char aside[COPIES][PATH_MAX + 64];
     struct copy *base = choose_base(ledger);
     uint64_t above;
-    int rc = base ? 0 : read_error(ledger);
+    int rc = base && base->generation > 0 ? 0 : read_error(ledger);
 
     if (rc == 0)
         rc = put_aside(ledger, now_wall_ms, aside, report);
@@ -431,7 +451,9 @@ int ledger_write(struct ledger *ledger, const struct journal_batch *batch)
     return 0;
 }
 
-static int read_kind(struct db *db, const char *kind, size_t max, struct journal_batch *out)
+#define ALL_OF_THEM (-1) /* to SQLite */
+
+static int read_kind(struct db *db, const char *kind, int64_t max, struct journal_batch *out)
 {
     static const char sql[] = "SELECT * FROM (SELECT " RECORD_COLUMNS " FROM record WHERE kind=?"
                               " ORDER BY final, at DESC LIMIT ?) ORDER BY at, id";
@@ -442,7 +464,7 @@ static int read_kind(struct db *db, const char *kind, size_t max, struct journal
     if (rc < 0)
         return rc;
     db_bind_text(query, 1, kind, strlen(kind));
-    db_bind_int(query, 2, (int64_t)max);
+    db_bind_int(query, 2, max);
     while (rc == 0 && (rc = db_step(query)) == 1) {
         rc = read_record(query, &record);
         if (rc == 0)
@@ -454,12 +476,12 @@ static int read_kind(struct db *db, const char *kind, size_t max, struct journal
 
 int ledger_read(struct ledger *ledger, size_t max, struct journal_batch *out)
 {
-    static const char *const kinds[] = {JOURNAL_MARK, JOURNAL_INCIDENT, JOURNAL_NOTICE};
-    int rc = 0;
+    struct db *db = ledger->copies[0].db;
+    int rc = read_kind(db, JOURNAL_MARK, (int64_t)max, out);
 
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && rc == 0; i++)
-        rc = read_kind(ledger->copies[0].db, kinds[i], max, out);
-    return rc;
+    if (rc == 0)
+        rc = read_kind(db, JOURNAL_INCIDENT, (int64_t)max, out);
+    return rc == 0 ? read_kind(db, JOURNAL_NOTICE, ALL_OF_THEM, out) : rc;
 }
 
 /* ---- upkeep -------------------------------------------------------------------------------- */
@@ -519,8 +541,10 @@ static int expire_once(struct ledger *ledger, int64_t before, bool also_oldest)
 
 int ledger_expire(struct ledger *ledger, int64_t before, uint64_t bytes_max)
 {
-    int rc = expire_once(ledger, before, ledger_bytes(ledger) > bytes_max);
+    int rc = ledger_checkpoint(ledger); /* how long the WALs are says nothing of the rows */
 
+    if (rc == 0)
+        rc = expire_once(ledger, before, ledger_bytes(ledger) > bytes_max);
     return rc == 0 ? ledger_checkpoint(ledger) : rc;
 }
 

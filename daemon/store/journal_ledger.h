@@ -25,7 +25,8 @@ int ledger_open(const char *folder, uint64_t now_wall_ms, struct ledger **out,
 void ledger_close(struct ledger *ledger);
 /* All of the batch into both files, or an error and it must be written again. */
 int ledger_write(struct ledger *ledger, const struct journal_batch *batch);
-/* Up to max rows of each kind: those that are not final first, then the newest; oldest first. */
+/* Up to max marks and incidents: those that are not final first, then the newest. Every notice: who
+ * wrote them has kept them few, and one that is not read is not told. Oldest first. */
 int ledger_read(struct ledger *ledger, size_t max, struct journal_batch *out);
 /* Final rows of before that time leave, and while both files have more than bytes_max the oldest
  * ones. */

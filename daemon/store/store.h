@@ -99,6 +99,8 @@ void incident_list_sole(struct incident *incident, enum member_state state);
 /* NULL: not listed. */
 const struct incident_member *incident_member(const struct incident *incident,
                                               const char *process_id);
+/* When it was over, and while it is not, when it began: what its retention counts from. */
+uint64_t incident_dated_wall_ms(const struct incident *incident);
 void store_touch_incident(struct incident *incident);
 void incident_free(struct incident *incident);
 /* Adds a line to what was done to it; the oldest goes when there are too many. */

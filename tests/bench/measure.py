@@ -15,6 +15,7 @@ BUILD = os.path.abspath(os.environ.get("LEAKD_BUILD") or os.path.join(ROOT, "bui
 AGENT = os.path.join(BUILD, "libleakagent.so")
 LIBRARIES = "/usr/lib/x86_64-linux-gnu/"
 JEMALLOC = LIBRARIES + "libjemalloc.so.2"
+ALLOCATORS = (JEMALLOC, LIBRARIES + "libtcmalloc_minimal.so.4", LIBRARIES + "libmimalloc.so.2")
 HEAPTRACK = "/usr/lib/heaptrack/libheaptrack_preload.so"
 
 
@@ -28,6 +29,11 @@ class Variant:
         clean = {k: v for k, v in os.environ.items()
                  if not k.startswith("LEAKD_") and k not in ("LD_PRELOAD", "MALLOC_CONF")}
         return dict(clean, **self.own)
+
+    def above(self, library):
+        """The same with this library's allocator below whatever is preloaded."""
+        own = dict(self.own, LD_PRELOAD=":".join(filter(None, [self.own.get("LD_PRELOAD"), library])))
+        return Variant(self.name, self.against, **own)
 
 
 def has_profiler():

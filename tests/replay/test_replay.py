@@ -26,11 +26,14 @@ PROFILES = ("fast", "default", "strict")
 # it does; its alarms count in "all", and only there.
 AMBIGUOUS = ("ends_", "leak_after_ramp")
 GENERATED = {
-    "fast": {"precision": 0.92, "recall": 0.98, "fa_per_day": 0.20},
-    "default": {"precision": 0.91, "recall": 0.91, "fa_per_day": 0.16, "suspect_per_day": (0, 0.25),
-                "holds_first": (0.93, 0.99), "holds_last": (0.95, 1), "times_perfect": (1, 10)},
-    "strict": {"precision": 0.95, "recall": 0.80, "fa_per_day": 0.08},
+    "fast": {"precision": 0.92, "recall": 0.97, "fa_per_day": 0.15},
+    "default": {"precision": 0.96, "recall": 0.91, "fa_per_day": 0.08, "suspect_per_day": (0, 0.15),
+                "holds_first": (0.93, 0.97), "holds_last": (0.95, 1), "times_perfect": (1, 13),
+                "rate_error": (0, 0.025), "standing": (0, 1)},
+    "strict": {"precision": 0.97, "recall": 0.80, "fa_per_day": 0.05},
 }
+# All classes, the six that growth cannot decide among them.
+GENERATED_ALL = {"precision": 0.85, "recall": 0.91, "fa_per_day": 0.26, "suspect_per_day": (0, 0.4)}
 # Series beside a load: half of them leak, all of them follow the load.
 LOADS = {
     "with the load": {"precision": 0.93, "recall": 0.93, "fa_per_day": 0.10,
@@ -40,12 +43,13 @@ LOADS = {
 # What the real ones lack of a perfect precision are the two series of a Java program whose garbage
 # waits in the old generation for a collection that does not come: its growth is growth.
 RECORDED = {
-    ("synthetic", "fast"): {"precision": 0.76, "recall": 0.96, "fa_per_day": 0.56},
-    ("synthetic", "default"): {"precision": 0.88, "recall": 0.93, "fa_per_day": 0.24,
-                               "suspect_per_day": (0, 0.5), "holds_first": (0.93, 0.97),
-                               "holds_last": (0.95, 1), "times_perfect": (1, 12)},
-    ("synthetic", "strict"): {"precision": 0.93, "recall": 0.79, "fa_per_day": 0.12,
-                              "times_perfect": (1, 21)},
+    ("synthetic", "fast"): {"precision": 0.80, "recall": 0.97, "fa_per_day": 0.45},
+    ("synthetic", "default"): {"precision": 0.93, "recall": 0.90, "fa_per_day": 0.12,
+                               "suspect_per_day": (0, 0.3), "holds_first": (0.93, 0.97),
+                               "holds_last": (0.95, 1), "times_perfect": (1, 22),
+                               "rate_error": (0, 0.02), "standing": (0, 0)},
+    ("synthetic", "strict"): {"precision": 0.96, "recall": 0.78, "fa_per_day": 0.06,
+                              "times_perfect": (1, 34)},
     ("real", "fast"): {"precision": 0.60, "recall": 0.86, "fa_per_day": 21},
     ("real", "default"): {"precision": 0.86, "recall": 0.86, "fa_per_day": 5},
     ("real", "strict"): {"precision": 0.84, "recall": 0.80, "fa_per_day": 5},
@@ -89,6 +93,7 @@ class Score:
         self.quiet_days = 0.0
         self.delays = []
         self.ratios = []  # of the delays to the time in which a perfect test could tell
+        self.errors = []  # of the rate at the first alarm, as shares
         self.suspicions = 0
         self.holds_first = self.holds_last = 0  # leaks whose interval holds the true rate
         self.perfect = perfect_times(os.path.join(folder, "oracle.csv"))
@@ -113,6 +118,8 @@ class Score:
             self.delays.append(said[0]["t"] - onset)
             if name in self.perfect:
                 self.ratios.append(self.delays[-1] / self.perfect[name])
+            if rate > 0 and said[0]["rate"] > 0:
+                self.errors.append(abs(said[0]["rate"] / rate - 1))
             self.holds_first += said[0]["lower"] <= rate <= said[0]["upper"]
             self.holds_last += said[-1]["lower"] <= rate <= said[-1]["upper"]
         self.suspicions += sum(event["verdict"] in ("suspect", "leak") and
@@ -134,16 +141,23 @@ class Score:
                 "holds_first": self.holds_first / max(1, self.found),
                 "holds_last": self.holds_last / max(1, self.found),
                 "standing": self.standing,
+                "rate_error": sorted(self.errors)[len(self.errors) // 2] if self.errors else 0,
                 "times_perfect": sorted(self.ratios)[len(self.ratios) // 2] if self.ratios else 0,
                 "delay_s": sorted(self.delays)[len(self.delays) // 2] if self.delays else 0}
 
 
 def show(title, figures):
     print("# %-24s P %.3f  R %.3f  F1 %.3f  FA/day %.2f  suspect/day %.2f  standing %d  "
-          "median delay %.0f s, %.1f times a perfect test's  interval holds %.3f, at the end %.3f"
+          "median delay %.0f s, %.1f times a perfect test's  rate error %.1f %%  "
+          "interval holds %.3f, at the end %.3f"
           % (title, figures["precision"], figures["recall"], figures["f1"], figures["fa_per_day"],
              figures["suspect_per_day"], figures["standing"], figures["delay_s"],
-             figures["times_perfect"], figures["holds_first"], figures["holds_last"]), flush=True)
+             figures["times_perfect"], 100 * figures["rate_error"], figures["holds_first"],
+             figures["holds_last"]), flush=True)
+
+
+# False alarms a day of series that never grow, 300 process-days: one or two are chance.
+NOISE = {"fast": 0.05, "default": 0.005, "strict": 0.0}
 
 
 class Floors(unittest.TestCase):
@@ -152,7 +166,8 @@ class Floors(unittest.TestCase):
         self.assertGreaterEqual(figures["precision"], floor["precision"], title)
         self.assertGreaterEqual(figures["recall"], floor["recall"], title)
         self.assertLessEqual(figures["fa_per_day"], floor["fa_per_day"], title)
-        for figure in ("suspect_per_day", "holds_first", "holds_last", "times_perfect"):
+        for figure in ("suspect_per_day", "holds_first", "holds_last", "times_perfect", "standing",
+                       "rate_error"):
             low, high = floor.get(figure, (0, 1e9))
             self.assertLessEqual(low, figures[figure], title)
             self.assertLessEqual(figures[figure], high, title)
@@ -181,6 +196,22 @@ class Loads(Floors):
         self.assertLess(scores["with the load"]["fa_per_day"],
                         scores["bytes alone"]["fa_per_day"] / 3)
         self.assertGreater(scores["with the load"]["recall"], scores["bytes alone"]["recall"])
+
+
+@unittest.skipUnless(os.access(LEAKCTL, os.X_OK), "no leakctl in " + BUILD)
+class Noise(unittest.TestCase):
+    def test_what_wanders_about_a_level_is_no_leak(self):
+        with tempfile.TemporaryDirectory() as folder:
+            load(os.path.join(HERE, "noise.py"), "noise").generate(folder, seed=2026, processes=150)
+            for profile, most in NOISE.items():
+                score = Score(folder, replay(series_of(folder), profile))
+                alarms = score.false_alarms / score.quiet_days
+                suspicions = score.suspicions / score.quiet_days
+                print("# noise, %-8s %.0f process-days  FA/day %.4f  suspect/day %.4f"
+                      % (profile, score.quiet_days, alarms, suspicions), flush=True)
+                self.assertGreater(score.quiet_days, 299)
+                self.assertLessEqual(alarms, most)
+                self.assertLessEqual(suspicions, most + 0.02)
 
 
 def decided(folder, output, classes):
@@ -237,7 +268,7 @@ class Generated(Floors):
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
         cls.folder = cls.temporary.name
-        load(os.path.join(HERE, "gen.py"), "gen").generate(cls.folder, seed=2026, each=6)
+        load(os.path.join(HERE, "gen.py"), "gen").generate(cls.folder, seed=2026, each=10)
         cls.files = series_of(cls.folder)
 
     @classmethod
@@ -247,7 +278,11 @@ class Generated(Floors):
     def test_generated_series_are_judged_as_well_as_before(self):
         for profile in PROFILES:
             output = replay(self.files, profile)
-            show("generated, all, " + profile, Score(self.folder, output).figures())
+            every = Score(self.folder, output).figures()
+            if profile == "default":
+                self.hold("generated, all, default", every, GENERATED_ALL)
+            else:
+                show("generated, all, " + profile, every)
             core = Score(self.folder, output, AMBIGUOUS).figures()
             self.hold("generated, core, " + profile, core, GENERATED[profile])
 

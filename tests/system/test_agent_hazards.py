@@ -133,9 +133,7 @@ class NextAllocator(Folder):
     """Another allocator behind the agent, or in front of it."""
 
     def check(self, name):
-        library = ALLOCATORS[name]
-        if not os.path.exists(library):
-            self.skipTest(f"no {os.path.basename(library)}")
+        library = self.library(name)
         for words in (["shadow", "4", "20000", "9", "0"], ["errnos"], ["forks", "50"], ["late"]):
             argv = [target(words[0]), *words[1:]]
             bare = run(argv, preload(clean_environment(), library))
@@ -145,8 +143,38 @@ class NextAllocator(Folder):
             self.assertEqual(loaded, bare, words)
         first = self.daemon.agents[0]
         self.assertEqual(wire.METHODS[first.native["method"]], "usable")
+        self.assertIn("operator new is the next allocator's own, not seen", first.hello["reason"])
         env = preload(loaded_environment(self.daemon), library, AGENT)
         self.assertEqual(run([target("late")], env)[:1], (42,))
+
+    def library(self, name):
+        if not os.path.exists(ALLOCATORS[name]):
+            self.skipTest(f"no {os.path.basename(ALLOCATORS[name])}")
+        return ALLOCATORS[name]
+
+    def shadow(self, library, threads, operations, keep, **settings):
+        """Totals of a run, and the program's own model without the header that it adds for glibc."""
+        before = len(self.daemon.agents)
+        argv = [target("shadow"), str(threads), str(operations), "17", str(keep)]
+        env = preload(loaded_environment(self.daemon, **settings), AGENT, library)
+        status, out, err = run(argv, env)
+        self.assertEqual((status, err), (0, b""))
+        made, made_count, freed, freed_count = map(int, out.split())
+        model = made - 8 * made_count, made_count, freed - 8 * freed_count, freed_count
+        return self.agents(before + 1)[-1], model
+
+    def check_model(self, name):
+        library = self.library(name)
+        fields = ("alloc_bytes", "alloc_count", "free_bytes", "free_count")
+        for threads, operations, settings in ((1, 60000, {}), (8, 20000, {}), (4, 3000, {"period": 1})):
+            idle, _ = self.shadow(library, threads, 0, 0, **settings)
+            agent, model = self.shadow(library, threads, operations, 50, **settings)
+            seen = tuple(agent.native[f] - idle.native[f] for f in fields)
+            self.assertEqual(seen, model, (threads, settings))
+            self.assertEqual(wire.METHODS[agent.native["method"]], "usable")
+            if settings:  # every block a sample
+                kept = sum(s["live_samples"] for s in agent.site_totals.values())
+                self.assertEqual(kept - sum(s["live_samples"] for s in idle.site_totals.values()), 50)
 
     def test_jemalloc(self):
         self.check("jemalloc")
@@ -156,6 +184,15 @@ class NextAllocator(Folder):
 
     def test_mimalloc(self):
         self.check("mimalloc")
+
+    def test_totals_equal_a_shadow_model_to_the_byte_above_jemalloc(self):
+        self.check_model("jemalloc")
+
+    def test_totals_equal_a_shadow_model_to_the_byte_above_tcmalloc(self):
+        self.check_model("tcmalloc")
+
+    def test_totals_equal_a_shadow_model_to_the_byte_above_mimalloc(self):
+        self.check_model("mimalloc")
 
 
 class Totals(Torture):

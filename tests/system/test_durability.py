@@ -43,9 +43,13 @@ class Receiver:
     def __init__(self, is_open=True):
         receiver = self
         self.notices = []  # (webhook-id, type, incident id)
+        self.path = f"/{random.getrandbits(64):016x}"
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
+                if self.path != receiver.path:  # of a leakd whose receiver had our port before us
+                    self.send_error(404)
+                    return
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 receiver.notices.append((self.headers["webhook-id"], body["type"],
                                          body["data"]["incident_id"]))
@@ -73,7 +77,8 @@ class Receiver:
         self.server.server_close()
 
     def conf(self, name):
-        return (f'[receiver "{name}"]\ntype = webhook\ngroup = no\nurl = http://127.0.0.1:{self.port}/\n')
+        return (f'[receiver "{name}"]\ntype = webhook\ngroup = no\n'
+                f'url = http://127.0.0.1:{self.port}{self.path}\n')
 
 
 def incidents_of(daemon):

@@ -24,6 +24,7 @@ static struct {
     long fail_to;   /* and the last */
     int result;     /* as this */
     bool reads;     /* reads fail too */
+    bool only_reads;
 } disk = {.fail_from = -1};
 
 static bool fails(void)
@@ -31,6 +32,11 @@ static bool fails(void)
     long call = disk.calls++;
 
     return disk.fail_from >= 0 && call >= disk.fail_from && call <= disk.fail_to;
+}
+
+static bool change_fails(void)
+{
+    return !disk.only_reads && fails();
 }
 
 static sqlite3_file *real_of(sqlite3_file *file)
@@ -50,25 +56,25 @@ static int vfs_close(sqlite3_file *file)
 
 static int vfs_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 {
-    if (disk.reads && fails())
+    if ((disk.reads || disk.only_reads) && fails())
         return SQLITE_IOERR_READ;
     return real_of(file)->pMethods->xRead(real_of(file), to, len, at);
 }
 
 static int vfs_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 {
-    return fails() ? disk.result : real_of(file)->pMethods->xWrite(real_of(file), from, len, at);
+    return change_fails() ? disk.result : real_of(file)->pMethods->xWrite(real_of(file), from, len, at);
 }
 
 static int vfs_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-    return fails() ? SQLITE_IOERR_TRUNCATE
+    return change_fails() ? SQLITE_IOERR_TRUNCATE
                    : real_of(file)->pMethods->xTruncate(real_of(file), size);
 }
 
 static int vfs_sync(sqlite3_file *file, int flags)
 {
-    return fails() ? SQLITE_IOERR_FSYNC : real_of(file)->pMethods->xSync(real_of(file), flags);
+    return change_fails() ? SQLITE_IOERR_FSYNC : real_of(file)->pMethods->xSync(real_of(file), flags);
 }
 
 static int vfs_size(sqlite3_file *file, sqlite3_int64 *size)
@@ -130,7 +136,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
 
     (void)vfs;
     file->pMethods = NULL;
-    if (fails())
+    if (change_fails())
         return SQLITE_CANTOPEN;
     failing->real = sqlite3_malloc(disk.real->szOsFile);
     if (!failing->real)
@@ -147,7 +153,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
 static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_folder)
 {
     (void)vfs;
-    return fails() ? SQLITE_IOERR_DELETE : disk.real->xDelete(disk.real, name, sync_folder);
+    return change_fails() ? SQLITE_IOERR_DELETE : disk.real->xDelete(disk.real, name, sync_folder);
 }
 
 /* SQLite's default from now on. */

@@ -293,6 +293,48 @@ START_TEST(one_delivered_while_it_was_being_written_is_dropped_afterwards)
 }
 END_TEST
 
+/* As a receiver that answers while the rest of leakd is taken down. */
+START_TEST(nothing_is_begun_that_the_last_batch_could_not_note)
+{
+    static const char *const answers[] = {PEER_OK, NULL};
+    struct http_peer *peer = peer_start(answers);
+
+    add_receiver("ops", peer->port);
+    start_kept();
+    notify("i1", NOTICE_OPENED);
+    begin_write();
+    alert_keep(world.alert, NULL, NULL);
+    end_write(true);
+    turn_for_ms(200);
+    ck_assert_int_eq(world.count, 0);
+    crash_and_start();
+    run_until(1);
+    peer_end(peer);
+}
+END_TEST
+
+/* A write that fails in the second file has been done in the first. */
+START_TEST(the_row_of_one_whose_writing_failed_is_dropped_all_the_same)
+{
+    static const char *const answers[] = {PEER_OK, NULL};
+    struct http_peer *peer = peer_start(answers);
+
+    add_receiver("ops", peer->port);
+    start_kept();
+    notify("i1", NOTICE_OPENED);
+    begin_write();
+    alert_set_disk(world.alert, false);
+    end_write(false);
+    run_until(1);
+    alert_set_disk(world.alert, true);
+    begin_write();
+    ck_assert_uint_eq(written_count, 0);
+    ck_assert_uint_eq(drop_count, 1);
+    end_write(true);
+    peer_end(peer);
+}
+END_TEST
+
 START_TEST(rows_that_nobody_can_use_are_refused_with_the_reason)
 {
     static const char good[] = "{\"receiver\":\"ops\",\"event\":\"leak.incident.opened\",\"body\":"
@@ -467,6 +509,8 @@ SUITE_MAIN_FIXTURE("alert_keep", make_world, free_rows, a_notice_waits_for_the_d
                    the_schedule_goes_on_after_a_restart,
                    without_a_disk_people_are_told_all_the_same,
                    one_delivered_while_it_was_being_written_is_dropped_afterwards,
+                   nothing_is_begun_that_the_last_batch_could_not_note,
+                   the_row_of_one_whose_writing_failed_is_dropped_all_the_same,
                    rows_that_nobody_can_use_are_refused_with_the_reason,
                    another_disk_gets_all_rows_again, new_notices_are_ordered_behind_restored_ones,
                    the_row_of_a_receiver_that_a_reload_removed_is_dropped,

@@ -57,6 +57,11 @@ static int on_put(void *arg, const char *id, uint64_t order, const char *text, s
     return 0;
 }
 
+static void on_change(void *arg)
+{
+    (void)arg;
+}
+
 static int on_drop(void *arg, const char *id)
 {
     (void)arg;
@@ -109,7 +114,7 @@ static bool live(void)
         world.alert = NULL;
         return false;
     }
-    alert_keep(world.alert, NULL, NULL);
+    alert_keep(world.alert, on_change, NULL);
     alert_restore(world.alert, "msg_old", 1, row, strlen(row), clock_mono_ms(), clock_wall_ms());
     alert_restore(world.alert, "grp_old", 0, group, strlen(group), clock_mono_ms(),
                   clock_wall_ms());

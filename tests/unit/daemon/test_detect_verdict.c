@@ -58,8 +58,29 @@ START_TEST(growth_that_may_be_a_fill_waits_longer_than_slower_growth)
     double slow = leak_after("default", 100 * MIB, 40 * KIB);
 
     ck_assert_double_ge(fill, 600);
-    ck_assert_double_ge(slow, 300);
-    ck_assert_double_lt(slow, 400);
+    ck_assert_double_ge(slow, 400);
+    ck_assert_double_lt(slow, 450);
+}
+END_TEST
+
+static double leak_after_calm(double calm_s, double rate)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 10);
+    feed_line(&feed, calm_s, 100 * MIB, 0, 0);
+    while (feed.t < calm_s + 6 * HOUR && feed.alarms == 0)
+        feed_one(&feed, 100 * MIB + rate * (feed.t - calm_s));
+    return feed.first_leak - calm_s;
+}
+
+START_TEST(growth_since_the_start_may_be_a_first_fill)
+{
+    /* 300 samples at 20 KiB/s add a half; 120 after a calm hour are enough. */
+    ck_assert_double_ge(leak_after_calm(0, 20 * KIB), 2300);
+    ck_assert_double_le(leak_after_calm(HOUR, 20 * KIB), 1300);
+    /* At 160 KiB/s 100 MiB have become 300 in 1280 s. */
+    ck_assert_double_le(leak_after_calm(0, 160 * KIB), 1400);
 }
 END_TEST
 
@@ -250,8 +271,23 @@ START_TEST(the_same_pattern_alarms_once)
 
     feed_init(&feed, "default", 10);
     while (feed.t < 20 * HOUR)
-        feed_one(&feed, 100 * MIB + 30 * KIB * fmod(feed.t, 2400) + 100 * KIB * feed_noise(&feed));
+        feed_one(&feed, 100 * MIB + 30 * KIB * fmod(feed.t, 4800) + 100 * KIB * feed_noise(&feed));
     ck_assert_uint_eq(feed.alarms, 1);
+}
+END_TEST
+
+START_TEST(the_rise_of_a_day_is_no_leak)
+{
+    struct feed feed;
+
+    for (double hour = 2; hour <= 14; hour += 2) {
+        feed_init(&feed, "default", 10);
+        while (feed.t < 2 * DAY)
+            feed_one(&feed, 1024 * MIB +
+                                100 * MIB * sin(2 * 3.14159265 * (feed.t / DAY + hour / 24)) +
+                                5 * MIB * feed_noise(&feed));
+        ck_assert_uint_eq(feed.alarms, 0);
+    }
 }
 END_TEST
 
@@ -461,6 +497,7 @@ END_TEST
 SUITE_MAIN("detect_verdict", growth_shorter_than_the_wait_is_only_suspect,
            stricter_profiles_wait_longer, slow_straight_growth_waits_until_it_has_added_a_little,
            growth_that_may_be_a_fill_waits_longer_than_slower_growth,
+           growth_since_the_start_may_be_a_first_fill,
            slow_growth_in_doubt_waits_until_it_has_added_more,
            a_walk_that_happens_to_rise_is_no_leak, stairs_of_many_even_steps_are_a_leak,
            three_steps_are_no_leak, a_rise_to_where_the_series_has_been_before_is_no_leak,
@@ -468,7 +505,8 @@ SUITE_MAIN("detect_verdict", growth_shorter_than_the_wait_is_only_suspect,
            a_near_limit_shortens_the_wait, a_far_limit_changes_nothing, a_step_is_no_growth,
            a_fill_that_saturates_is_no_leak, growth_below_one_percent_is_not_worth_a_word,
            correlated_noise_is_no_leak, a_leak_that_stops_is_resolved_then_ok,
-           the_same_pattern_alarms_once, a_leak_under_a_sawtooth_is_found_despite_the_history,
+           the_same_pattern_alarms_once, the_rise_of_a_day_is_no_leak,
+           a_leak_under_a_sawtooth_is_found_despite_the_history,
            a_restart_resolves_at_once_and_the_next_life_is_judged_anew,
            a_restart_is_seen_in_the_bytes, many_series_at_once_raise_the_bar,
            a_sampled_series_has_the_noise_it_was_told,

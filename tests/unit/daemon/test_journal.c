@@ -142,6 +142,47 @@ START_TEST(not_more_than_asked_for_are_read_open_ones_first)
 }
 END_TEST
 
+START_TEST(every_notice_is_read)
+{
+    limits.load_max = 2;
+    put_row(JOURNAL_NOTICE, "group", 0, "x");
+    put_row(JOURNAL_NOTICE, "n1", 1, "x");
+    put_row(JOURNAL_NOTICE, "n2", 2, "x");
+    ck_assert_str_eq(load_all(), "notice group x\nnotice n1 x\nnotice n2 x\n");
+}
+END_TEST
+
+/* As an incident that is renewed over and over does between two checkpoints. */
+START_TEST(a_long_wal_makes_no_row_leave)
+{
+    static char text[100001];
+    struct journal_batch *batch = journal_batch_new();
+    struct journal_row row = {.kind = JOURNAL_INCIDENT,
+                              .id = "resolved",
+                              .at = 1,
+                              .is_final = true,
+                              .text = "x",
+                              .len = 1};
+
+    limits.bytes_max = 2u << 20;
+    limits.retention_ms = 100 * 365 * (uint64_t)DAY;
+    close_journal();
+    open_journal();
+    ck_assert_int_eq(run_with(NULL, WALL0, NULL), 0);
+    ck_assert_int_eq(journal_batch_put(batch, &row), 0);
+    ck_assert_int_eq(run_with(batch, WALL0, NULL), 0);
+    journal_batch_free(batch);
+    for (int i = 0; i < 20; i++) {
+        memset(text, 'a' + i, 100000);
+        ck_assert_int_eq(put_row(JOURNAL_INCIDENT, "renewed", 2, text), 0);
+    }
+    ck_assert_uint_gt(status_now().bytes, limits.bytes_max);
+    ck_assert_int_eq(run_with(NULL, WALL0 + 3600000, NULL), 0);
+    ck_assert_uint_lt(status_now().bytes, limits.bytes_max);
+    ck_assert_ptr_nonnull(strstr(load_all(), "incident resolved x\n"));
+}
+END_TEST
+
 START_TEST(a_second_leakd_is_refused_the_files_and_harms_nothing)
 {
     struct journal *second;
@@ -200,8 +241,7 @@ START_TEST(without_anything_to_write_the_disk_is_tried_each_minute)
     ck_assert_int_eq(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
     ck_assert_int_eq(run_with(NULL, WALL0 + 57000, NULL), 0);
     ck_assert_int_eq(stat(path, &after), 0);
-    ck_assert(before.st_size != after.st_size ||
-              before.st_mtim.tv_nsec != after.st_mtim.tv_nsec);
+    ck_assert(before.st_size != after.st_size || before.st_mtim.tv_nsec != after.st_mtim.tv_nsec);
 }
 END_TEST
 
@@ -323,6 +363,8 @@ int main(void)
         resolved_rows_leave_after_the_retention_and_open_ones_stay,
         beyond_the_size_the_oldest_resolved_rows_leave,
         not_more_than_asked_for_are_read_open_ones_first,
+        every_notice_is_read,
+        a_long_wal_makes_no_row_leave,
         a_second_leakd_is_refused_the_files_and_harms_nothing,
         files_that_somebody_took_away_are_made_anew,
         without_anything_to_write_the_disk_is_tried_each_minute,

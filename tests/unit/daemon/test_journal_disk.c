@@ -150,6 +150,65 @@ START_TEST(an_unreadable_disk_puts_nothing_aside)
 }
 END_TEST
 
+/* More than SQLite's cache holds: what is read twice comes from the disk twice. */
+#define LARGE_ROWS  60
+#define LARGE_BYTES 100000u
+
+static void put_large_rows(void)
+{
+    char *text = malloc(LARGE_BYTES + 1);
+
+    memset(text, 'x', LARGE_BYTES);
+    text[LARGE_BYTES] = '\0';
+    for (int i = 0; i < LARGE_ROWS; i++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "I%02d", i);
+        ck_assert_int_eq(put_row(JOURNAL_INCIDENT, id, i + 1, text), 0);
+    }
+    free(text);
+}
+
+/* The first file is gone, and is made anew from the second while `count` calls fail. */
+static void lose_the_first_file(long from, long count)
+{
+    char path[256];
+
+    close_journal();
+    path_of("incidents.db", path);
+    ck_assert_int_eq(unlink(path), 0);
+    disk.calls = 0;
+    disk.fail_from = from;
+    disk.fail_to = from + count - 1;
+    open_journal();
+    run_with(NULL, WALL0, NULL);
+    disk.fail_from = -1;
+}
+
+START_TEST(a_file_that_is_made_anew_has_all_rows_or_is_not_used)
+{
+    long calls;
+
+    put_large_rows();
+    close_journal();
+    failing_vfs_install();
+    disk.only_reads = true;
+    open_journal();
+    ck_assert_int_eq(run_with(NULL, WALL0, NULL), 0);
+    lose_the_first_file(-1, 1);
+    calls = disk.calls;
+    ck_assert_int_gt(calls, 3 * LARGE_ROWS);
+    /* Behind the check of the pages, for which what it cannot read is damaged, rows are copied. */
+    for (long from = calls / 4; from < calls / 2; from += calls / (is_long() ? 200 : 24)) {
+        lose_the_first_file(from, LARGE_ROWS);
+        check_has(load_all(), LARGE_ROWS, from);
+    }
+    close_journal();
+    failing_vfs_remove();
+    disk.only_reads = false;
+}
+END_TEST
+
 /* ---- real file systems --------------------------------------------------------------------- */
 
 /* A file system of the test's own over the folder; false where that is not allowed. */
@@ -270,6 +329,7 @@ int main(void)
         no_acknowledged_row_is_lost_when_the_disk_is_full_for_a_while,
         a_row_goes_on_being_refused_until_the_disk_works_again,
         an_unreadable_disk_puts_nothing_aside,
+        a_file_that_is_made_anew_has_all_rows_or_is_not_used,
         a_full_file_system_loses_no_acknowledged_row,
         a_read_only_file_system_is_said_and_left_alone,
         a_folder_that_cannot_be_made_is_said_and_tried_again,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an ended process keeps, and what is known of its release. */
+/* What is kept of a process or an incident that has ended, and what is known of its release. */
 #include "daemon/store/store.h"
 
 #include <stdlib.h>
@@ -126,7 +126,42 @@ START_TEST(at_most_a_thousand_marks_are_kept_the_newest)
 }
 END_TEST
 
+START_TEST(a_full_store_keeps_an_end_that_is_not_on_the_disk)
+{
+    struct store *store = new_store();
+    struct incident *first = calloc(1, sizeof(*first));
+    char id[24];
+
+    first->state = INCIDENT_RESOLVED;
+    ck_assert_int_eq(store_open_incident(store, first, &first), 0);
+    strcpy(id, first->id);
+    for (int i = 0; i < 1000; i++) {
+        struct incident *incident = calloc(1, sizeof(*incident));
+
+        incident->state = INCIDENT_RESOLVED;
+        ck_assert_int_eq(store_open_incident(store, incident, &incident), 0);
+        incident->stored_revision = incident->revision;
+    }
+    ck_assert_uint_eq(query_incident_count(store), 1000);
+    ck_assert_ptr_nonnull(query_incident(store, id));
+    store_free(store);
+}
+END_TEST
+
+START_TEST(an_incident_is_dated_by_its_end)
+{
+    struct incident incident = {.state = INCIDENT_SILENCED, .opened_wall_ms = 10};
+
+    ck_assert_uint_eq(incident_dated_wall_ms(&incident), 10);
+    incident.state = INCIDENT_RESOLVED;
+    ck_assert_uint_eq(incident_dated_wall_ms(&incident), 10); /* one of an old row without a time */
+    incident.resolved_wall_ms = 90;
+    ck_assert_uint_eq(incident_dated_wall_ms(&incident), 90);
+}
+END_TEST
+
 SUITE_MAIN("store_ended", an_ended_process_gives_its_curves_back_and_a_revived_one_starts_new_ones,
            a_resolved_incident_keeps_no_process_for_it_has_its_own_copy,
            the_build_of_an_executable_is_that_of_its_module,
-           at_most_a_thousand_marks_are_kept_the_newest)
+           at_most_a_thousand_marks_are_kept_the_newest,
+           a_full_store_keeps_an_end_that_is_not_on_the_disk, an_incident_is_dated_by_its_end)
