@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/core/unwind_cache.h"
 
-struct unwind_cache_entry unwind_cache[(size_t)1 << UNWIND_CACHE_BITS];
+struct unwind_cache_set unwind_cache[(size_t)1 << UNWIND_CACHE_SET_BITS];
 
 static uint64_t pack(const struct unwind_rule *rule)
 {
@@ -13,11 +13,23 @@ static uint64_t pack(const struct unwind_rule *rule)
            (uint64_t)(uint32_t)rule->cfa_words << 40;
 }
 
+/* The first free way; of a full set one by the key, so that not all newcomers take the same. */
+static struct unwind_cache_entry *place_for(uint64_t key)
+{
+    struct unwind_cache_set *set = unwind_cache_set_of(key);
+
+    for (size_t i = 0; i < UNWIND_CACHE_WAYS; i++) {
+        if (atomic_load_explicit(&set->ways[i].rule, memory_order_relaxed) == 0)
+            return &set->ways[i];
+    }
+    return &set->ways[key % UNWIND_CACHE_WAYS];
+}
+
 void unwind_cache_put(uint64_t key, const struct unwind_rule *rule)
 {
-    size_t slot = unwind_cache_slot(key);
+    struct unwind_cache_entry *entry = place_for(key);
     uint64_t bits = pack(rule);
 
-    atomic_store_explicit(&unwind_cache[slot].rule, bits, memory_order_relaxed);
-    atomic_store_explicit(&unwind_cache[slot].sealed, key ^ bits * UNWIND_CACHE_MIX, memory_order_relaxed);
+    atomic_store_explicit(&entry->rule, bits, memory_order_relaxed);
+    atomic_store_explicit(&entry->sealed, key ^ bits * UNWIND_CACHE_MIX, memory_order_relaxed);
 }

@@ -14,7 +14,9 @@
 
 #include "agent/core/eh_frame.h"
 
-#define UNWIND_CACHE_BITS 12                  /* 64 KiB: some thousand call sites on the way to malloc */
+#define UNWIND_CACHE_SET_BITS 10 /* 64 KiB: some thousand call sites on the way to malloc */
+#define UNWIND_CACHE_WAYS     4  /* a cache line; places of one entry would have two frames of a stack
+                                  * drive each other out at every sample */
 #define UNWIND_CACHE_MIX  0x9e3779b97f4a7c15u /* odd, bits well spread */
 
 struct unwind_cache_entry {
@@ -22,7 +24,11 @@ struct unwind_cache_entry {
     _Atomic uint64_t rule;   /* packed; never 0 */
 };
 
-extern struct unwind_cache_entry unwind_cache[(size_t)1 << UNWIND_CACHE_BITS];
+struct unwind_cache_set {
+    _Alignas(64) struct unwind_cache_entry ways[UNWIND_CACHE_WAYS];
+};
+
+extern struct unwind_cache_set unwind_cache[(size_t)1 << UNWIND_CACHE_SET_BITS];
 
 /*
  * The packed rule: valid 1 bit | end 1 | signal 1 | deref 1 | base 2 | ra place 2, fp 2, bx 2 |
@@ -44,21 +50,28 @@ static inline void unwind_rule_unpack(uint64_t bits, struct unwind_rule *out)
     out->cfa_words = (int32_t)((int64_t)bits >> 40);
 }
 
-static inline size_t unwind_cache_slot(uint64_t key)
+static inline struct unwind_cache_set *unwind_cache_set_of(uint64_t key)
 {
-    return (size_t)(key * UNWIND_CACHE_MIX >> (64 - UNWIND_CACHE_BITS));
+    return &unwind_cache[key * UNWIND_CACHE_MIX >> (64 - UNWIND_CACHE_SET_BITS)];
 }
 
 static inline bool unwind_cache_get(uint64_t key, struct unwind_rule *out)
 {
-    size_t slot = unwind_cache_slot(key);
-    uint64_t bits = atomic_load_explicit(&unwind_cache[slot].rule, memory_order_relaxed);
-    uint64_t sealed = atomic_load_explicit(&unwind_cache[slot].sealed, memory_order_relaxed);
+    struct unwind_cache_set *set = unwind_cache_set_of(key);
 
-    if (bits == 0 || (sealed ^ bits * UNWIND_CACHE_MIX) != key)
-        return false;
-    unwind_rule_unpack(bits, out);
-    return true;
+    for (size_t i = 0; i < UNWIND_CACHE_WAYS; i++) {
+        struct unwind_cache_entry *entry = &set->ways[i];
+        uint64_t bits = atomic_load_explicit(&entry->rule, memory_order_relaxed);
+        uint64_t sealed = atomic_load_explicit(&entry->sealed, memory_order_relaxed);
+
+        if (bits == 0) /* they are filled in order */
+            return false;
+        if ((sealed ^ bits * UNWIND_CACHE_MIX) == key) {
+            unwind_rule_unpack(bits, out);
+            return true;
+        }
+    }
+    return false;
 }
 
 void unwind_cache_put(uint64_t key, const struct unwind_rule *rule);

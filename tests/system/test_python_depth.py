@@ -83,6 +83,30 @@ class MixedStacks(base.EachInterpreter, unittest.TestCase):
         self.each(check)
 
 
+class MachineCode(unittest.TestCase):
+    """Loops that the interpreter has compiled (from 3.14, where it was built to)."""
+
+    ASK = "import sys; print(sys._jit.is_enabled())"
+
+    def test_frames_of_compiled_functions_are_read_as_others(self):
+        found = []
+        for version, path in PYTHONS.items():
+            if minor_of(version) < 14 or subprocess.run(
+                    [path, "-c", self.ASK], env={"PYTHON_JIT": "1"}, capture_output=True,
+                    text=True, check=False).stdout != "True\n":
+                continue
+            found.append(version)
+            with self.subTest(python=version):
+                done, agent = run(path, target("python_kinds.py"), "5", PYTHON_JIT="1",
+                                  LEAKD_PYTHON="always")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                stacks = [[frame[0] for frame in leak.frames] for leak in base.leaks(agent)]
+                for inner in ("cycle", "generator", "executed"):
+                    self.assertIn([inner, "main", "<module>"], stacks)
+        if not found:
+            self.skipTest("no CPython that compiles to machine code")
+
+
 LOCKLESS = """
 import ctypes, os, threading, time
 libc = ctypes.CDLL(None)
