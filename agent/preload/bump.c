@@ -2,16 +2,15 @@
 #include "agent/preload/bump.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 
 #include "agent/core/live.h"
 
 _Alignas(4096) uint8_t bump_arena[BUMP_BYTES];
-static _Atomic size_t used;
+_Atomic size_t bump_used;
 
 void *bump_alloc(size_t alignment, size_t size)
 {
-    size_t start = atomic_load(&used);
+    size_t start = atomic_load(&bump_used);
     size_t at;
 
     if (alignment < 16)
@@ -22,7 +21,7 @@ void *bump_alloc(size_t alignment, size_t size)
             errno = ENOMEM;
             return NULL;
         }
-    } while (!atomic_compare_exchange_weak(&used, &start, at + size + (size == 0)));
+    } while (!atomic_compare_exchange_weak(&bump_used, &start, at + size + (size == 0)));
     live_mark_range((uintptr_t)&bump_arena[at], 1); /* so that free comes here, when the gate is open too */
     return &bump_arena[at];
 }

@@ -181,13 +181,14 @@ const struct detect_rules detect_rules = {
     .restart_last = 0.5,
     /* 80 min at 1 s: a line through a longer hole would be an invention. */
     .hole_blocks = 600,
-    /* Beside a load growth must last for twice as long as its straightness asks. Half of the waits
-     * for fills are left for loads that rise slowly. The slope of memory over load is that of the
-     * last thousand blocks of each scale. In the error of the load a jump counts as three errors at
-     * most. Where load and time rise together to nine tenths of what they could, the load is given
-     * all of it. Another lag must leave a tenth less unexplained to be taken for the better one. */
+    /* Beside a load growth must last for twice as long as its straightness asks. Two thirds of the
+     * waits for fills are left for loads that rise slowly. The slope of memory over load is that of
+     * the last thousand blocks of each scale. In the error of the load a jump counts as three
+     * errors at most. Where load and time rise together to nine tenths of what they could, the load
+     * is given all of it. Another lag must leave a tenth less unexplained to be taken for the
+     * better one. */
     .load_doubt = 2,
-    .load_fill = 0.5,
+    .load_fill = 2.0 / 3,
     .load_fade = 0.999,
     .load_jump = 9,
     .load_first = 0.1,

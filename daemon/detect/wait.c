@@ -50,7 +50,7 @@ static bool may_be_first_fill(const struct detector *detector, const struct cand
 }
 
 /* A wait that is meant for fills. Growth that adds less than a share of the level in it is too slow
- * to be one and waits for a part of it; beside a load for a half at least, where it may be no fill
+ * to be one and waits for a part of it; beside a load for two thirds, where it may be no fill
  * and yet no leak, for loads rise slowly too. */
 static double need_for_fill(const struct detector *detector, const struct candidate *candidate,
                             double wait, double share, double least)

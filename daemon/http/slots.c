@@ -67,24 +67,30 @@ static int taken_key(const struct slot *slot, char **key, size_t *len)
 {
     int n = asprintf(key, "%u %s", slot->worker, slot->label);
 
-    if (n < 0)
+    if (n < 0) {
+        *key = NULL;
         return -ENOMEM;
+    }
     *len = (size_t)n;
     return 0;
 }
 
-static int take_lowest(struct slots *slots, struct entry *entry)
+/* Within one update no number becomes free: *next has, by label, the first that may be. Else
+ * thousands of one unit, which come back together, would each count from 0. */
+static int take_lowest(struct slots *slots, struct entry *entry, struct map **next)
 {
-    for (entry->slot.worker = 0;; entry->slot.worker++) {
-        char *key;
+    entry->slot.worker = (uint32_t)(uintptr_t)map_get_str(*next, entry->slot.label);
+    for (;; entry->slot.worker++) {
+        char *key = NULL;
         size_t len;
         int rc = taken_key(&entry->slot, &key, &len);
         bool is_free = rc == 0 && !map_get(slots->taken, key, len);
 
         if (is_free)
             rc = map_put(&slots->taken, key, len, entry);
-        if (rc == 0)
-            free(key);
+        free(key);
+        if (rc == 0 && is_free)
+            map_put_str(next, entry->slot.label, (void *)((uintptr_t)entry->slot.worker + 1));
         if (rc < 0 || is_free)
             return rc;
     }
@@ -118,7 +124,7 @@ static int grow(struct slots *slots)
     return 0;
 }
 
-static int add(struct slots *slots, const struct process *process)
+static int add(struct slots *slots, const struct process *process, struct map **next)
 {
     struct entry *entry = calloc(1, sizeof(*entry));
     int rc = -ENOMEM;
@@ -134,7 +140,7 @@ static int add(struct slots *slots, const struct process *process)
     entry->slot.label = exposition_clean(label_of(process));
     if (!entry->raw_label || !entry->slot.label)
         goto free_entry;
-    rc = take_lowest(slots, entry);
+    rc = take_lowest(slots, entry, next);
     if (rc < 0)
         goto free_entry;
     rc = map_put_str(&slots->by_id, entry->id, entry);
@@ -185,6 +191,7 @@ static void mark(struct slots *slots, const struct store *store)
 
 int slots_update(struct slots *slots, const struct store *store)
 {
+    struct map *next = NULL;
     int rc = 0;
 
     /* Those that ended go first, so that who replaces them gets their number. */
@@ -194,8 +201,9 @@ int slots_update(struct slots *slots, const struct store *store)
         const struct process *process = query_process_at(store, i);
 
         if (lives(process) && !map_get_str(slots->by_id, process->id))
-            rc = add(slots, process);
+            rc = add(slots, process, &next);
     }
+    map_free(&next);
     return rc;
 }
 

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "daemon/base/map.h"
 #include "daemon/watch/private.h"
 
 /* A parent is given one step to say hello by itself. */
@@ -17,15 +18,30 @@
 /* Parents that have said nothing, one above the other: a forkserver, and its pool. */
 #define GENERATIONS_MAX 2u
 
+/* Without memory for one of them it is not found in this tick. */
+static void list_living(struct watch *watch)
+{
+    struct process *process;
+
+    map_free(&watch->living);
+    watch->living_tick = watch->tick;
+    for (size_t i = 0; (process = store_process_at(watch->store, i)) != NULL; i++) {
+        uint64_t pid = (uint64_t)process->identity.pid;
+
+        if (pid != 0 && process->ended_mono_ms == 0 && !map_get_u64(watch->living, pid))
+            map_put_u64(&watch->living, pid, process);
+    }
+}
+
+/* After a restart thousands look for theirs in one tick. */
 static struct process *find_living(struct watch *watch, pid_t pid)
 {
     struct process *process;
 
-    for (size_t i = 0; (process = store_process_at(watch->store, i)) != NULL; i++) {
-        if (process->identity.pid == pid && process->ended_mono_ms == 0)
-            return process;
-    }
-    return NULL;
+    if (watch->living_tick != watch->tick)
+        list_living(watch);
+    process = map_get_u64(watch->living, (uint64_t)pid);
+    return process && process->ended_mono_ms == 0 ? process : NULL;
 }
 
 /* Forked off, or started by multiprocessing to be a worker. Other programs that a process starts,
@@ -84,6 +100,7 @@ static struct process *meet_silent(struct watch *watch, const struct process *ch
     if (procfs_start_wall_ms(&watch->fs, stat.start_ticks, &started_wall_ms) == 0)
         store_put_started(watch->store, made, started_wall_ms);
     made->parent_pid = stat.parent_pid;
+    map_put_u64(&watch->living, (uint64_t)pid, made); /* else it is found in the next tick */
     return made;
 }
 

@@ -68,6 +68,8 @@ struct watch {
     struct watched **list;
     size_t count;
     size_t cap;
+    struct map *living; /* processes by pid, as of living_tick: good within that tick alone */
+    uint32_t living_tick;
     struct action_rule action;
     char boot_id[PROCFS_BOOT_ID_SIZE];
     char host[64];

@@ -91,6 +91,7 @@ void watch_free(struct watch *watch)
     while (watch->count > 0)
         forget_at(watch, watch->count - 1);
     free(watch->list);
+    map_free(&watch->living);
     free(watch);
 }
 

@@ -67,6 +67,15 @@ class Parsing(unittest.TestCase):
                          [("a-1.1", "PASSED"), ("a-1.2", "SKIPPED"), ("a-1.3", "FAILED")])
 
 
+    def test_redis_cases_that_are_drawn_by_lot_are_known_by_what_they_are_about(self):
+        text = ("[ok]: PSYNC2: Set #0 to replicate from #2 (3 ms)\n[err]: PSYNC2: Set #4 to replicate from "
+                "#1 in tests/integration/psync2.tcl\n[ok]: PSYNC2: --- CYCLE 12 --- (1 ms)\n"
+                "[ok]: INCR twice (1 ms)\n[ok]: INCR twice (2 ms)\n[skip]: TLS: not here\n")
+        self.assertEqual(debian.Redis("", None).cases(text), {
+            "PSYNC2: Set #N to replicate from #N": "fail", "PSYNC2: --- CYCLE N ---": "pass",
+            "INCR twice": "pass", "INCR twice (2)": "pass", "TLS: not here": "skip"})
+
+
 class Harmed(base.Suite):
     """A program that notices a preloaded library."""
 
