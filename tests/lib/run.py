@@ -234,7 +234,7 @@ def steps(tally):
     yield "lint", lambda: lint(tally)
     yield "unit", lambda: (unit(tally, "asan"), unit(tally, "clang"),
                            *(unit(tally, "tsan", f"test_{name}")
-                             for name in ("core", "live", "pool", "stack", "sampler")))
+                             for name in ("core", "live", "pool", "stack", "sampler", "unwind_cache")))
     yield "fuzz", lambda: fuzz(tally)
     yield "replay", lambda: python_files(tally, "replay", "tests/replay/test_*.py", "plain")
     yield "pythons", lambda: pythons(tally)
