@@ -193,7 +193,11 @@ def pythons(tally):
     def missing(text):
         lines.append(f"ok - {text} # SKIP it cannot be had here")
 
-    paths = [path for debian in debians.all_of_them(missing) for path in debian.interpreters()]
+    paths = []
+    for debian in debians.all_of_them(missing):
+        paths += debian.interpreters()
+        if not debian.interpreters():
+            missing(f"no CPython in {debian.versions()}")
     lines += [f"ok - {os.path.relpath(path, ROOT)} is there" for path in paths]
     for line in lines:
         own.add("pythons", line)
