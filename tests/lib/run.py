@@ -84,7 +84,8 @@ def run(tally, step, command, env=None, timeout=1200, cwd=ROOT, tap=True):
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace",
                                start_new_session=True)
-    watchdog = subprocess.Popen(["sh", "-c", f"sleep {timeout}; kill -KILL -{process.pid}"],
+    # The session: what is in a group of its own goes too.
+    watchdog = subprocess.Popen(["sh", "-c", f"sleep {timeout}; pkill -KILL -s {process.pid}"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                 start_new_session=True)
     for line in process.stdout:
