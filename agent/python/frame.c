@@ -75,7 +75,8 @@ static int64_t position_of(const struct layout *layout, const uint8_t *frame, co
     }
 }
 
-static uint32_t line_of(const struct layout *layout, const uint8_t *frame, const uint8_t *code)
+static uint32_t line_of(const struct layout *layout, const uint8_t *frame, const uint8_t *code,
+                        size_t *budget)
 {
     const uint8_t *lines = pointer(code, layout->code_lines);
 
@@ -84,7 +85,7 @@ static uint32_t line_of(const struct layout *layout, const uint8_t *frame, const
     return linecache_find((enum layout_lines)layout->lines, lines + BYTES_DATA_AT,
                           (size_t)pointer(lines, BYTES_SIZE_AT),
                           integer(code, layout->code_first_line),
-                          position_of(layout, frame, code));
+                          position_of(layout, frame, code), budget);
 }
 
 /* Its function's arguments are still being sorted: CPython shows the caller instead. */
@@ -97,11 +98,11 @@ static bool has_begun(const struct layout *layout, const uint8_t *frame, const u
 }
 
 static struct core_frame describe(const struct layout *layout, const uint8_t *frame,
-                                  const uint8_t *code)
+                                  const uint8_t *code, size_t *budget)
 {
     return (struct core_frame){
         .kind = WIRE_FRAME_PYTHON,
-        .line = line_of(layout, frame, code),
+        .line = line_of(layout, frame, code, budget),
         .function_id = text_intern(layout, pointer(code, layout->code_name)),
         .file_id = text_intern(layout, pointer(code, layout->code_file)),
     };
@@ -111,6 +112,7 @@ static struct core_frame describe(const struct layout *layout, const uint8_t *fr
 struct run {
     struct core_frame *last;  /* outermost frame written, NULL before the first */
     const uint8_t *left_out;  /* outermost frame left out, when none was written */
+    size_t line_budget;       /* of all runs of the sample */
 };
 
 static bool ends_run(const struct layout *layout, const uint8_t *frame)
@@ -129,7 +131,7 @@ static void put(const struct interp *interp, const uint8_t *frame, struct run *r
 
     if (!code)
         return;
-    out[*used] = describe(&interp->layout, frame, code);
+    out[*used] = describe(&interp->layout, frame, code, &run->line_budget);
     run->last = &out[(*used)++];
 }
 
@@ -140,7 +142,7 @@ static void end_run(const struct interp *interp, struct run *run, struct core_fr
         put(interp, run->left_out, run, out, used);
     if (run->last)
         run->last->entry = true;
-    *run = (struct run){0};
+    *run = (struct run){.line_budget = run->line_budget};
 }
 
 size_t frame_walk(const struct interp *interp, const uint8_t *thread, struct core_frame *out,
@@ -148,7 +150,7 @@ size_t frame_walk(const struct interp *interp, const uint8_t *thread, struct cor
 {
     const struct layout *layout = &interp->layout;
     const uint8_t *frame = interp_top_frame(interp, thread);
-    struct run run = {0};
+    struct run run = {.line_budget = LINECACHE_BUDGET_BYTES};
     size_t used = 0;
 
     for (size_t i = 0; frame && used < max && i < WALK_MAX; i++) {

@@ -220,6 +220,22 @@ static bool is_mark(const struct layout *layout, uintptr_t frame)
            peek(frame + layout->frame_owner, &owner, 1) && owner >= LAYOUT_OWNER_MARK;
 }
 
+#define BYTES_SIZE_AT      16
+#define BYTES_DATA_AT      32
+#define LINE_TABLE_MAX     (1u << 28) /* of 60,000 lines it is 2.6 MB */
+
+/* A table of lines that can be read up to its end. */
+static bool is_line_table(uintptr_t object)
+{
+    uintptr_t len;
+    uint8_t last;
+
+    if (!peek_plausible(object) || !peek_plausible(peek_word(object + OB_TYPE_AT)))
+        return false;
+    len = peek_word(object + BYTES_SIZE_AT);
+    return len < LINE_TABLE_MAX && peek(object + BYTES_DATA_AT + len, &last, 1);
+}
+
 int interp_check(const struct interp *interp, const uint8_t *thread)
 {
     const struct layout *layout = &interp->layout;
@@ -239,7 +255,8 @@ int interp_check(const struct interp *interp, const uint8_t *thread)
     code = layout_reference(layout, peek_word(frame + layout->frame_code));
     return peek_plausible(code) && peek_word(code + OB_TYPE_AT) == interp->code_type &&
                    is_string(peek_word(code + layout->code_name)) &&
-                   is_string(peek_word(code + layout->code_file))
+                   is_string(peek_word(code + layout->code_file)) &&
+                   is_line_table(peek_word(code + layout->code_lines))
                ? 1
                : -1;
 }
