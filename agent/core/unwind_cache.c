@@ -13,7 +13,18 @@ static uint64_t pack(const struct unwind_rule *rule)
            (uint64_t)(uint32_t)rule->cfa_words << 40;
 }
 
-/* The first free way; of a full set one by the key, so that not all newcomers take the same. */
+/* Which of a full set's ways goes next. Steps of the golden ratio: two newcomers in a row never
+ * take the same way, and no number of others between them makes a rhythm of it for long. */
+static _Atomic uint64_t turn;
+
+static size_t next_victim(void)
+{
+    uint64_t now = atomic_fetch_add_explicit(&turn, UNWIND_CACHE_MIX, memory_order_relaxed);
+
+    return now / (UINT64_MAX / UNWIND_CACHE_WAYS + 1);
+}
+
+/* The first free way; of a full set any, so that what nobody asks for any more leaves sometime. */
 static struct unwind_cache_entry *place_for(uint64_t key)
 {
     struct unwind_cache_set *set = unwind_cache_set_of(key);
@@ -22,7 +33,7 @@ static struct unwind_cache_entry *place_for(uint64_t key)
         if (atomic_load_explicit(&set->ways[i].rule, memory_order_relaxed) == 0)
             return &set->ways[i];
     }
-    return &set->ways[key % UNWIND_CACHE_WAYS];
+    return &set->ways[next_victim()];
 }
 
 void unwind_cache_put(uint64_t key, const struct unwind_rule *rule)

@@ -15,9 +15,8 @@
 #include "agent/core/eh_frame.h"
 
 #define UNWIND_CACHE_SET_BITS 10 /* 64 KiB: some thousand call sites on the way to malloc */
-#define UNWIND_CACHE_WAYS     4  /* a cache line; places of one entry would have two frames of a stack
-                                  * drive each other out at every sample */
-#define UNWIND_CACHE_MIX  0x9e3779b97f4a7c15u /* odd, bits well spread */
+#define UNWIND_CACHE_WAYS     4  /* a cache line; room for so many frames of a stack in one set */
+#define UNWIND_CACHE_MIX      0x9e3779b97f4a7c15u /* odd, bits well spread */
 
 struct unwind_cache_entry {
     _Atomic uint64_t sealed; /* key ^ rule * UNWIND_CACHE_MIX */
@@ -74,6 +73,8 @@ static inline bool unwind_cache_get(uint64_t key, struct unwind_rule *out)
     return false;
 }
 
+/* Of a full set a way leaves that neither the key nor its age decides, so that frames which drive
+ * each other out do so for a few samples only. Any thread, a signal handler too. */
 void unwind_cache_put(uint64_t key, const struct unwind_rule *rule);
 
 #endif

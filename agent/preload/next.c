@@ -42,7 +42,7 @@ bool next_resolve(void)
     return all;
 }
 
-static bool is_glibc(void)
+bool next_is_glibc(void)
 {
     return next.malloc == __libc_malloc && next.calloc == __libc_calloc &&
            next.realloc == __libc_realloc && next.memalign == __libc_memalign &&
@@ -70,7 +70,7 @@ void next_probe(void)
 {
     /* All below the limit from which blocks are mapped: freeing a mapped block raises it. */
     static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 40000};
-    bool fits = is_glibc();
+    bool fits = next_is_glibc();
 
     for (size_t i = 0; fits && i < sizeof(sizes) / sizeof(sizes[0]); i++)
         fits = has_glibc_layout(sizes[i]);

@@ -62,6 +62,9 @@ NEXT_MALLOC_FAMILY(X)
  * allocate. */
 bool next_resolve(void);
 
+/* Whether the next malloc and its kin are glibc's own. */
+bool next_is_glibc(void);
+
 /* Decides is_exact by trying: allocates and frees a few blocks. */
 void next_probe(void);
 

@@ -90,15 +90,24 @@ static void check_that_we_are_asked(void)
                          "libleakagent.so must come first in LD_PRELOAD");
 }
 
+/* Where the books of mapped memory are shut. Another allocator is called by names of its own, too, and
+ * brings C++'s operators or leaves them to libstdc++'s, which call malloc. */
+static const char *what_passes_us(void)
+{
+    if (next_has_own_operators())
+        return "native: C++'s operators and the allocator's own functions are not seen; "
+               "mmap: it maps for itself, not counted";
+    if (!next_is_glibc())
+        return "native: the allocator's own functions are not seen; mmap: it maps for itself, not counted";
+    return "mmap: the next allocator maps for itself, not counted";
+}
+
 __attribute__((constructor)) static void start(void)
 {
     if (!preload_attach())
         return;
     if (!mapping_is_open())
-        core_describe_native(next_has_own_operators()
-                                 ? "native: C++'s operator new is the next allocator's own, not seen; "
-                                   "mmap: it maps for itself, not counted"
-                                 : "mmap: the next allocator maps for itself, not counted");
+        core_describe_native(what_passes_us());
     module_init();
     unwind_init();
     /* A server that forks its workers and then allocates nothing would never be heard otherwise. */

@@ -143,7 +143,7 @@ class NextAllocator(Folder):
             self.assertEqual(loaded, bare, words)
         first = self.daemon.agents[0]
         self.assertEqual(wire.METHODS[first.native["method"]], "usable")
-        self.assertIn("operator new is the next allocator's own, not seen", first.hello["reason"])
+        self.assertIn("C++'s operators and the allocator's own functions", first.hello["reason"])
         env = preload(loaded_environment(self.daemon), library, AGENT)
         self.assertEqual(run([target("late")], env)[:1], (42,))
 
@@ -184,6 +184,35 @@ class NextAllocator(Folder):
 
     def test_mimalloc(self):
         self.check("mimalloc")
+
+    def questions(self, name):
+        """How often malloc and calloc ask for the size of a block, of 10,000 each."""
+        env = preload(loaded_environment(self.daemon), AGENT, target("libusable.so"), self.library(name))
+        status, out, err = run([target("questions")], env)
+        self.assertEqual((status, err), (0, b""))
+        return tuple(map(int, out.split()))
+
+    def test_malloc_above_jemalloc_knows_the_sizes_of_blocks(self):
+        by_malloc, by_calloc = self.questions("jemalloc")
+        self.assertLess(by_malloc, 1000)  # now and then, on the slow path
+        self.assertGreaterEqual(by_calloc, 10000)
+
+    def test_malloc_above_who_promises_nothing_asks_for_the_sizes_of_blocks(self):
+        self.assertGreaterEqual(min(self.questions("tcmalloc")), 10000)
+
+    def what_passes(self, *libraries):
+        before = len(self.daemon.agents)
+        env = preload(loaded_environment(self.daemon), AGENT, *libraries)
+        self.assertEqual(run([target("late")], env)[:1], (42,))
+        return self.agents(before + 1)[-1].hello["reason"]
+
+    def test_operators_of_the_standard_library_in_front_of_another_allocator_are_seen(self):
+        reason = self.what_passes(LIBRARIES + "libstdc++.so.6", self.library("jemalloc"))
+        self.assertIn("native: the allocator's own functions", reason)
+        self.assertNotIn("C++", reason)
+
+    def test_above_glibc_nothing_of_malloc_passes(self):
+        self.assertNotIn("native:", self.what_passes())
 
     def test_totals_equal_a_shadow_model_to_the_byte_above_jemalloc(self):
         self.check_model("jemalloc")
