@@ -187,7 +187,8 @@ int alert_redeliver(struct alert *alert, const char *receiver, size_t *count);
  * row is kept, and the next one to a receiver only once the row of the delivered one is gone: a
  * crash then loses none and repeats at most one a receiver, with the same id. on_change: there is
  * something to collect; called from within other calls, collect later. NULL: what is delivered
- * from now on may not be collected any more, so nothing is begun; a restart sends it.
+ * from now on may not be collected any more, so nothing is begun; a restart sends it. Only what no
+ * disk has, because it does not work, is still sent.
  */
 void alert_keep(struct alert *alert, void (*on_change)(void *arg), void *arg);
 

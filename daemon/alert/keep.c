@@ -16,7 +16,8 @@
 /* The body twice over: quotes are escaped. */
 #define ROW_BYTES_MAX (4 * ALERT_BODY_MAX)
 
-/* Of which a row may be there, while the disk is away for long; one beyond it may be told again. */
+/* Of which a row may be there, while the disk is away for long; one beyond it may be told again.
+ * Notices of all receivers, and groups of each. */
 #define ENDED_MAX 4096u
 
 static void say_change(struct alert *alert)
@@ -28,8 +29,9 @@ static void say_change(struct alert *alert)
 void alert_keep(struct alert *alert, void (*on_change)(void *arg), void *arg)
 {
     alert->keeping.is_on = true;
-    alert->keeping.disk_works = true;
     alert->keeping.is_closed = !on_change;
+    if (on_change)
+        alert->keeping.disk_works = true; /* the end says nothing of the disk */
     alert->keeping.on_change = on_change;
     alert->keeping.arg = arg;
 }
@@ -46,15 +48,21 @@ void keep_change(struct channel *channel, struct outbox_item *item)
 
 void keep_groups(struct channel *channel)
 {
+    bool is_away = !channel->alert->keeping.disk_works;
     bool has_changed = false;
+    size_t ended_count = 0;
     struct group *next;
 
     for (struct group *group = channel->groups.first; group; group = next) {
+        bool is_too_much = is_away && ended_count >= ENDED_MAX;
+
         next = group->next;
-        if (group->is_over && !group->was_asked)
+        if (group->is_over && (!group->was_asked || is_too_much)) {
             groups_drop(&channel->groups, group);
-        else
-            has_changed |= group->is_changed;
+            continue;
+        }
+        ended_count += group->is_over;
+        has_changed |= group->is_changed;
     }
     if (has_changed)
         say_change(channel->alert);
@@ -87,9 +95,11 @@ bool keep_allows(const struct channel *channel)
 {
     const struct keeping *keeping = &channel->alert->keeping;
 
+    if (!keeping->is_on || !keeping->disk_works)
+        return true;
     if (keeping->is_closed)
         return false;
-    if (!keeping->is_on || !keeping->disk_works || !channel->outbox.queue.head)
+    if (!channel->outbox.queue.head)
         return true;
     for (const struct outbox_item *item = keeping->ended.head; item; item = item->next) {
         if (strcmp(item->receiver, channel->receiver.name) == 0)

@@ -111,6 +111,8 @@ static bool check_series(struct csv *csv, const struct csv_row *row)
         return fail(csv, "the series has no name");
     if (row->series_len > CSV_SERIES_MAX)
         return fail(csv, "the name of the series is longer than %d bytes", CSV_SERIES_MAX);
+    if (memchr(row->series, '\0', row->series_len))
+        return fail(csv, "the name of the series holds a zero byte");
     if (row->series[0] == '"')
         return fail(csv, "the name of the series is quoted; write it without quotes and commas");
     return true;

@@ -29,7 +29,7 @@ enum csv_meaning {
 struct csv_row {
     double value[CSV_VALUES]; /* load and oldest are NAN where they are empty or have no column */
     const char *series;       /* not terminated, gone after the call; NULL without such a column */
-    size_t series_len;        /* 1 to CSV_SERIES_MAX */
+    size_t series_len;        /* 1 to CSV_SERIES_MAX, none of them zero */
 };
 
 /* One line; stops the reading when it returns false. */

@@ -35,7 +35,8 @@
  * first: what grows since the process began may be its first fill (see start_share), and caches,
  * pools and warm-ups of a start that are seen at all are mostly seen for some hundred samples: on
  * generated programs of six seeds half of all false alarms, and nearly all of those of caches and
- * warm-ups, came within 120 of a start; 300 halve them. Twice what later growth waits for.
+ * warm-ups, came within 120 of a start; 300 halve them. Twice what later growth waits for. Not for
+ * series beside a load (live bytes with their allocations a second): these wait for `wait` in full.
  */
 static const struct detect_profile profiles[] = {
     {.name = "fast",
@@ -181,14 +182,14 @@ const struct detect_rules detect_rules = {
     .restart_last = 0.5,
     /* 80 min at 1 s: a line through a longer hole would be an invention. */
     .hole_blocks = 600,
-    /* Beside a load growth must last for twice as long as its straightness asks. Two thirds of the
-     * waits for fills are left for loads that rise slowly. The slope of memory over load is that of
-     * the last thousand blocks of each scale. In the error of the load a jump counts as three
-     * errors at most. Where load and time rise together to nine tenths of what they could, the load
-     * is given all of it. Another lag must leave a tenth less unexplained to be taken for the
-     * better one. */
+    /* Beside a load growth must last for twice as long as its straightness asks, but for fewer
+     * samples: what looks like growth in a hundred of them is mostly the load, which is known. The
+     * times of the profile are waited in full. The slope of memory over load is that of the last
+     * thousand blocks of each scale. In the error of the load a jump counts as three errors at
+     * most. Where load and time rise together to nine tenths of what they could, the load is given
+     * all of it. Another lag must leave a tenth less unexplained to be taken for the better one. */
     .load_doubt = 2,
-    .load_fill = 2.0 / 3,
+    .load_samples = 0.8,
     .load_fade = 0.999,
     .load_jump = 9,
     .load_first = 0.1,

@@ -71,7 +71,7 @@ struct detect_rules {
     double restart_last;
     unsigned hole_blocks;
     double load_doubt;
-    double load_fill;
+    double load_samples;
     double load_jump;
     double load_fade;
     double load_first;

@@ -37,8 +37,9 @@ static bool is_slowing(const struct detector *detector, unsigned scale, double r
 }
 
 /* Programs fill what they have to fill when they start. Growth that is half as old as the process
- * began there, and may be that; but not any more when it makes two thirds of all there is. Beside a
- * load or with the ages of objects there is more to tell by. */
+ * began there, and may be that; but not any more when it makes three fifths of all there is. Beside
+ * a load every growth waits for longer than this asks (need_for_fill), and the ages of objects tell
+ * more. */
 static bool may_be_first_fill(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_rules *r = &detect_rules;
@@ -50,15 +51,15 @@ static bool may_be_first_fill(const struct detector *detector, const struct cand
 }
 
 /* A wait that is meant for fills. Growth that adds less than a share of the level in it is too slow
- * to be one and waits for a part of it; beside a load for two thirds, where it may be no fill
- * and yet no leak, for loads rise slowly too. */
+ * to be one and waits for a part of it; but beside a load it may be no fill and yet no leak, for
+ * loads rise slowly too. */
 static double need_for_fill(const struct detector *detector, const struct candidate *candidate,
                             double wait, double share, double least)
 {
     double gained = wait * candidate->rate / detector->level;
 
     if (detector->has_load)
-        least = fmax(least, detect_rules.load_fill);
+        return wait;
     return wait * fmin(1, fmax(least, gained / share));
 }
 
@@ -140,7 +141,9 @@ static void measure_fills(const struct detector *detector, const struct candidat
     double age = detector->closed - detector->born;
     double for_age = fmin(blocks_of(detector, p->wait_age_max_s), p->wait_age_share * age);
     bool is_first = may_be_first_fill(detector, candidate);
-    double samples = is_first ? p->wait_samples_first : p->wait_samples;
+    double samples = is_first             ? p->wait_samples_first
+                     : detector->has_load ? p->wait_samples * r->load_samples
+                                          : p->wait_samples;
 
     out->of[WAIT_LEAST] =
         need_for_fill(detector, candidate, blocks_of(detector, p->wait_s), r->fill_share,

@@ -308,7 +308,8 @@ int db_ask_int(struct db *db, const char *sql, int64_t *out)
 
 /* ---- upkeep -------------------------------------------------------------------------------- */
 
-int db_check(struct db *db)
+/* 0, 1 that it found something, or an error. */
+static int find_damage(struct db *db)
 {
     struct db_query *query;
     int rc = db_query(db, "PRAGMA integrity_check(1)", &query);
@@ -317,11 +318,51 @@ int db_check(struct db *db)
         return rc;
     rc = db_step(query);
     if (rc == 1)
-        rc = strcmp(db_text(query, 0, NULL), "ok") == 0 ? 0 : -EBADMSG;
+        rc = strcmp(db_text(query, 0, NULL), "ok") != 0;
     else if (rc == 0)
-        rc = -EBADMSG;
+        rc = 1;
     db_reset(query);
     return rc;
+}
+
+/* Through SQLite's own file, so that its locks stay. */
+static int read_through(struct db *db, int which)
+{
+    static const int block_bytes = 1 << 16;
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+    int result = sqlite3_file_control(db->handle, "main", which, &file);
+    char *block;
+
+    if (result != SQLITE_OK || !file || !file->pMethods)
+        return result_of(db, result);
+    block = malloc((size_t)block_bytes);
+    if (!block)
+        return -ENOMEM;
+    result = file->pMethods->xFileSize(file, &size);
+    for (sqlite3_int64 at = 0; at < size && result == SQLITE_OK; at += block_bytes) {
+        int len = size - at < block_bytes ? (int)(size - at) : block_bytes;
+
+        result = file->pMethods->xRead(file, block, len, at);
+    }
+    free(block);
+    return result == SQLITE_OK ? 0 : -EIO;
+}
+
+/* SQLite tells of a page that it could not read as of one that is wrong, in words of no contract.
+ * Damage is what it still finds after every byte could be read. */
+int db_check(struct db *db)
+{
+    int rc = find_damage(db);
+
+    if (rc != 1)
+        return rc;
+    rc = read_through(db, SQLITE_FCNTL_FILE_POINTER);
+    if (rc == 0)
+        rc = read_through(db, SQLITE_FCNTL_JOURNAL_POINTER);
+    if (rc == 0)
+        rc = find_damage(db);
+    return rc == 1 ? -EBADMSG : rc;
 }
 
 int db_checkpoint(struct db *db)

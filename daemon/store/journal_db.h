@@ -52,7 +52,8 @@ const void *db_blob(struct db_query *query, int column, size_t *len);
 /* The first column of the first row; -ENODATA without one. */
 int db_ask_int(struct db *db, const char *sql, int64_t *out);
 
-/* -EBADMSG when its pages, tables or indexes do not fit together. Reads all of it. */
+/* -EBADMSG when its pages, tables or indexes do not fit together, -EIO when that cannot be said
+ * because it cannot be read. Reads all of it. */
 int db_check(struct db *db);
 /* The WAL into the file and down to nothing. */
 int db_checkpoint(struct db *db);

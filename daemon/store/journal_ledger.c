@@ -293,8 +293,9 @@ static int salvage(struct copy *base, const char *aside, uint64_t above,
     struct db *db;
     int rc;
 
-    if (db_open(aside, DB_SYNC_CHECKPOINT, &db) < 0)
-        return 0;
+    rc = db_open(aside, DB_SYNC_CHECKPOINT, &db);
+    if (rc < 0)
+        return rc == -EBADMSG ? 0 : rc; /* of no database nothing can be read */
     rc = take_records(db, base->db, above, &taken);
     db_close(db);
     report->salvaged += taken.count;

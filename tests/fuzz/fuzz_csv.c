@@ -26,6 +26,8 @@ static bool on_sample(void *arg, const struct csv_row *row)
         memcpy(&bits, &row->value[i], sizeof(bits));
         seen->hash = seen->hash * 1099511628211u + bits;
     }
+    if (row->series && strnlen(row->series, row->series_len) != row->series_len)
+        abort(); /* who keeps names keeps them as strings */
     for (size_t i = 0; i < row->series_len; i++)
         seen->hash = seen->hash * 1099511628211u + (uint8_t)row->series[i];
     seen->count++;

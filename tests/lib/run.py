@@ -84,7 +84,8 @@ def run(tally, step, command, env=None, timeout=1200, cwd=ROOT, tap=True):
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace",
                                start_new_session=True)
-    watchdog = subprocess.Popen(["sh", "-c", f"sleep {timeout}; kill -KILL -{process.pid}"],
+    # The session: what is in a group of its own goes too.
+    watchdog = subprocess.Popen(["sh", "-c", f"sleep {timeout}; pkill -KILL -s {process.pid}"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                 start_new_session=True)
     for line in process.stdout:
@@ -193,7 +194,11 @@ def pythons(tally):
     def missing(text):
         lines.append(f"ok - {text} # SKIP it cannot be had here")
 
-    paths = [path for debian in debians.all_of_them(missing) for path in debian.interpreters()]
+    paths = []
+    for debian in debians.all_of_them(missing):
+        paths += debian.interpreters()
+        if not debian.interpreters():
+            missing(f"no CPython in {debian.versions()}")
     lines += [f"ok - {os.path.relpath(path, ROOT)} is there" for path in paths]
     for line in lines:
         own.add("pythons", line)

@@ -313,6 +313,23 @@ START_TEST(nothing_is_begun_that_the_last_batch_could_not_note)
 }
 END_TEST
 
+/* It is on no disk: nobody else would ever tell it. */
+START_TEST(what_no_disk_has_is_told_even_at_the_end)
+{
+    static const char *const answers[] = {PEER_OK, NULL};
+    struct http_peer *peer = peer_start(answers);
+
+    add_receiver("ops", peer->port);
+    start_kept();
+    alert_set_disk(world.alert, false);
+    notify("i1", NOTICE_OPENED);
+    alert_keep(world.alert, NULL, NULL);
+    run_until(1);
+    ck_assert_str_eq(world.lines[0], "ops i1 leak.incident.opened 1 200 delivered");
+    peer_end(peer);
+}
+END_TEST
+
 /* A write that fails in the second file has been done in the first. */
 START_TEST(the_row_of_one_whose_writing_failed_is_dropped_all_the_same)
 {
@@ -449,6 +466,56 @@ START_TEST(a_group_survives_a_restart)
 }
 END_TEST
 
+static size_t count_groups(void)
+{
+    size_t count = 0;
+
+    for (struct group *group = world.alert->channels->groups.first; group; group = group->next)
+        count++;
+    return count;
+}
+
+static int on_drop_count(void *arg, const char *id)
+{
+    (void)id;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+#define ENDED_GROUPS_MAX 4096u
+
+static void end_groups(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct group *group = group_new(NULL);
+
+        ck_assert_ptr_nonnull(group);
+        group->is_over = group->is_changed = group->was_asked = true;
+        groups_put(&world.alert->channels->groups, group);
+    }
+    notify_group("i1", NOTICE_RESOLVED); /* something happens */
+}
+
+START_TEST(ended_groups_do_not_pile_up_while_the_disk_is_away)
+{
+    size_t dropped = 0;
+    struct alert_keeper keeper = {.put = on_put, .drop = on_drop_count, .arg = &dropped};
+
+    add_receiver("ops", 1)->group = true;
+    start_kept();
+    end_groups(ENDED_GROUPS_MAX + 1);
+    ck_assert_uint_eq(count_groups(), ENDED_GROUPS_MAX + 1); /* a disk that works will take them */
+    alert_set_disk(world.alert, false);
+    end_groups(100);
+    ck_assert_uint_eq(count_groups(), ENDED_GROUPS_MAX);
+    alert_set_disk(world.alert, true);
+    alert_collect(world.alert, &keeper, clock_mono_ms(), clock_wall_ms());
+    ck_assert_uint_eq(dropped, ENDED_GROUPS_MAX);
+    end_write(true);
+    ck_assert_uint_eq(count_groups(), 0);
+}
+END_TEST
+
 START_TEST(dead_letters_survive_a_restart)
 {
     static const char *const answers[] = {ANSWER("410"), PEER_OK, NULL};
@@ -510,9 +577,11 @@ SUITE_MAIN_FIXTURE("alert_keep", make_world, free_rows, a_notice_waits_for_the_d
                    without_a_disk_people_are_told_all_the_same,
                    one_delivered_while_it_was_being_written_is_dropped_afterwards,
                    nothing_is_begun_that_the_last_batch_could_not_note,
+                   what_no_disk_has_is_told_even_at_the_end,
                    the_row_of_one_whose_writing_failed_is_dropped_all_the_same,
                    rows_that_nobody_can_use_are_refused_with_the_reason,
                    another_disk_gets_all_rows_again, new_notices_are_ordered_behind_restored_ones,
                    the_row_of_a_receiver_that_a_reload_removed_is_dropped,
-                   a_group_survives_a_restart, dead_letters_survive_a_restart,
+                   a_group_survives_a_restart,
+                   ended_groups_do_not_pile_up_while_the_disk_is_away, dead_letters_survive_a_restart,
                    what_stands_at_an_alertmanager_survives_a_restart)

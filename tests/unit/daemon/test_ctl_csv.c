@@ -173,17 +173,24 @@ START_TEST(a_row_without_a_series_column_has_no_name)
 }
 END_TEST
 
-static void refuse_name(const char *name, const char *why)
+static void refuse_bytes(const char *name, size_t len, const char *why)
 {
+    static const char head[] = "t_seconds,bytes,series\n1,2,a\n2,3,";
     struct csv csv;
-    struct rows rows;
-    char text[CSV_SERIES_MAX + 64];
+    struct rows rows = {0};
 
-    snprintf(text, sizeof(text), "t_seconds,bytes,series\n1,2,a\n2,3,%s\n", name);
-    ck_assert_msg(!read_text(&csv, &rows, text), "%s", name);
+    csv_init(&csv, on_sample, &rows);
+    ck_assert(csv_feed(&csv, head, sizeof(head) - 1));
+    ck_assert(csv_feed(&csv, name, len));
+    ck_assert_msg(!csv_feed(&csv, "\n", 1), "%s", name);
     ck_assert_uint_eq(csv.line, 3);
     ck_assert_msg(strstr(csv.error, why) != NULL, "%s", csv.error);
     ck_assert_uint_eq(rows.count, 1);
+}
+
+static void refuse_name(const char *name, const char *why)
+{
+    refuse_bytes(name, strlen(name), why);
 }
 
 START_TEST(a_series_has_a_plain_name)
@@ -195,6 +202,7 @@ START_TEST(a_series_has_a_plain_name)
     refuse_name("", "no name");
     refuse_name("\"a\"", "quoted");
     refuse_name(longest, "longer");
+    refuse_bytes("a\0b", 3, "zero");
 }
 END_TEST
 

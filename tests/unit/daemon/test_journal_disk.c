@@ -198,11 +198,11 @@ START_TEST(a_file_that_is_made_anew_has_all_rows_or_is_not_used)
     lose_the_first_file(-1, 1);
     calls = disk.calls;
     ck_assert_int_gt(calls, 3 * LARGE_ROWS);
-    /* Behind the check of the pages, for which what it cannot read is damaged, rows are copied. */
-    for (long from = calls / 4; from < calls / 2; from += calls / (is_long() ? 200 : 24)) {
-        lose_the_first_file(from, LARGE_ROWS);
+    for (long from = 0; from < calls; from += calls / (is_long() ? 400 : 40)) {
+        lose_the_first_file(from, from % 2 ? 3 : LARGE_ROWS);
         check_has(load_all(), LARGE_ROWS, from);
     }
+    ck_assert_uint_eq(count_files("*.corrupt-*"), 0);
     close_journal();
     failing_vfs_remove();
     disk.only_reads = false;

@@ -42,9 +42,11 @@ function ActionForm({ incident, action, onClose }: FormProps) {
     try {
       await api.act(incident.id, action, { by, reason, ...(action === 'silence' && { duration }) });
       announce(`Incident ${words.done}`);
-      onClose();
+      if (form.current) onClose(); // else another one is open by now, which stays
     } catch (error) {
-      setProblem(asApiError(error).message);
+      const { message } = asApiError(error);
+      if (form.current) setProblem(message);
+      else announce(`Not ${words.done}: ${message}`);
     }
   };
   return (
@@ -89,11 +91,8 @@ function ActionForm({ incident, action, onClose }: FormProps) {
 export function Actions({ incident }: { incident: Incident }) {
   const [open, setOpen] = useState<IncidentAction | null>(null);
   const buttons = useRef<HTMLDivElement>(null);
-  const shown = useRef(open);
-  shown.current = open;
-  /** The focus goes back to where it came from; a form that was opened while this one was under way stays. */
-  const close = (action: IncidentAction): void => {
-    if (shown.current !== action) return;
+  /** The focus goes back to where it came from. */
+  const close = (): void => {
     buttons.current?.querySelector<HTMLElement>('[aria-expanded="true"]')?.focus();
     setOpen(null);
   };
@@ -106,7 +105,7 @@ export function Actions({ incident }: { incident: Incident }) {
           {WORDS[action].button}
         </button>
       ))}
-      {open && <ActionForm key={open} incident={incident} action={open} onClose={() => close(open)} />}
+      {open && <ActionForm key={open} incident={incident} action={open} onClose={close} />}
     </div>
   );
 }
