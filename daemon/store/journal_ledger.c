@@ -236,21 +236,6 @@ static int take_records(struct db *from, struct db *to, uint64_t above, struct t
     return rc;
 }
 
-/* A file without content in the place of what was there. */
-static int make_anew(struct copy *copy)
-{
-    char wal[PATH_MAX + 8];
-
-    close_copy(copy);
-    snprintf(wal, sizeof(wal), "%s-wal", copy->path);
-    /* The WAL first, as in quarantine(). */
-    if ((unlink(wal) < 0 && errno != ENOENT) || (unlink(copy->path) < 0 && errno != ENOENT))
-        return -errno;
-    copy->generation = 0;
-    copy->state = COPY_WHOLE;
-    return open_copy(copy);
-}
-
 /* All there is, the generation with it, or an error: a copy that lacks rows must not pass for a
  * whole one. */
 static int copy_records(struct db *from, struct db *to)
@@ -274,15 +259,52 @@ static int copy_records(struct db *from, struct db *to)
     return rc;
 }
 
-static int restore(struct copy *copy, const struct copy *base)
+/* A file without content in the place of what was there. */
+static int make_anew(struct copy *copy)
 {
-    int rc = make_anew(copy);
+    int rc;
+
+    close_copy(copy);
+    rc = remove_file(copy->path);
+    if (rc < 0)
+        return rc;
+    copy->generation = 0;
+    copy->state = COPY_WHOLE;
+    return open_copy(copy);
+}
+
+static int write_copy(const char *path, struct db *from)
+{
+    struct db *db = NULL;
+    int rc = remove_file(path); /* one that was begun and not ended */
 
     if (rc == 0)
-        rc = copy_records(base->db, copy->db);
+        rc = db_open(path, DB_SYNC_COMMIT, &db);
     if (rc == 0)
-        copy->generation = base->generation;
+        rc = schema_migrate(db, steps, sizeof(steps) / sizeof(steps[0]));
+    if (rc == 0)
+        rc = copy_records(from, db);
+    if (rc == 0)
+        rc = db_checkpoint(db);
+    db_close(db);
+    if (rc < 0)
+        remove_file(path);
     return rc;
+}
+
+/* What the file has stays until all that the base has is on the disk beside it. */
+static int restore(struct copy *copy, const struct copy *base)
+{
+    char fresh[PATH_MAX + 8];
+    int rc;
+
+    snprintf(fresh, sizeof(fresh), "%s.new", copy->path);
+    rc = write_copy(fresh, base->db);
+    if (rc < 0)
+        return rc;
+    close_copy(copy);
+    rc = replace_file(copy->path, fresh);
+    return rc == 0 ? open_copy(copy) : rc;
 }
 
 /* What can be read of a file that was put aside and is younger than what the base had. */

@@ -2,6 +2,7 @@
 #include "daemon/store/journal_quarantine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -86,4 +87,55 @@ int quarantine(const char *path, const char *word, size_t keep, uint64_t now_wal
         return rc;
     delete_oldest(path, word, keep);
     return 0;
+}
+
+static int remove_beside(const char *path, const char *suffix)
+{
+    char beside[PATH_MAX];
+
+    if (snprintf(beside, sizeof(beside), "%s%s", path, suffix) >= (int)sizeof(beside))
+        return -ENAMETOOLONG;
+    return unlink(beside) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* What SQLite would apply to whatever has the name. A new file has a journal until it has a WAL. */
+static int remove_logs(const char *path)
+{
+    int rc = remove_beside(path, "-journal");
+
+    return rc == 0 ? remove_beside(path, "-wal") : rc;
+}
+
+int remove_file(const char *path)
+{
+    int rc = remove_logs(path); /* first, as in quarantine() */
+
+    return rc == 0 ? remove_beside(path, "") : rc;
+}
+
+static int sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    int fd, rc;
+
+    if (snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path) >=
+        (int)sizeof(folder))
+        return -ENAMETOOLONG;
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    rc = fsync(fd) < 0 && errno != EINVAL ? -errno : 0; /* some file systems cannot */
+    close(fd);
+    return rc;
+}
+
+int replace_file(const char *path, const char *fresh)
+{
+    int rc = remove_logs(fresh);
+
+    if (rc == 0)
+        rc = remove_logs(path); /* without its WAL the old file is older still, but whole */
+    if (rc == 0 && rename(fresh, path) < 0)
+        rc = -errno;
+    return rc == 0 ? sync_folder_of(path) : rc;
 }

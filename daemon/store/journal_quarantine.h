@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A file that cannot be used is put aside, never deleted at once: somebody may want to look. */
+/*
+ * Database files with their WALs, renamed and removed as one. A file that cannot be used is put
+ * aside, never deleted at once: somebody may want to look.
+ */
 #ifndef LEAKD_STORE_JOURNAL_QUARANTINE_H
 #define LEAKD_STORE_JOURNAL_QUARANTINE_H
 
@@ -10,5 +13,10 @@
  * `keep` of them stay, older ones are deleted. */
 int quarantine(const char *path, const char *word, size_t keep, uint64_t now_wall_ms, char *out,
                size_t size);
+/* 0 also when there is none. */
+int remove_file(const char *path);
+/* Puts fresh, closed and without anything in its WAL, in the place of path, for good when it comes
+ * back. On failure one of the two is there, whole. */
+int replace_file(const char *path, const char *fresh);
 
 #endif

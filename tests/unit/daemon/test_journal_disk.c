@@ -209,6 +209,73 @@ START_TEST(a_file_that_is_made_anew_has_all_rows_or_is_not_used)
 }
 END_TEST
 
+#define OLD_ROWS 3
+
+/* The second file as of before the last row: whole, and older than the first. */
+static void put_rows_the_second_lacks(void)
+{
+    char command[256];
+
+    for (int i = 0; i <= OLD_ROWS; i++) {
+        char id[16];
+
+        if (i == OLD_ROWS) {
+            close_journal();
+            snprintf(command, sizeof(command), "cd %s && cp incidents-2.db old", folder);
+            ck_assert_int_eq(system(command), 0);
+            open_journal();
+        }
+        snprintf(id, sizeof(id), "I%02d", i);
+        ck_assert_int_eq(put_row(JOURNAL_INCIDENT, id, i + 1, "x"), 0);
+    }
+    close_journal();
+    snprintf(command, sizeof(command), "cd %s && mv old incidents-2.db", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* The first is gone after a start that failed; true when this one did. */
+static bool lose_the_first_after_a_failed_start(long from)
+{
+    char path[256];
+    int rc;
+
+    disk.calls = 0;
+    disk.fail_from = from;
+    disk.fail_to = 1L << 30;
+    open_journal();
+    rc = run_with(NULL, WALL0, NULL);
+    close_journal();
+    disk.fail_from = -1;
+    path_of("incidents.db", path);
+    ck_assert_int_eq(unlink(path), 0);
+    open_journal();
+    return rc < 0;
+}
+
+START_TEST(an_older_file_stays_until_the_one_in_its_place_is_whole)
+{
+    bool failed = true;
+    int checked = 0;
+
+    failing_vfs_install();
+    disk.result = SQLITE_FULL;
+    for (long from = 0; failed; from += is_long() ? 1 : 5) {
+        put_rows_the_second_lacks();
+        failed = lose_the_first_after_a_failed_start(from);
+        if (count_files("incidents-2.db.corrupt-*") == 0) { /* else put aside: no opening */
+            check_has(load_all(), failed ? OLD_ROWS : OLD_ROWS + 1, from);
+            checked++;
+        }
+        ck_assert_uint_eq(count_files("*.new*"), 0);
+        teardown();
+        setup();
+    }
+    ck_assert_int_gt(checked, 5);
+    close_journal();
+    failing_vfs_remove();
+}
+END_TEST
+
 /* ---- real file systems --------------------------------------------------------------------- */
 
 /* A file system of the test's own over the folder; false where that is not allowed. */
@@ -330,6 +397,7 @@ int main(void)
         a_row_goes_on_being_refused_until_the_disk_works_again,
         an_unreadable_disk_puts_nothing_aside,
         a_file_that_is_made_anew_has_all_rows_or_is_not_used,
+        an_older_file_stays_until_the_one_in_its_place_is_whole,
         a_full_file_system_loses_no_acknowledged_row,
         a_read_only_file_system_is_said_and_left_alone,
         a_folder_that_cannot_be_made_is_said_and_tried_again,
