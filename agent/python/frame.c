@@ -9,10 +9,8 @@
 #include "agent/python/linecache.h"
 #include "agent/python/text.h"
 
-#define OB_TYPE_AT    8
-#define BYTES_SIZE_AT 16 /* PyBytesObject */
-#define BYTES_DATA_AT 32
-#define UNIT_BYTES    2  /* a code unit: opcode and argument */
+#define OB_TYPE_AT 8
+#define UNIT_BYTES 2 /* a code unit: opcode and argument */
 
 /* Frames looked at for one sample, also those left out. */
 #define WALK_MAX 1024
@@ -82,8 +80,8 @@ static uint32_t line_of(const struct layout *layout, const uint8_t *frame, const
 
     if (!lines)
         return 0;
-    return linecache_find((enum layout_lines)layout->lines, lines + BYTES_DATA_AT,
-                          (size_t)pointer(lines, BYTES_SIZE_AT),
+    return linecache_find((enum layout_lines)layout->lines, lines + LAYOUT_BYTES_DATA_AT,
+                          (size_t)pointer(lines, LAYOUT_BYTES_SIZE_AT),
                           integer(code, layout->code_first_line),
                           position_of(layout, frame, code), budget);
 }

@@ -212,7 +212,7 @@ static bool is_string(uintptr_t object)
            text_head_read(head, &text);
 }
 
-static bool is_mark(const struct layout *layout, uintptr_t frame)
+bool interp_is_mark(const struct layout *layout, uintptr_t frame)
 {
     uint8_t owner;
 
@@ -220,9 +220,7 @@ static bool is_mark(const struct layout *layout, uintptr_t frame)
            peek(frame + layout->frame_owner, &owner, 1) && owner >= LAYOUT_OWNER_MARK;
 }
 
-#define BYTES_SIZE_AT      16
-#define BYTES_DATA_AT      32
-#define LINE_TABLE_MAX     (1u << 28) /* of 60,000 lines it is 2.6 MB */
+#define LINE_TABLE_MAX (1u << 28) /* of 60,000 lines it is 2.6 MB */
 
 /* A table of lines that can be read up to its end. */
 static bool is_line_table(uintptr_t object)
@@ -232,8 +230,8 @@ static bool is_line_table(uintptr_t object)
 
     if (!peek_plausible(object) || !peek_plausible(peek_word(object + OB_TYPE_AT)))
         return false;
-    len = peek_word(object + BYTES_SIZE_AT);
-    return len < LINE_TABLE_MAX && peek(object + BYTES_DATA_AT + len, &last, 1);
+    len = peek_word(object + LAYOUT_BYTES_SIZE_AT);
+    return len < LINE_TABLE_MAX && peek(object + LAYOUT_BYTES_DATA_AT + len, &last, 1);
 }
 
 int interp_check(const struct interp *interp, const uint8_t *thread)
@@ -248,7 +246,7 @@ int interp_check(const struct interp *interp, const uint8_t *thread)
         return -1;
     if (layout->cframe_current != LAYOUT_NONE && frame)
         frame = peek_word(frame + layout->cframe_current);
-    if (frame && is_mark(layout, frame))
+    if (frame && interp_is_mark(layout, frame))
         frame = peek_word(frame + layout->frame_back);
     if (!frame)
         return 0;

@@ -67,6 +67,10 @@ const uint8_t *interp_thread(const struct interp *interp);
  */
 const uint8_t *interp_thread_for_frames(const struct interp *interp);
 
+/* Whether a frame is no Python code but the place where the loop was entered. The frame need not be
+ * readable. */
+bool interp_is_mark(const struct layout *layout, uintptr_t frame);
+
 /* Checks the layout against what must be so in a running interpreter; thread as returned by
  * interp_thread. 1: it is right, 0: nothing runs yet, ask again, -1: it is wrong. */
 int interp_check(const struct interp *interp, const uint8_t *thread);

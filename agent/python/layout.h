@@ -18,6 +18,10 @@
 #define LAYOUT_OWNER_GENERATOR 1
 #define LAYOUT_OWNER_MARK      3 /* and above */
 
+/* PyBytesObject, the same in all versions. */
+#define LAYOUT_BYTES_SIZE_AT 16
+#define LAYOUT_BYTES_DATA_AT 32
+
 /* How a frame says where it is, and how its code maps that to a line. */
 enum layout_lines {
     LAYOUT_LINES_LNOTAB,    /* up to 3.9: co_lnotab, f_lasti counts bytes */

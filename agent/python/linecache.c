@@ -65,18 +65,6 @@ static uint32_t look_up(enum layout_lines format, const uint8_t *table, size_t l
     }
 }
 
-/* Of a table that is too long only the beginning is walked. A lnotab that ends early does not say so:
- * there is no line then. */
-static uint32_t look_up_within(enum layout_lines format, const uint8_t *table, size_t len,
-                               int first_line, int64_t at)
-{
-    if (len <= LINECACHE_BUDGET_BYTES)
-        return look_up(format, table, len, first_line, at);
-    return format == LAYOUT_LINES_LNOTAB
-               ? 0
-               : look_up(format, table, LINECACHE_BUDGET_BYTES, first_line, at);
-}
-
 uint32_t linecache_find(enum layout_lines format, const uint8_t *table, size_t len, int first_line,
                         int64_t at, size_t *budget)
 {
@@ -92,7 +80,10 @@ uint32_t linecache_find(enum layout_lines format, const uint8_t *table, size_t l
     if (walked > *budget)
         return 0;
     *budget -= walked;
-    line = look_up_within(format, table, len, first_line, at);
+    if (walked < len && format == LAYOUT_LINES_LNOTAB)
+        line = 0; /* one that ends early does not say so */
+    else
+        line = look_up(format, table, walked, first_line, at);
     if (line <= LINE_MAX)
         atomic_store_explicit(place, tag << LINE_BITS | line, memory_order_relaxed);
     return line;

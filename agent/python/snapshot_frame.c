@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/python/snapshot_frame.h"
 
+#include "agent/python/interp.h"
 #include "agent/python/layout.h"
 #include "agent/python/peek.h"
 #include "agent/python/snapshot_object.h"
@@ -71,20 +72,11 @@ uint32_t frame_count_locals(const struct layout *layout, uintptr_t code)
     return count;
 }
 
-/* A mark where the loop was entered has no code worth the name. */
-static bool is_mark(const struct layout *layout, uintptr_t frame)
-{
-    uint8_t owner;
-
-    return layout->frame_owner != LAYOUT_NONE && peek(frame + layout->frame_owner, &owner, 1) &&
-           owner >= LAYOUT_OWNER_MARK;
-}
-
 bool frame_read_locals(const struct layout *layout, uintptr_t frame, struct frame_locals *out)
 {
     const struct local_layout *own = find(layout);
 
-    if (is_mark(layout, frame))
+    if (interp_is_mark(layout, frame)) /* has no code worth the name */
         return false;
     out->code = layout_reference(layout, object_word(frame + layout->frame_code));
     if (!peek_plausible(out->code))

@@ -205,6 +205,13 @@ const struct detect_rules detect_rules = {
     .day_run = 16,
 };
 
+#define PI 3.14159265358979
+
+double detect_day_pace(double level_bytes, double day)
+{
+    return detect_rules.day_swing * level_bytes * PI / day;
+}
+
 const struct detect_profile *detect_profile_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)

@@ -86,4 +86,10 @@ struct detect_rules {
 
 extern const struct detect_rules detect_rules;
 
+#define DETECT_DAY_S 86400.0
+
+/* By how much a load that follows the day moves a level at its steepest, in the unit of time in which
+ * the day is given: the steepest of a sine whose swing is day_swing of the level. */
+double detect_day_pace(double level_bytes, double day);
+
 #endif

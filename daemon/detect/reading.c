@@ -12,8 +12,6 @@
 
 /* A calm series shows its growth over half an hour: long enough to be steady, still news. */
 #define CALM_SCALE 4
-#define DAY_S      86400.0
-#define PI         3.14159265358979
 
 bool reading_scale(const struct detector *detector, unsigned *scale)
 {
@@ -33,9 +31,9 @@ static double day_pace(const struct detector *detector, unsigned scale)
 {
     double window_s = ladder_window(scale) * detector->block_ms / 1000;
 
-    if (window_s >= DAY_S || ladder_is_straight(&detector->rings[scale]))
+    if (window_s >= DETECT_DAY_S || ladder_is_straight(&detector->rings[scale]))
         return 0;
-    return detect_rules.day_swing * detector->level * PI / DAY_S;
+    return detect_day_pace(detector->level, DETECT_DAY_S);
 }
 
 static void read_growth(const struct detector *detector, unsigned scale,
@@ -80,8 +78,8 @@ static void read_fit(const struct detector *detector, unsigned scale, struct det
 static void read_day(const struct detector *detector, struct detect_result *out)
 {
     out->growth.estimate = detector->rate * 1000.0 / detector->block_ms;
-    out->growth.lower = detector->day.gain_min / 86400.0;
-    out->growth.upper = detector->day.gain_max / 86400.0;
+    out->growth.lower = detector->day.gain_min / DETECT_DAY_S;
+    out->growth.upper = detector->day.gain_max / DETECT_DAY_S;
     out->has_fit = false;
 }
 

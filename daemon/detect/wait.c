@@ -8,9 +8,6 @@
 #include "daemon/detect/past.h"
 #include "daemon/detect/profile.h"
 
-#define DAY_S 86400.0
-#define PI    3.14159265358979
-
 static double blocks_of(const struct detector *detector, double seconds)
 {
     return seconds * 1000 / detector->block_ms;
@@ -95,7 +92,7 @@ static double need_above_summit(const struct detector *detector, const struct ca
 static bool is_slow_as_day(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_rules *r = &detect_rules;
-    double day = r->day_swing * detector->level * PI / blocks_of(detector, DAY_S);
+    double day = detect_day_pace(detector->level, blocks_of(detector, DETECT_DAY_S));
 
     return !detector->has_load && candidate->rate < day &&
            candidate->window >= blocks_of(detector, r->pace_window_s);
