@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The main of a libcheck program with one list of cases. */
+/* The main of a libcheck program with one list of cases, and the end of any other. */
 #ifndef LEAKD_TESTS_SUITE_H
 #define LEAKD_TESTS_SUITE_H
 
 #include <check.h>
 #include <stddef.h>
+
+/* Runs the suite and takes it; the exit status. */
+static inline int suite_end(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
 
 /* set_up and tear_down run around each case, in its process; both may be NULL. */
 static inline int suite_run(const char *name, double case_max_s, void (*set_up)(void),
@@ -12,19 +24,13 @@ static inline int suite_run(const char *name, double case_max_s, void (*set_up)(
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, tests[i]);
     tcase_set_timeout(tcase, case_max_s);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }
 
 #define SUITE_MAIN(name, ...) SUITE_MAIN_FIXTURE(name, NULL, NULL, __VA_ARGS__)

@@ -3,7 +3,6 @@
  * addresses are only spoken of. */
 #include "agent/core/mapping.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "agent/core/pages.h"
 #include "agent/core/report.h"
 #include "agent/core/site.h"
+#include "tests/unit/suite.h"
 
 #define BASE         ((uintptr_t)0x7e0000000000)
 #define PAGE         ((size_t)PAGES_BYTES)
@@ -555,8 +555,6 @@ int main(void)
 {
     Suite *suite = suite_create("mapping");
     TCase *tcase = tcase_create("mapping");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, set_up, NULL);
@@ -583,9 +581,5 @@ int main(void)
     tcase_add_test(tcase, threads_that_get_each_others_ranges_leave_nothing_behind);
     tcase_add_test(tcase, threads_that_cut_one_mapping_leave_nothing_behind);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }

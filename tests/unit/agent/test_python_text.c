@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings as CPython lays them out, and the pools of its allocator; the core is a fake that keeps
  * the last string it was given. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "agent/python/layout.h"
 #include "agent/python/pool.h"
 #include "agent/python/text.h"
+#include "tests/unit/suite.h"
 
 static char interned[WIRE_STRING_BYTES_MAX];
 static size_t interned_len;
@@ -216,8 +216,6 @@ int main(void)
     Suite *suite = suite_create("python_text");
     TCase *text = tcase_create("text");
     TCase *pool = tcase_create("pool");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(text, ascii_string_is_taken_as_it_is);
     tcase_add_test(text, ascii_data_moved_in_3_12);
@@ -233,9 +231,5 @@ int main(void)
     tcase_add_test(pool, requests_round_up_to_16);
     suite_add_tcase(suite, text);
     suite_add_tcase(suite, pool);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/core/unwind.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <execinfo.h>
 #include <pthread.h>
 #include <signal.h>
@@ -346,8 +346,6 @@ int main(void)
 {
     Suite *suite = suite_create("unwind");
     TCase *tcase = tcase_create("unwind");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, frames_without_frame_pointer_are_followed);
@@ -366,9 +364,5 @@ int main(void)
     tcase_add_test(tcase, generated_code_without_frame_pointers_ends_the_walk);
 #endif
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }

@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <check.h>
 
 #include "daemon/store/journal.h"
+#include "tests/unit/suite.h"
 
 #define WALL0 1700000000000u
 #define DAY   86400000u
@@ -159,19 +159,13 @@ static inline int journal_suite(const char *name, const TTest *const *tests, siz
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 3600); /* LEAKD_LONG=1 has a thousand syncs and more */
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A receiver that fails for a day in every way there is, in invented time: what it gets afterwards.
  */
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "daemon/alert/kind.h"
 #include "daemon/alert/outbox.h"
+#include "tests/unit/suite.h"
 
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -298,8 +298,6 @@ int main(void)
     };
     Suite *suite = suite_create("alert_day");
     TCase *tcase = tcase_create("day");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, begin, end);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -307,9 +305,5 @@ int main(void)
     for (size_t i = 0; i < sizeof(all_ways) / sizeof(all_ways[0]); i++)
         tcase_add_loop_test(tcase, all_ways[i], 0, (int)WAYS);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }

@@ -2,13 +2,13 @@
 /* What each type of receiver is sent, and what its answers mean. */
 #include "daemon/alert/kind.h"
 
-#include <check.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/json.h"
+#include "tests/unit/suite.h"
 
 #define WALL_MS UINT64_C(1795338960123) /* 2026-11-22T09:16:00.123Z */
 
@@ -485,8 +485,6 @@ int main(void)
     };
     Suite *suite = suite_create("alert_kinds");
     TCase *tcase = tcase_create("kinds");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, begin, end);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -496,9 +494,5 @@ int main(void)
     tcase_add_loop_test(tcase, pagerdutys_limits_hold_for_hostile_names, 0,
                         (int)(sizeof(hostile) / sizeof(hostile[0])));
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }

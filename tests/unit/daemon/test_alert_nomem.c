@@ -5,6 +5,7 @@
  * (--wrap), for calls from our rooms; libraries have theirs.
  */
 #include "tests/unit/daemon/alert_world.h"
+#include "tests/unit/suite.h"
 
 #include <signal.h>
 
@@ -174,17 +175,11 @@ int main(void)
 {
     Suite *suite = suite_create("alert_nomem");
     TCase *tcase = tcase_create("nomem");
-    SRunner *runner;
-    int failed;
 
     signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, make_world, remove_world);
     tcase_add_test(tcase, every_allocation_on_a_notices_way_may_fail);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }

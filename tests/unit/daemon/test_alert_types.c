@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/alert/private.h"
+#include "tests/unit/suite.h"
 
 #define REFUSED ANSWER("400")
 
@@ -267,8 +268,6 @@ int main(void)
     };
     Suite *suite = suite_create("alert_types");
     TCase *tcase = tcase_create("types");
-    SRunner *runner;
-    int failed;
 
     signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(tcase, 30);
@@ -276,9 +275,5 @@ int main(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         tcase_add_test(tcase, cases[i]);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Buffers, JSON, maps, the log and notifications. */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,6 +18,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/map.h"
 #include "daemon/base/notify.h"
+#include "tests/unit/suite.h"
 
 /* ---- buf ----------------------------------------------------------------------------------- */
 
@@ -572,17 +572,11 @@ int main(void)
     Suite *suite = suite_create("base_text");
     TCase *json_case = tcase_create("json");
     TCase *other_case = tcase_create("others");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(json_case, make_json, free_json);
     add_cases(json_case, written, sizeof(written) / sizeof(written[0]));
     add_cases(other_case, others, sizeof(others) / sizeof(others[0]));
     suite_add_tcase(suite, json_case);
     suite_add_tcase(suite, other_case);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs that leakd runs: what they get, how they end, and that none is left behind. */
 #include "daemon/fetch/run.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -250,8 +250,6 @@ int main(void)
     };
     Suite *suite = suite_create("fetch_run");
     TCase *tcase = tcase_create("run");
-    SRunner *runner;
-    int failed;
 
     signal(SIGPIPE, SIG_IGN); /* as leakd does */
     tcase_set_timeout(tcase, 60);
@@ -259,9 +257,5 @@ int main(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         tcase_add_test(tcase, cases[i]);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_end(suite);
 }
