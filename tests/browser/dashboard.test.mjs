@@ -11,6 +11,8 @@ const ORDERS = '/p/2210-15470';
 async function open(path = '/', options = {}) {
   await visit(path, options);
   await page.locator('h1').waitFor();
+  // What the mock sends before the stream is there is heard by nobody.
+  await page.locator('.link-live').waitFor();
 }
 
 const processOf = (name) => mock.processes().find((process) => process.name === name);
@@ -230,6 +232,26 @@ describe('live', () => {
     await open();
     mock.send('process_removed', { id: processOf('nginx').id });
     await retry(async () => assert.ok(!(await names()).includes('nginx')));
+  });
+
+  test('what_the_stream_brings_is_newer_than_an_answer_that_was_under_way', async () => {
+    await open();
+    let answer = null;
+    await page.route('**/api/v1/processes', async (route) => {
+      const old = await route.fetch();
+      await new Promise((go) => (answer = go));
+      await route.fulfill({ response: old });
+    });
+    mock.send('reset', {});
+    await retry(() => assert.ok(answer));
+    mock.send('process_removed', { id: processOf('nginx').id });
+    await retry(async () => assert.ok(!(await names()).includes('nginx')));
+    const answered = page.waitForResponse('**/api/v1/processes');
+    answer();
+    await answered;
+    mock.send('process', { ...processOf('worker'), rss_bytes: 901 * 1024 * 1024 });
+    await retry(async () => assert.equal(await rowOf('worker').locator('.figure').textContent(), '901 MiB'));
+    assert.ok(!(await names()).includes('nginx'), 'it has not come back');
   });
 
   test('a_reset_fetches_everything_anew', async () => {

@@ -84,11 +84,11 @@ async function post<T>(path: string, body: object): Promise<T | null> {
 /** A list and the pages after it; no further than makes sense to show. */
 const PAGES_MAX = 10;
 
-async function getList<T>(path: string, name: string): Promise<readonly T[]> {
+async function getList<T>(path: string, name: string, signal?: AbortSignal): Promise<readonly T[]> {
   const rows: T[] = [];
   let next: string | null = ROOT + path;
   for (let page = 0; next !== null && page < PAGES_MAX; page++) {
-    const reply: Response = await ask(next);
+    const reply: Response = await ask(next, signal);
     rows.push(...(((await reply.json()) as Record<string, readonly T[]>)[name] ?? []));
     next = /<([^>]+)>;\s*rel="?next/.exec(reply.headers.get('Link') ?? '')?.[1] ?? null;
   }
@@ -114,9 +114,9 @@ export interface ActionBody {
 }
 
 export const api = {
-  status: (): Promise<Status> => get('/status'),
+  status: (signal?: AbortSignal): Promise<Status> => get('/status', signal),
 
-  processes: (): Promise<readonly Process[]> => getList('/processes', 'processes'),
+  processes: (signal?: AbortSignal): Promise<readonly Process[]> => getList('/processes', 'processes', signal),
 
   /** Without a step the daemon chooses the finest it has for the span. */
   series: (id: string, query: SeriesQuery, signal?: AbortSignal): Promise<Series> => {
@@ -153,7 +153,7 @@ export const api = {
 
   takeSnapshot: (id: string): Promise<Snapshot | null> => post(`${one(id)}/snapshots`, {}),
 
-  incidents: (): Promise<readonly Incident[]> => getList('/incidents', 'incidents'),
+  incidents: (signal?: AbortSignal): Promise<readonly Incident[]> => getList('/incidents', 'incidents', signal),
 
   incident: (id: string, signal?: AbortSignal): Promise<Incident> =>
     get(`/incidents/${encodeURIComponent(id)}`, signal),

@@ -32,6 +32,8 @@ interface Held {
  * still has somebody at its other end. */
 const STATUS_MS = 10000;
 const RELOAD_MS = 3000;
+/** A daemon that has been stopped takes connections and says nothing. */
+const ANSWER_MAX_MS = 30000;
 
 /** A tick of the daemon arrives as many events over some milliseconds: they are shown as one. */
 const GATHER_MS = 120;
@@ -48,6 +50,9 @@ export const world = cell<World>({
 });
 
 let held: Held = emptyHeld();
+/** What the stream brought while the lists were asked for: their answer may be older. */
+let meanwhile: Held | null = null;
+let askAgain = false;
 let gathering = 0;
 let reloadTimer = 0;
 let streaming = false;
@@ -89,8 +94,10 @@ function heard(): void {
   if (!world.get().paused && gathering === 0) gathering = window.setTimeout(release, GATHER_MS);
 }
 
+type Lists = Pick<World, 'processes' | 'incidents' | 'status'>;
+
 /** Held back while paused, what is not in the fresh lists has to go when somebody resumes. */
-function withGone(fresh: Pick<World, 'processes' | 'incidents' | 'status'>): Held {
+function withGone(fresh: Lists): Held {
   const gone = (old: ReadonlyMap<string, unknown>): [string, null][] => [...old.keys()].map((id) => [id, null]);
   const { processes, incidents } = world.get();
   return {
@@ -103,21 +110,66 @@ function withGone(fresh: Pick<World, 'processes' | 'incidents' | 'status'>): Hel
 const byId = <T extends { id: string }>(rows: readonly T[]): Map<string, T> =>
   new Map(rows.map((row) => [row.id, row]));
 
+async function fetchLists(): Promise<Lists> {
+  const news = emptyHeld();
+  meanwhile = news;
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MAX_MS);
+    const [processes, incidents, status] = await Promise.all([
+      api.processes(signal),
+      api.incidents(signal),
+      api.status(signal),
+    ]);
+    return {
+      processes: merged(byId(processes), news.processes),
+      incidents: merged(byId(incidents), news.incidents),
+      status: { ...status, ...news.status },
+    };
+  } finally {
+    meanwhile = null;
+  }
+}
+
+function take(fresh: Lists): void {
+  const { paused, loaded } = world.get();
+  // What was gathered before is in the lists, and may be older than they are.
+  held = paused && loaded ? withGone(fresh) : emptyHeld();
+  if (!paused || !loaded) patch({ ...fresh, loaded: true });
+  patch({ problem: null, heardMs: Date.now(), link: streaming ? 'live' : world.get().link });
+}
+
 /** Asks for everything anew: after a reset, after a reconnect. What is gone from the daemon goes
- * from the page, unless it is paused. */
+ * from the page, unless it is paused. One asking at a time: two answers could cross on their way. */
 export async function reload(): Promise<void> {
   window.clearTimeout(reloadTimer);
+  if (meanwhile) {
+    askAgain = true;
+    return;
+  }
   try {
-    const [processes, incidents, status] = await Promise.all([api.processes(), api.incidents(), api.status()]);
-    const fresh = { processes: byId(processes), incidents: byId(incidents), status };
-    if (world.get().paused && world.get().loaded) held = withGone(fresh);
-    else patch({ ...fresh, loaded: true });
-    patch({ problem: null, heardMs: Date.now(), link: streaming ? 'live' : world.get().link });
+    take(await fetchLists());
   } catch (error) {
     const message = error instanceof ApiError ? error.message : 'leakd sent something unreadable';
     patch(world.get().loaded ? { link: 'reconnecting' } : { problem: message });
     reloadTimer = window.setTimeout(() => void reload(), RELOAD_MS);
   }
+  if (!askAgain) return;
+  askAgain = false;
+  await reload();
+}
+
+/** One row's news from the stream; null: it is gone. */
+function note<T>(rows: (kept: Held) => Map<string, T | null>, id: string, row: T | null): void {
+  for (const kept of [held, meanwhile]) if (kept) rows(kept).set(id, row);
+  heard();
+}
+
+const processesOf = (kept: Held) => kept.processes;
+const incidentsOf = (kept: Held) => kept.incidents;
+
+function noteStatus(status: Status): void {
+  for (const kept of [held, meanwhile]) if (kept) kept.status = status;
+  heard();
 }
 
 export function setPaused(paused: boolean): void {
@@ -128,9 +180,8 @@ export function setPaused(paused: boolean): void {
 async function probe(): Promise<void> {
   if (document.hidden) return;
   try {
-    held.status = await api.status();
+    noteStatus(await api.status());
     if (streaming) patch({ link: 'live' });
-    heard();
   } catch {
     patch({ link: 'reconnecting' });
   }
@@ -148,26 +199,11 @@ export function startStore(): void {
       patch({ link: world.get().loaded ? 'reconnecting' : 'connecting' });
     },
     onReset: () => void reload(),
-    onProcess(process) {
-      held.processes.set(process.id, process);
-      heard();
-    },
-    onIncident(incident) {
-      held.incidents.set(incident.id, incident);
-      heard();
-    },
-    onProcessRemoved(id) {
-      held.processes.set(id, null);
-      heard();
-    },
-    onIncidentRemoved(id) {
-      held.incidents.set(id, null);
-      heard();
-    },
-    onStatus(status) {
-      held.status = status;
-      heard();
-    },
+    onProcess: (process) => note(processesOf, process.id, process),
+    onIncident: (incident) => note(incidentsOf, incident.id, incident),
+    onProcessRemoved: (id) => note(processesOf, id, null),
+    onIncidentRemoved: (id) => note(incidentsOf, id, null),
+    onStatus: noteStatus,
   });
   void reload();
   window.setInterval(() => void probe(), STATUS_MS);
