@@ -206,14 +206,13 @@ static void reach_from(struct walk *walk, uint32_t root, uintptr_t object)
         heap_reach(&walk->heap, index, root);
 }
 
-/* A word that may be anything is a reference if it is the address of something the collector knows.
- */
-static void reach_tracked(struct walk *walk, uint32_t root, uintptr_t word)
+/* A word that may be anything is a reference if it is the address of something the collector knows;
+ * 0 when it is none, or to what was reached already. */
+static uint32_t find_tracked(const struct walk *walk, uintptr_t word)
 {
     uint32_t index = heap_find(&walk->heap, word);
 
-    if (index != 0 && index <= walk->tracked && walk->heap.objects[index].parent == 0)
-        heap_reach(&walk->heap, index, root);
+    return index <= walk->tracked && walk->heap.objects[index].parent == 0 ? index : 0;
 }
 
 /* The youngest first: those of the program are made after those that it imports. */
@@ -232,25 +231,54 @@ static void reach_modules(struct walk *walk)
 #define THREAD_PREV_AT 0
 #define THREAD_NEXT_AT 8
 
-static void reach_frames_of(struct walk *walk, uintptr_t thread)
+static void each_frame(struct walk *walk, uintptr_t thread,
+                       void (*reach)(struct walk *walk, uintptr_t frame,
+                                     const struct frame_locals *locals))
 {
     const struct layout *layout = &walk->interp->layout;
     uintptr_t frame = frame_top(layout, thread);
 
     for (int i = 0; frame && i < FRAMES_MAX; i++, frame = object_word(frame + layout->frame_back)) {
         struct frame_locals locals;
-        uint32_t root;
 
-        if (!frame_read_locals(layout, frame, &locals))
-            continue;
-        root = add_root(walk, WALK_FRAME, frame);
-        if (layout->frame_owner == LAYOUT_NONE) /* an object, with its stack and more */
-            reach_from(walk, root, frame);
-        for (uint32_t at = 0; at < locals.count; at++)
-            reach_from(walk, root, frame_local(layout, &locals, at));
-        for (uint32_t at = locals.count; at < locals.count + locals.stack_count; at++)
-            reach_tracked(walk, root, frame_local(layout, &locals, at));
+        if (frame_read_locals(layout, frame, &locals))
+            reach(walk, frame, &locals);
     }
+}
+
+static void reach_locals(struct walk *walk, uintptr_t frame, const struct frame_locals *locals)
+{
+    const struct layout *layout = &walk->interp->layout;
+    uint32_t root = add_root(walk, WALK_FRAME, frame);
+
+    if (layout->frame_owner == LAYOUT_NONE) /* an object, with its stack and more */
+        reach_from(walk, root, frame);
+    for (uint32_t at = 0; at < locals->count; at++)
+        reach_from(walk, root, frame_local(layout, locals, at));
+}
+
+static void reach_locals_of(struct walk *walk, uintptr_t thread)
+{
+    each_frame(walk, thread, reach_locals);
+}
+
+static void reach_operands(struct walk *walk, uintptr_t frame, const struct frame_locals *locals)
+{
+    uint32_t root = 0;
+
+    for (uint32_t at = locals->count; at < locals->count + locals->stack_count; at++) {
+        uint32_t index = find_tracked(walk, frame_local(&walk->interp->layout, locals, at));
+
+        if (index != 0 && root == 0)
+            root = add_root(walk, WALK_FRAME, frame);
+        if (index != 0)
+            heap_reach(&walk->heap, index, root);
+    }
+}
+
+static void reach_operands_of(struct walk *walk, uintptr_t thread)
+{
+    each_frame(walk, thread, reach_operands);
 }
 
 static void reach_state_of(struct walk *walk, uintptr_t thread)
@@ -262,8 +290,12 @@ static void reach_state_of(struct walk *walk, uintptr_t thread)
 
     if (!peek(thread, words, count * sizeof(words[0])))
         return;
-    for (size_t i = 0; i < count; i++)
-        reach_tracked(walk, root, words[i]);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t index = find_tracked(walk, words[i]);
+
+        if (index != 0)
+            heap_reach(&walk->heap, index, root);
+    }
 }
 
 static void each_thread(struct walk *walk, void (*reach)(struct walk *walk, uintptr_t thread))
@@ -285,13 +317,17 @@ static void spread_from_roots(struct walk *walk)
     for (int level = 0; walk->heap.queue_start < walk->heap.queue_end || level <= STATES_AT_LEVEL;
          level++) {
         if (level == FRAMES_AT_LEVEL)
-            each_thread(walk, reach_frames_of);
+            each_thread(walk, reach_locals_of);
         if (level == STATES_AT_LEVEL)
             each_thread(walk, reach_state_of);
         if (walk->is_late)
             return;
         spread(walk, walk->heap.queue_end);
     }
+    /* How many operands a frame that runs has is known to the processor alone. Behind them lies what
+     * earlier ones left, where another object may live by now: only what nobody else holds is theirs. */
+    each_thread(walk, reach_operands_of);
+    spread(walk, UINT32_MAX);
 }
 
 /* ---- what no root reaches ------------------------------------------------------------------- */
