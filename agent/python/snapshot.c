@@ -94,6 +94,11 @@ static bool has_stumbled(uint32_t serial)
     return serial != 0 && snapshot.shared && atomic_load(&snapshot.shared->stumbled) == serial;
 }
 
+static bool has_ended(uint32_t serial)
+{
+    return snapshot.shared && atomic_load(&snapshot.shared->ended) == serial;
+}
+
 static void look_after_copy(void)
 {
     pid_t pid = atomic_load(&snapshot.copy);
@@ -104,7 +109,7 @@ static void look_after_copy(void)
     if (atomic_load(&snapshot.is_child))
         is_gone = call(wait4, pid, NULL, __WCLONE | WNOHANG, NULL) != 0;
     else
-        is_gone = has_stumbled(atomic_load(&snapshot.copy_serial)) ||
+        is_gone = has_ended(atomic_load(&snapshot.copy_serial)) ||
                   (call(kill, pid, 0) < 0 && errno == ESRCH) ||
                   clock_coarse_ms() >= atomic_load(&snapshot.copy_until_ms);
     if (is_gone)
@@ -371,7 +376,8 @@ void snapshot_take(const struct interp *interp, const uint8_t *thread)
     }
     snapshot.child.interp = interp;
     snapshot.child.thread = thread;
-    snapshot.child.shared = ++snapshot.tries < TRIES_MAX ? snapshot.shared : NULL;
+    snapshot.child.shared = snapshot.shared;
+    snapshot.child.is_last_try = ++snapshot.tries >= TRIES_MAX;
     number_copy();
     copy_and_tell();
 }

@@ -34,12 +34,15 @@
 #define SIGNAL_STACK_BYTES  65536
 
 static struct report report;
-static struct snapshot_shared *shared; /* NULL: a fault is told */
+static struct snapshot_shared *shared; /* NULL: there is none */
+static bool is_fault_told;
 static uint32_t serial;
 
 static void end(int status) __attribute__((noreturn));
 static void end(int status)
 {
+    if (shared)
+        atomic_store(&shared->ended, serial);
     for (;;)
         call(exit_group, status);
 }
@@ -70,10 +73,10 @@ static void on_fault(int number)
                                         [SIGILL] = "SIGILL in a type's traverse function",
                                         [SIGABRT] = "a type's traverse function called abort()"};
 
-    if (shared)
-        atomic_store(&shared->stumbled, serial);
-    else
+    if (is_fault_told || !shared)
         report_failure(&report, words[number] ? words[number] : "a signal");
+    else
+        atomic_store(&shared->stumbled, serial);
     end(1);
 }
 
@@ -158,6 +161,7 @@ int snapshot_child_main(void *arg)
     struct walk *walk;
 
     shared = child->shared;
+    is_fault_told = child->is_last_try;
     serial = child->serial;
     forget_handlers();
     close_descriptors();
@@ -176,6 +180,6 @@ int snapshot_child_main(void *arg)
         end(1);
     }
     walk_all(walk);
-    shared = NULL; /* from here on the daemon hears of it */
+    is_fault_told = true; /* some of it has been told already */
     end(report_all(&report, walk) ? 0 : 1);
 }

@@ -15,10 +15,13 @@ struct wire_snapshot_order;
 struct snapshot_shared {
     /* The serial of the copy that came upon a heap amid a change, and ended without a word; 0 = none. */
     _Atomic uint32_t stumbled;
+    /* The serial of the last copy that was about to end: who is to reap it may take his time. */
+    _Atomic uint32_t ended;
 };
 
 struct snapshot_child {
-    struct snapshot_shared *shared; /* NULL: a copy that stumbles says so */
+    struct snapshot_shared *shared; /* NULL: there is no memory for that */
+    bool is_last_try;               /* a copy that stumbles says so */
     uint32_t serial;                /* of the copy, not 0 */
     const struct interp *interp;
     const uint8_t *thread; /* who made the copy, with the interpreter's lock */
