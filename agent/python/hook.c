@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "agent/core/attr.h"
+#include "agent/core/clock.h"
 #include "agent/core/core.h"
 #include "agent/core/sampler.h"
 #include "agent/python/interp.h"
 #include "agent/python/peek.h"
 #include "agent/python/pool.h"
+#include "agent/python/turn.h"
 
 #define REQUEST_MAX 512 /* of pymalloc */
 #define REDIRECT    513 /* the smallest request that pymalloc passes on to libc */
@@ -22,10 +24,19 @@ static const struct interp *python;
 static struct interp_allocator original[INTERP_DOMAINS];
 static struct interp_allocator hooks[INTERP_DOMAINS];
 
+/* In a turn that is missed the MEM domain stays hooked: lists and dicts in the making tell that time
+ * passes, where a program calls malloc rarely. */
+enum state {
+    STATE_OUT,
+    STATE_MISSING, /* MEM */
+    STATE_ATTENDING, /* MEM and OBJ */
+};
+
 static void (*on_sample)(void);
+static void (*on_passage)(void);
 static atomic_bool wanted;
-static atomic_bool installed; /* put in by us and not taken out by us */
-static _Atomic int blocked;   /* enum hook_block */
+static _Atomic enum state state; /* put in by us and not taken out by us */
+static _Atomic int blocked;      /* enum hook_block */
 
 /* Bytes until the next sample on this thread; a thread begins with a draw, not with a sample. */
 static ATTR_TLS int64_t left_bytes;
@@ -33,6 +44,10 @@ static ATTR_TLS bool drawn;
 
 /* Between two looks at whether samples are wanted, while the hooks are only passed through. */
 #define INTERVAL_IDLE 65536
+
+/* Bytes of the MEM domain between two looks at the clock, on this thread. */
+#define PASSAGE_BYTES 8192
+static ATTR_TLS int64_t passage_bytes;
 
 static bool same(const struct interp_allocator *a, const struct interp_allocator *b)
 {
@@ -50,17 +65,23 @@ static bool reaches_libc(void)
     return same(&raw, &original[INTERP_RAW]);
 }
 
+static bool is_attending(void)
+{
+    return atomic_load_explicit(&wanted, memory_order_relaxed) && turn_is_attended();
+}
+
 /* Renews the countdown; true when this very allocation is to be sampled. */
 static bool draw(size_t size)
 {
     bool hit = drawn && size > 0 && size <= REQUEST_MAX;
 
-    drawn = true;
-    if (!atomic_load_explicit(&wanted, memory_order_relaxed)) {
+    drawn = is_attending();
+    if (!drawn) {
         left_bytes = INTERVAL_IDLE;
         return false;
     }
     left_bytes = (int64_t)core_next_interval_bytes();
+    turn_note((uint64_t)left_bytes);
     return hit && reaches_libc(); /* what is larger comes from libc and is sampled there */
 }
 
@@ -72,11 +93,12 @@ static bool draw(size_t size)
 static void record(void *block, size_t size)
 {
     int saved_errno = errno;
+    uint64_t weight_bytes;
 
     if (!block || !core_enter())
         return;
-    core_sample(WIRE_DOMAIN_PYTHON, block, size,
-                sampler_weight(size, core_sample_period_bytes()) * pool_class_bytes(size) / size);
+    weight_bytes = sampler_weight(size, core_sample_period_bytes()) * pool_class_bytes(size) / size;
+    core_sample(WIRE_DOMAIN_PYTHON, block, size, weight_bytes * turn_share(clock_coarse_ms()));
     on_sample();
     core_leave();
     errno = saved_errno;
@@ -118,9 +140,34 @@ static ATTR_COLD void *sample_realloc(int domain, void *ctx, void *old, size_t s
     return block;
 }
 
+static ATTR_COLD void look_at_clock(void)
+{
+    int saved_errno = errno;
+
+    passage_bytes = PASSAGE_BYTES;
+    if (core_enter()) {
+        on_passage();
+        core_leave();
+    }
+    errno = saved_errno;
+}
+
+static inline void pass_obj(size_t size)
+{
+    (void)size;
+}
+
+static inline void pass_mem(size_t size)
+{
+    passage_bytes -= (int64_t)size;
+    if (unlikely(passage_bytes < 0))
+        look_at_clock();
+}
+
 #define DEFINE_HOOKS(name, domain)                                                                 \
     static void *name##_malloc(void *ctx, size_t size)                                             \
     {                                                                                              \
+        pass_##name(size);                                                                         \
         left_bytes -= (int64_t)size;                                                               \
         if (likely(left_bytes >= 0))                                                               \
             return original[domain].malloc(ctx, size);                                             \
@@ -128,6 +175,7 @@ static ATTR_COLD void *sample_realloc(int domain, void *ctx, void *old, size_t s
     }                                                                                              \
     static void *name##_calloc(void *ctx, size_t count, size_t each)                               \
     {                                                                                              \
+        pass_##name(count *each);                                                                  \
         left_bytes -= (int64_t)(count * each);                                                     \
         if (likely(left_bytes >= 0))                                                               \
             return original[domain].calloc(ctx, count, each);                                      \
@@ -135,6 +183,7 @@ static ATTR_COLD void *sample_realloc(int domain, void *ctx, void *old, size_t s
     }                                                                                              \
     static void *name##_realloc(void *ctx, void *old, size_t size)                                 \
     {                                                                                              \
+        pass_##name(size);                                                                         \
         left_bytes -= (int64_t)size;                                                               \
         if (likely(left_bytes >= 0))                                                               \
             return original[domain].realloc(ctx, old, size);                                       \
@@ -160,46 +209,53 @@ static bool calls_ours(const struct interp_allocator *allocator)
     for (size_t i = 0; i < CONTEXT_WORDS && allocator->ctx; i++) {
         uintptr_t word = peek_word((uintptr_t)allocator->ctx + i * sizeof(word));
 
-        if (word == (uintptr_t)obj_malloc)
+        if (word == (uintptr_t)obj_malloc || word == (uintptr_t)mem_malloc)
             return true;
     }
     return false;
 }
 
-/* Whose allocators the program uses now; the two domains and RAW are looked at together. */
-static enum present look(void)
+/* Whose allocators the program uses now; the two domains and RAW are looked at together. *in: which of
+ * ours, if it is ours. */
+static enum present look(enum state *in)
 {
     struct interp_allocator now[INTERP_DOMAINS];
-    bool raw_same;
+    bool is_obj_original;
 
     for (int domain = INTERP_RAW; domain < INTERP_DOMAINS; domain++)
         python->get_allocator(domain, &now[domain]);
-    raw_same = same(&now[INTERP_RAW], &original[INTERP_RAW]);
-    if (raw_same && same(&now[INTERP_MEM], &original[INTERP_MEM]) &&
-        same(&now[INTERP_OBJ], &original[INTERP_OBJ]))
+    is_obj_original = same(&now[INTERP_OBJ], &original[INTERP_OBJ]);
+    *in = is_obj_original ? STATE_MISSING : STATE_ATTENDING;
+    if (same(&now[INTERP_RAW], &original[INTERP_RAW]) &&
+        same(&now[INTERP_MEM], &original[INTERP_MEM]) && is_obj_original)
         return PRESENT_ORIGINAL;
-    if (same(&now[INTERP_MEM], &hooks[INTERP_MEM]) && same(&now[INTERP_OBJ], &hooks[INTERP_OBJ]))
+    if (same(&now[INTERP_MEM], &hooks[INTERP_MEM]) &&
+        (is_obj_original || same(&now[INTERP_OBJ], &hooks[INTERP_OBJ])))
         return PRESENT_OURS;
-    return calls_ours(&now[INTERP_OBJ]) ? PRESENT_ABOVE : PRESENT_FOREIGN;
+    return calls_ours(&now[INTERP_MEM]) || calls_ours(&now[INTERP_OBJ]) ? PRESENT_ABOVE
+                                                                         : PRESENT_FOREIGN;
 }
 
-static void put(struct interp_allocator *set)
+static enum state state_due(void)
 {
-    python->set_allocator(INTERP_MEM, &set[INTERP_MEM]);
-    python->set_allocator(INTERP_OBJ, &set[INTERP_OBJ]);
+    if (!atomic_load_explicit(&wanted, memory_order_relaxed))
+        return STATE_OUT;
+    return turn_is_attended() ? STATE_ATTENDING : STATE_MISSING;
 }
 
-static void put_in(void)
+static void put(enum state due)
 {
-    put(hooks);
-    atomic_store(&installed, true);
-    atomic_store(&blocked, HOOK_FREE);
+    python->set_allocator(INTERP_MEM, due == STATE_OUT ? &original[INTERP_MEM] : &hooks[INTERP_MEM]);
+    python->set_allocator(INTERP_OBJ,
+                          due == STATE_ATTENDING ? &hooks[INTERP_OBJ] : &original[INTERP_OBJ]);
+    atomic_store(&state, due);
 }
 
-void hook_init(const struct interp *interp, void (*sampled)(void))
+void hook_init(const struct interp *interp, void (*sampled)(void), void (*passed)(void))
 {
     python = interp;
     on_sample = sampled;
+    on_passage = passed;
     for (int domain = INTERP_RAW; domain < INTERP_DOMAINS; domain++) {
         interp->get_allocator(domain, &original[domain]);
         hooks[domain] = original[domain];
@@ -214,24 +270,30 @@ void hook_init(const struct interp *interp, void (*sampled)(void))
 
 void hook_install_early(void)
 {
-    atomic_store(&wanted, true);
-    put_in();
+    hook_want(true);
+    put(STATE_ATTENDING);
 }
 
 void hook_want(bool want)
 {
+    if (want && !atomic_load(&wanted))
+        turn_restart(clock_coarse_ms());
     atomic_store(&wanted, want);
+}
+
+bool hook_is_wanted(void)
+{
+    return atomic_load_explicit(&wanted, memory_order_relaxed);
 }
 
 bool hook_is_due(void)
 {
-    return atomic_load_explicit(&wanted, memory_order_relaxed) !=
-           atomic_load_explicit(&installed, memory_order_relaxed);
+    return state_due() != atomic_load_explicit(&state, memory_order_relaxed);
 }
 
-bool hook_is_in(void)
+bool hook_is_attributing(void)
 {
-    return atomic_load(&installed) && atomic_load(&wanted);
+    return atomic_load(&wanted) && atomic_load(&state) != STATE_OUT;
 }
 
 enum hook_block hook_blocked(void)
@@ -247,27 +309,29 @@ static bool may_swap(void)
 
 void hook_toggle(void)
 {
-    bool want = atomic_load(&wanted);
+    enum state due = state_due();
+    enum state in;
 
-    switch (look()) {
+    switch (look(&in)) {
     case PRESENT_ORIGINAL: /* perhaps because somebody put back what he had found before us */
-        atomic_store(&installed, false);
+        atomic_store(&state, STATE_OUT);
         atomic_store(&blocked, interp_is_single(python) ? HOOK_FREE : HOOK_SEVERAL);
-        if (want && may_swap())
-            put_in();
+        if (due != STATE_OUT && may_swap()) {
+            put(due);
+            atomic_store(&blocked, HOOK_FREE);
+        }
         break;
     case PRESENT_OURS:
         atomic_store(&blocked, HOOK_FREE);
-        if (!want && may_swap()) {
-            put(original);
-            atomic_store(&installed, false);
-        }
+        atomic_store(&state, in);
+        if (due != in && may_swap())
+            put(due);
         break;
     case PRESENT_ABOVE: /* nothing to swap; they will put ours back when they go */
         atomic_store(&blocked, HOOK_FOREIGN);
         break;
     case PRESENT_FOREIGN:
-        atomic_store(&installed, false);
+        atomic_store(&state, STATE_OUT);
         atomic_store(&blocked, HOOK_FOREIGN);
         break;
     }

@@ -7,6 +7,7 @@
 
 #include "agent/core/clock.h"
 #include "agent/core/core.h"
+#include "agent/core/sampler.h"
 #include "agent/python/arena.h"
 #include "agent/python/buffer.h"
 #include "agent/python/frame.h"
@@ -14,6 +15,7 @@
 #include "agent/python/interp.h"
 #include "agent/python/loop.h"
 #include "agent/python/snapshot.h"
+#include "agent/python/turn.h"
 #include "agent/python/type.h"
 
 #define WALK_BUDGET_NS     80000 /* of a flush */
@@ -67,7 +69,7 @@ static void take_snapshot(void)
 }
 
 /* Toggles if this thread may, and takes a rest after a refusal. */
-static void runtime_poll(void)
+static void toggle(void)
 {
     uint64_t now;
 
@@ -83,7 +85,36 @@ static void runtime_poll(void)
         atomic_store(&retry_at_ms, now + BLOCKED_RETRY_MS);
 }
 
-static void drive(void)
+/* Not from the hooks: a turn ends by what happens without them too. */
+static void pass_turn(void)
+{
+    static uint64_t lots;
+    uint64_t now_ms;
+
+    if (!hook_is_wanted())
+        return;
+    now_ms = clock_coarse_ms();
+    if (!turn_is_over(now_ms) || !interp_thread(&interp))
+        return;
+    if (lots == 0)
+        lots = clock_fine_ns();
+    turn_next(now_ms, core_sample_period_bytes(), sampler_random(&lots));
+}
+
+static void runtime_poll(void)
+{
+    pass_turn();
+    toggle();
+}
+
+static void on_sample(void)
+{
+    toggle();
+    if (driven)
+        driven();
+}
+
+static void on_passage(void)
 {
     runtime_poll();
     if (driven)
@@ -96,7 +127,7 @@ static void on_growth(void)
     int saved_errno = errno;
 
     if (core_enter()) {
-        drive();
+        on_passage();
         core_leave();
     }
     errno = saved_errno;
@@ -224,7 +255,7 @@ static const struct core_runtime runtime = {
     .poll = runtime_poll,
     .flush = runtime_flush,
     .attribute = runtime_attribute,
-    .attributing = hook_is_in,
+    .attributing = hook_is_attributing,
     .snapshot = snapshot_order,
     .snapshot_state = snapshot_state,
 };
@@ -234,7 +265,7 @@ static void start(bool always)
     found_late = interp.is_initialized() != 0;
     loop_find(interp.eval_loop, &loop);
     buffer_init();
-    hook_init(&interp, drive);
+    hook_init(&interp, on_sample, on_passage);
     if (always && !found_late)
         hook_install_early();
     else

@@ -276,6 +276,41 @@ class Toggling(unittest.TestCase):
 
 
 @unittest.skipUnless(os.path.exists(AGENT) and PYTHONS, "no agent or no CPython")
+class Turns(unittest.TestCase):
+    """Of a program that makes very many objects only some moments are attended."""
+    CODE = ("import json, os, time\n"
+            "kept = []\n"
+            "def grow():\n"
+            "    kept.append([bytes(400) for _ in range(60)])\n"
+            "made = {'orders': [[i, i * 1.5, str(i)] for i in range(500)]}\n"
+            "end = time.process_time() + 3\n"
+            "while time.process_time() < end and len(kept) < 15000:\n"
+            "    made = json.loads(json.dumps(made))\n"
+            "    grow()\n"
+            "print(sum(map(len, kept)), flush=True)\n"
+            "end = time.monotonic() + 2.5\n"
+            "while time.monotonic() < end: bytearray(100000); time.sleep(.02)\n"
+            "os._exit(0)\n")
+    PERIOD = 131072
+    BLOCK = 448  # the class of 400 bytes and the head of a bytes object
+
+    def test_sums_stay_right_though_most_moments_are_missed(self):
+        for version in some():
+            with self.subTest(python=version):
+                done, agent = run(PYTHONS[version], "-c", self.CODE, LEAKD_PYTHON="always",
+                                  LEAKD_PERIOD=str(self.PERIOD))
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertEqual(agent.health["python_attributing"], 1)
+                grown = [leak for leak in leaks(agent)
+                         if "grow" in [frame[0].split(".")[0] for frame in leak.frames[:2]]]
+                bytes_seen = sum(leak.live_bytes for leak in grown)
+                samples = sum(leak.live_samples for leak in grown)
+                self.assertGreater(bytes_seen / samples, 1.5 * self.PERIOD, "none was missed")
+                true = int(done.stdout) * self.BLOCK
+                self.assertTrue(0.7 * true < bytes_seen < 1.3 * true, (bytes_seen, true, samples))
+
+
+@unittest.skipUnless(os.path.exists(AGENT) and PYTHONS, "no agent or no CPython")
 class OtherAllocators(unittest.TestCase):
     FILL = "import os, time\nkeep = [{i: str(i)} for i in range(50000)]\n"
     SPEAK = ("end = time.monotonic() + {0}\n"

@@ -48,8 +48,9 @@ def missing_stacks(done, agent):
 
 class MixedStacks(base.EachInterpreter, unittest.TestCase):
     arguments = (target(STACKS),)
-    # Samples of what is imported would fill the table of sites at the other tests' period.
-    settings = {"LEAKD_PYTHON": "always", "LEAKD_PERIOD": "65536"}
+    # Samples of what is imported would fill the table of sites at the other tests' period; it is short
+    # enough for every moment to be attended.
+    settings = {"LEAKD_PYTHON": "always", "LEAKD_PERIOD": "49152"}
 
     def test_they_are_those_of_the_interpreter(self):
         def check(version, done, agent):

@@ -7,13 +7,16 @@
 
 #include "agent/core/core.h"
 #include "agent/python/hook.h"
+#include "agent/core/clock.h"
 #include "agent/python/interp.h"
+#include "agent/python/turn.h"
 
 static struct interp_allocator allocators[INTERP_DOMAINS];
 static uint8_t runtime[64]; /* what _PyRuntime is to us: finalizing, head, main */
 static uint8_t only_interp[16];
 static size_t last_size;
 static unsigned driven;
+static unsigned passages;
 static uint64_t interval = 1000;
 
 static struct {
@@ -112,6 +115,11 @@ static void on_sample(void)
     driven++;
 }
 
+static void on_passage(void)
+{
+    passages++;
+}
+
 static void set_word(uint8_t *at, uintptr_t word)
 {
     memcpy(at, &word, sizeof(word));
@@ -124,7 +132,7 @@ static void setup(void)
             (struct interp_allocator){NULL, fake_malloc, fake_calloc, fake_realloc, fake_free};
     set_word(runtime + 8, (uintptr_t)only_interp);
     set_word(runtime + 16, (uintptr_t)only_interp);
-    hook_init(&python, on_sample);
+    hook_init(&python, on_sample, on_passage);
 }
 
 static bool is_hooked(void)
@@ -148,14 +156,14 @@ START_TEST(hooks_go_in_and_out_and_leave_what_was_there)
     ck_assert(!is_hooked());
     want_and_toggle(true);
     ck_assert(is_hooked());
-    ck_assert(hook_is_in());
+    ck_assert(hook_is_attributing());
     ck_assert_ptr_null(allocators[INTERP_OBJ].ctx);
     ck_assert(allocators[INTERP_OBJ].free == fake_free);
     ck_assert(allocators[INTERP_RAW].malloc == fake_malloc);
     want_and_toggle(false);
     ck_assert(!is_hooked());
     ck_assert(allocators[INTERP_MEM].realloc == fake_realloc);
-    ck_assert(!hook_is_in());
+    ck_assert(!hook_is_attributing());
 }
 END_TEST
 
@@ -274,7 +282,7 @@ START_TEST(somebody_who_was_first_keeps_us_out_until_he_goes)
     want_and_toggle(true);
     ck_assert(allocators[INTERP_OBJ].malloc == above_malloc);
     ck_assert(allocators[INTERP_MEM].malloc == fake_malloc);
-    ck_assert(!hook_is_in());
+    ck_assert(!hook_is_attributing());
     ck_assert_int_eq(hook_blocked(), HOOK_FOREIGN);
     allocators[INTERP_OBJ] = below;
     ck_assert(hook_is_due());
@@ -289,6 +297,102 @@ START_TEST(hooks_that_somebody_dropped_go_in_again)
     for (int domain = INTERP_MEM; domain < INTERP_DOMAINS; domain++)
         allocators[domain] = allocators[INTERP_RAW];
     hook_toggle();
+    ck_assert(is_hooked());
+}
+END_TEST
+
+static bool is_mem_hooked(void)
+{
+    return allocators[INTERP_MEM].malloc != fake_malloc;
+}
+
+/* Ends turns of very many objects until one is missed, or attended as one of four. */
+static void pass_turns_until(bool attended)
+{
+    uint64_t now_ms = clock_coarse_ms();
+
+    turn_restart(now_ms);
+    do {
+        turn_note(200000 * TURN_MS);
+        now_ms += TURN_MS;
+        turn_next(now_ms, 1 << 20, 3);
+    } while (turn_is_attended() != attended || turn_share(now_ms) != 4);
+}
+
+START_TEST(in_a_missed_turn_only_mem_is_hooked_and_nothing_sampled)
+{
+    interval = 1;
+    want_and_toggle(true);
+    free(object(8));
+    pass_turns_until(false);
+    ck_assert(hook_is_due());
+    free(object(8)); /* its hook is still in */
+    ck_assert_uint_eq(sample.count, 0);
+    hook_toggle();
+    ck_assert(!is_hooked());
+    ck_assert(is_mem_hooked());
+    ck_assert(!hook_is_due());
+    ck_assert(hook_is_attributing());
+    free(allocators[INTERP_MEM].malloc(NULL, 8));
+    ck_assert_uint_eq(sample.count, 0);
+    want_and_toggle(false);
+    ck_assert(!is_mem_hooked());
+    ck_assert(!hook_is_attributing());
+}
+END_TEST
+
+START_TEST(sample_stands_for_the_turns_of_its_group)
+{
+    interval = 1;
+    want_and_toggle(true);
+    pass_turns_until(true);
+    free(object(40)); /* the thread's first draw */
+    free(object(40));
+    ck_assert_uint_eq(sample.count, 1);
+    ck_assert_uint_ge(sample.weight, 4 * ((1 << 20) * 6 / 5));
+    ck_assert_uint_le(sample.weight, 4 * ((1 << 20) * 6 / 5 + 100));
+}
+END_TEST
+
+START_TEST(mem_tells_that_time_passes_in_any_turn)
+{
+    struct interp_allocator *mem = &allocators[INTERP_MEM];
+
+    interval = 1 << 30;
+    want_and_toggle(true);
+    for (int missed = 0; missed < 2; missed++) {
+        passages = 0;
+        for (int i = 0; i < 1000; i++) {
+            void *block = mem->calloc(mem->ctx, 10, 10);
+
+            free(mem->realloc(mem->ctx, block, 100));
+            free(mem->malloc(mem->ctx, 100));
+        }
+        ck_assert_uint_ge(passages, 300 * 1000 / 8192 - 1);
+        ck_assert_uint_le(passages, 300 * 1000 / 8192 + 1);
+        pass_turns_until(false);
+        hook_toggle();
+    }
+}
+END_TEST
+
+START_TEST(somebody_who_came_in_a_missed_turn_is_left_alone)
+{
+    want_and_toggle(true);
+    pass_turns_until(false);
+    hook_toggle();
+    put_above();
+    below = allocators[INTERP_MEM];
+    allocators[INTERP_MEM].ctx = &below;
+    allocators[INTERP_MEM].malloc = above_malloc;
+    pass_turns_until(true);
+    hook_toggle();
+    ck_assert_int_eq(hook_blocked(), HOOK_FOREIGN);
+    ck_assert(allocators[INTERP_MEM].malloc == above_malloc);
+    allocators[INTERP_MEM] = below;
+    allocators[INTERP_OBJ] = allocators[INTERP_RAW];
+    hook_toggle();
+    ck_assert_int_eq(hook_blocked(), HOOK_FREE);
     ck_assert(is_hooked());
 }
 END_TEST
@@ -323,5 +427,8 @@ SUITE_MAIN_FIXTURE("python_hook", setup, NULL, hooks_go_in_and_out_and_leave_wha
                    below_other_hooks_on_raw_nothing_is_redirected,
                    somebody_above_our_hooks_is_left_alone,
                    somebody_who_was_first_keeps_us_out_until_he_goes,
-                   hooks_that_somebody_dropped_go_in_again, several_interpreters_are_refused,
+                   hooks_that_somebody_dropped_go_in_again,
+                   in_a_missed_turn_only_mem_is_hooked_and_nothing_sampled,
+                   sample_stands_for_the_turns_of_its_group, mem_tells_that_time_passes_in_any_turn,
+                   somebody_who_came_in_a_missed_turn_is_left_alone, several_interpreters_are_refused,
                    interpreter_that_ends_is_left_alone)
