@@ -5,13 +5,16 @@ output must be the same, and the daemon must have been told the truth."""
 import os
 import subprocess
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import wire  # noqa: E402
 from loaded import (AGENT, LONG, NOBODY, Torture, clean_environment,  # noqa: E402
                     loaded_environment, run, target)
+
+
+# The programs that vfork and spawn live longer than that, their children do not.
+PARENTS_ONLY_MS = 1500
 
 
 class Totals(Torture):
@@ -189,7 +192,7 @@ class Ways(Torture):
         self.assertEqual(parent["live_bytes"] - child["live_bytes"], 500 * 1008)
 
     def test_vfork_children_do_not_disturb_the_parent(self):
-        self.same([target("ways_out"), "vfork"], delay_ms=200)
+        self.same([target("ways_out"), "vfork"], delay_ms=PARENTS_ONLY_MS)
         agents = self.agents(1)
         self.assertEqual(len(self.daemon.agents), 1)
         self.assertEqual(agents[0].bye["reason"], wire.BYE_EXIT)
@@ -199,7 +202,7 @@ class Ways(Torture):
         self.assertEqual(self.agents(1)[0].bye["reason"], wire.BYE_EXIT)
 
     def test_spawned_programs(self):
-        self.same([target("ways_out"), "spawn"], delay_ms=200)
+        self.same([target("ways_out"), "spawn"], delay_ms=PARENTS_ONLY_MS)
         self.assertEqual(len(self.daemon.agents), 1)
 
     def test_exec_in_a_row(self):
@@ -233,35 +236,44 @@ class Ways(Torture):
 
 
 class Link(Torture):
-    BUSY = "my @a; for (1..%d) { push @a, 'x' x 1000 for 1..100; select(undef, undef, undef, 0.01) }"
+    # Until its input ends, so that no host is too slow for what is waited for.
+    BUSY = ("my @a; vec(my $input, 0, 1) = 1; "
+            "while (!select(my $ready = $input, undef, undef, 0.01)) "
+            "{ push @a, 'x' x 1000 for 1..100; @a = () if @a > 80000 }")
 
-    def start(self, seconds, **settings):
-        process = subprocess.Popen(["perl", "-e", self.BUSY % (seconds * 100)],
+    def start(self, **settings):
+        process = subprocess.Popen(["perl", "-e", self.BUSY], stdin=subprocess.PIPE,
                                    env=loaded_environment(self.daemon, **settings))
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
+        self.addCleanup(process.stdin.close)
         return process
 
     def test_totals_come_once_a_second(self):
-        self.start(4)
-        agent = self.daemon.wait(lambda d: d.agents and len(d.agents[0].totals) >= 3 and
-                                 d.agents[0])
-        times = [t["time_ms"] for t in agent.totals]
-        self.assertTrue(all(900 <= b - a <= 1500 for a, b in zip(times[1:], times[2:])), times)
+        self.start()
+        agent = self.daemon.wait(lambda d: d.agents and d.agents[0])
+
+        def pauses():
+            times = [t["time_ms"] for t in agent.totals]
+            return [b - a for a, b in zip(times[1:], times[2:])]
+
+        # A program that gets no processor cannot speak: some pauses may be longer.
+        self.daemon.wait(lambda d: sum(pause <= 1500 for pause in pauses()) >= 2)
+        self.assertGreaterEqual(min(pauses()), 900)
 
     def test_a_lost_connection_comes_back_and_announces_everything_anew(self):
-        self.start(8, period=20000)
+        self.start(period=20000)
         first = self.daemon.wait(lambda d: d.agents and d.agents[0].site_totals and d.agents[0])
         self.daemon.hang_up(first)
         second = self.daemon.wait(lambda d: len(d.agents) > 1 and d.agents[1].site_totals and
-                                  d.agents[1], 15)
+                                  d.agents[1])
         self.assertEqual(first.hello["instance"], second.hello["instance"])
-        self.assertGreaterEqual(set(second.sites), set(first.sites))
-        self.assertGreaterEqual(set(second.modules), set(first.modules))
+        self.daemon.wait(lambda d: set(second.sites) >= set(first.sites) and
+                         set(second.modules) >= set(first.modules))
         self.assertGreaterEqual(second.native["alloc_bytes"], first.native["alloc_bytes"])
 
     def test_zoom_orders_are_obeyed(self):
-        self.start(6)
+        self.start()
         agent = self.daemon.wait(lambda d: d.agents and d.agents[0].health and d.agents[0])
         before = agent.health["samples"]
         self.daemon.send(agent, wire.encode("ZOOM", period_bytes=4096, python=0))
@@ -269,21 +281,23 @@ class Link(Torture):
                          agent.health["samples"] > before + 500)
 
     def test_pause_and_frames_of_later_versions(self):
-        self.start(8)
+        self.start()
         agent = self.daemon.wait(lambda d: d.agents and d.agents[0].health and d.agents[0])
         self.daemon.send(agent, b"\x10\x27\0\0\xc8\0\0\0" + bytes(10000) +
                          wire.encode("PAUSE", duration_ms=3000))
-        time.sleep(1.2)
-        count = len(agent.totals)
-        time.sleep(1.5)
-        self.assertEqual(len(agent.totals), count)
-        self.daemon.wait(lambda d: len(agent.totals) > count)
+
+        def longest_pause():
+            times = [t["time_ms"] for t in agent.totals]
+            return max(b - a for a, b in zip(times, times[1:] + times[-1:]))
+
+        self.daemon.wait(lambda d: longest_pause() >= 3000)
 
     def test_nonsense_from_the_daemon_costs_the_connection_only(self):
-        process = self.start(4)
+        process = self.start()
         agent = self.daemon.wait(lambda d: d.agents and d.agents[0].health and d.agents[0])
         self.daemon.send(agent, b"\xff" * 300)
         self.daemon.wait(lambda d: len(d.agents) > 1 and d.agents[1].hello)
+        process.stdin.close()
         self.assertEqual(process.wait(), 0)
 
     def test_a_daemon_that_does_not_read_is_never_waited_for(self):
@@ -315,8 +329,8 @@ class Link(Torture):
         os.unlink(path)
 
     def test_short_programs_are_never_heard_of(self):
-        self.run_loaded(["true"], delay_ms=200)
-        self.run_loaded(["ls", "/"], delay_ms=200)
+        for argv in (["true"], ["ls", "/"]):
+            self.run_loaded(argv, delay_ms=30000)  # on no host do they live as long
         self.assertEqual(self.daemon.agents, [])
 
 

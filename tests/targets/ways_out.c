@@ -137,6 +137,7 @@ static int spawns(void)
             return 1;
         bad += wait_for(pid) != 0;
     }
+    allocate_for_ms(1200);
     return bad;
 }
 
