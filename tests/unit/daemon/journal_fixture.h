@@ -20,6 +20,23 @@
 #define WALL0 1700000000000u
 #define DAY   86400000u
 
+/* In place of libc's, for SQLite: these tests end processes and never cut the power, so what a sync
+ * promises beyond a write is not asked for, and thousands of them take minutes on a slow disk. */
+static inline int synced(int fd)
+{
+    return fcntl(fd, F_GETFD) < 0 ? -1 : 0;
+}
+
+__attribute__((visibility("default"))) int fsync(int fd)
+{
+    return synced(fd);
+}
+
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+    return synced(fd);
+}
+
 static char folder[64];
 static struct journal *journal;
 static struct journal_limits limits;
