@@ -344,6 +344,22 @@ describe('access', () => {
     await retry(() => assert.equal(new URL(page.url()).pathname, '/'));
   });
 
+  test('keys_act_from_the_moment_the_page_is_shown_however_busy_the_host', async () => {
+    // Whatever the page leaves for after the next frame comes late.
+    const busy = (fresh) => fresh.addInitScript(() => {
+      const later = globalThis.setTimeout;
+      globalThis.setTimeout = (act, ms = 0, ...rest) => later(act, ms + 5000, ...rest);
+      globalThis.requestAnimationFrame = (act) => later(() => act(performance.now()), 5000);
+    });
+    await visit('/', { before: busy });
+    await page.locator('h1').waitFor();
+    await page.keyboard.press('j');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'thumbnailer');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Types' }).click();
+    assert.equal(await page.getByRole('button', { name: 'Types' }).getAttribute('aria-pressed'), 'true');
+  });
+
   test('the_help_opens_by_key_and_can_switch_single_keys_off', async () => {
     await open();
     await page.keyboard.press('?');

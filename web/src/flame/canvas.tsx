@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { readColors, watchTheme } from '../chart/colors';
 import { draw, frameAt, heightOf } from './draw';
 import type { FlameColors, Scene } from './draw';
@@ -56,9 +56,10 @@ export function FlameCanvas(props: FlameCanvasProps) {
   const [hovered, setHovered] = useState(-1);
   const scene: Scene = { ...props, hovered, width };
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = host.current;
     if (!element) return undefined;
+    setWidth(element.clientWidth); // at once: a click into a picture without a width hits no frame
     const sizes = new ResizeObserver(() => setWidth(element.clientWidth));
     sizes.observe(element);
     const unwatch = watchTheme(() => setTheme((count) => count + 1));

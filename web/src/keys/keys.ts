@@ -2,7 +2,7 @@
 // Single keys, and "g" followed by one. They never act while somebody types, never with a modifier,
 // and can be switched off (WCAG 2.1.4).
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { readSetting, writeSetting } from '../settings';
 import { cell } from '../store/cell';
 
@@ -64,11 +64,12 @@ function onKey(event: KeyboardEvent): void {
 
 window.addEventListener('keydown', onKey);
 
-/** While the component is shown, the key does this. */
+/** While the component is shown, the key does this: from its first moment in sight, however busy the
+ * host, not some time after it. */
 export function useKey(name: KeyName, act: () => void): void {
   const latest = useRef(act);
   latest.current = act;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const handler = (): void => latest.current();
     handlers.set(name, handler);
     return () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { KeyHelp } from '../keys/help';
 import { useKey } from '../keys/keys';
 import { navigate } from '../router';
@@ -13,11 +13,12 @@ import { useNews } from './news';
 
 const keyOf = (route: Route): string => ('id' in route ? `${route.page}/${route.id}` : route.page);
 
-/** After a step to another page, reading goes on at its beginning. */
+/** After a step to another page, reading goes on at its beginning. Before that page is in sight: a late
+ * focus would take it from what somebody has chosen there. */
 function useFocusOnArrival(route: Route) {
   const main = useRef<HTMLElement>(null);
   const arrived = useRef(keyOf(route));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (arrived.current === keyOf(route)) return;
     arrived.current = keyOf(route);
     main.current?.focus({ preventScroll: true });

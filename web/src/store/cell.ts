@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A value that components can watch.
 
-import { useEffect, useReducer, useRef } from 'preact/hooks';
+import { useLayoutEffect, useReducer, useRef } from 'preact/hooks';
 
 export interface Cell<T> {
   get(): T;
@@ -34,7 +34,8 @@ export function useCell<T, U>(source: Cell<T>, pick: (value: T) => U): U {
   const picker = useRef(pick);
   last.current = picked;
   picker.current = pick;
-  useEffect(() => {
+  // Before it is in sight: a click on what is just drawn is answered.
+  useLayoutEffect(() => {
     const check = (): void => {
       if (!Object.is(picker.current(source.get()), last.current)) redraw();
     };
