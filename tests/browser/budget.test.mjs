@@ -20,9 +20,9 @@ const HEAP_GROWTH_MAX = 1.5 * 1024 * 1024;
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
-async function open(path) {
+async function open(path, options) {
   await page?.context().close();
-  await visit(path);
+  await visit(path, options);
   await page.locator('h1').waitFor();
 }
 
@@ -120,11 +120,17 @@ async function measureTicks(services) {
   return { drawn, ms: ((1000 * (now.ScriptDuration - before.ScriptDuration)) / TICKS).toFixed(1) };
 }
 
+/** Rows out of sight are drawn anew every ten seconds; a page whose clock stands still never gets that
+ * old, however long a busy host takes for these ticks. */
+const ageless = (fresh) => fresh.addInitScript(() => {
+  performance.now = () => 0;
+});
+
 for (const [what, make] of [['services', manyServices], ['servers_of_five_processes', (count) => manyServers(count / 5)]]) {
   test(`of_200_processes_as_${what}_only_the_rows_in_sight_are_drawn_in_a_tick`, async (t) => {
     const services = make(200);
     mock.processes = () => services;
-    await open('/');
+    await open('/', { before: ageless });
     await retry(async () => assert.equal(await page.locator('.row').count(), what === 'services' ? 200 : 40));
     const { drawn, ms } = await measureTicks(services);
     t.diagnostic(`overview of 200 processes as ${what}: ${ms} ms of script a tick (budget 16 on a quiet machine), ${drawn} rows drawn`);
