@@ -94,7 +94,7 @@ class PostMortemFacts:
         cls.daemon, cls.program = WORLD.daemon, WORLD.program
         cls.opened = wait_for(cls.incident, 300, "the leak is an incident", 1)
         cls.mark_status = cls.daemon.ctl("mark", "--socket", cls.daemon.api_path, "--release", "2.0")
-        time.sleep(10)  # some of the past is on the disk, and the action is taken
+        wait_for(cls.is_told, 60, "the evidence is whole and stored, the action taken, the mark kept")
         with open(WORLD.eat, "w", encoding="ascii"):
             pass
         cls.exit = cls.program.wait(120)
@@ -111,6 +111,14 @@ class PostMortemFacts:
             if row["process"]["pid"] == cls.program.pid and wanted(row):
                 return row
         return None
+
+    @classmethod
+    def is_told(cls):
+        row = cls.daemon.get(f"/api/v1/incidents/{cls.opened['id']}")
+        actions = [line for line in row["log"] if line["what"] == "action"]
+        marks = cls.daemon.get("/api/v1/marks")["marks"]
+        return (row["retainers"] and row["stored"] and len(actions) == 2 and
+                marks and all(mark["stored"] for mark in marks))
 
     def test_the_kernel_killed_it(self):
         self.assertEqual(-signal.SIGKILL, self.exit)

@@ -143,7 +143,7 @@ class Durability(unittest.TestCase):
         cls.damaged_lost, cls.unready = [], []
         for _ in range(DAMAGES):
             cls.damage_round()
-        time.sleep(3)  # a start looks for processes that are gone in its first second
+        wait_for(cls.all_seen_again, 60, "leakd knows after its start who lives and who is gone")
         cls.final = incidents_of(cls.daemon)
         cls.down.open()
         cls.daemon.process.send_signal(signal.SIGHUP)  # what waits is tried at once
@@ -155,6 +155,14 @@ class Durability(unittest.TestCase):
         rows = incidents_of(cls.daemon)
         done = [row for row in rows.values() if row["stored"]]
         return rows if len(done) == AGENTS else None
+
+    @classmethod
+    def all_seen_again(cls):
+        """A start looks for processes that are gone in its first second; the others come back."""
+        gone = [row["end"] for row in incidents_of(cls.daemon).values()
+                if row["process"]["pid"] not in cls.pids]
+        living = {row["pid"] for row in cls.daemon.processes() if row["state"] == "watching"}
+        return all(gone) and living.issuperset(cls.pids)
 
     @classmethod
     def restored_series(cls):
