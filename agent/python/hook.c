@@ -28,8 +28,8 @@ static struct interp_allocator hooks[INTERP_DOMAINS];
  * passes, where a program calls malloc rarely. */
 enum state {
     STATE_OUT,
-    STATE_MISSING, /* MEM */
-    STATE_ATTENDING, /* MEM and OBJ */
+    STATE_MISSING,   /* MEM is hooked */
+    STATE_ATTENDING, /* MEM and OBJ are */
 };
 
 static void (*on_sample)(void);
@@ -65,22 +65,20 @@ static bool reaches_libc(void)
     return same(&raw, &original[INTERP_RAW]);
 }
 
-static bool is_attending(void)
-{
-    return atomic_load_explicit(&wanted, memory_order_relaxed) && turn_is_attended();
-}
-
-/* Renews the countdown; true when this very allocation is to be sampled. */
+/* Renews the countdown; true when this very allocation is to be sampled. It goes on in turns that are
+ * missed, so that the next attended one begins amid an interval like any other. */
 static bool draw(size_t size)
 {
     bool hit = drawn && size > 0 && size <= REQUEST_MAX;
 
-    drawn = is_attending();
+    drawn = atomic_load_explicit(&wanted, memory_order_relaxed);
     if (!drawn) {
         left_bytes = INTERVAL_IDLE;
         return false;
     }
     left_bytes = (int64_t)core_next_interval_bytes();
+    if (!turn_is_attended())
+        return false;
     turn_note((uint64_t)left_bytes);
     return hit && reaches_libc(); /* what is larger comes from libc and is sampled there */
 }

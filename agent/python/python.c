@@ -18,7 +18,7 @@
 #include "agent/python/turn.h"
 #include "agent/python/type.h"
 
-#define WALK_BUDGET_NS     80000 /* of a flush */
+#define WALK_BUDGET_NS     50000 /* of a flush */
 #define TYPES_LOCKED       128   /* a flush: a fraction of a microsecond each */
 #define TYPES_PEEKED       24    /* two or more system calls each */
 #define NATIVE_TYPES_EVERY 4    /* flushes */
