@@ -134,6 +134,11 @@ uint64_t core_next_interval_bytes(void)
     return sampler_interval(core_sample_period_bytes(), &thread_self.random);
 }
 
+uint64_t core_random_bits(void)
+{
+    return sampler_random(&thread_self.random);
+}
+
 void core_relax_period(void)
 {
     if (live_count() < LIVE_SAMPLES_MAX / 4)

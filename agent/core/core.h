@@ -35,6 +35,9 @@ uint64_t core_ordered_period_bytes(void);
 /* Draws the next distance to a sample: exponential with that mean, from this thread's generator. */
 uint64_t core_next_interval_bytes(void);
 
+/* From this thread's generator, which a forked child seeds anew. */
+uint64_t core_random_bits(void);
+
 /*
  * Records a live sample at addr under the calling thread's present stack, standing for
  * weight_bytes of allocations (the period for a hit; times class/requested when the allocator

@@ -18,6 +18,8 @@
 #define REQUEST_MAX 512 /* of pymalloc */
 #define REDIRECT    513 /* the smallest request that pymalloc passes on to libc */
 
+#define MINOR_WITH_OWN_LOCKS 12 /* interpreters beside the first may run at the same time */
+
 static const struct interp *python;
 /* pymalloc, as the program was built. Constant from hook_init on: the hooks must find it even when
  * somebody calls them long after they were taken out. */
@@ -28,8 +30,8 @@ static struct interp_allocator hooks[INTERP_DOMAINS];
  * passes, where a program calls malloc rarely. */
 enum state {
     STATE_OUT,
-    STATE_MISSING, /* MEM */
-    STATE_ATTENDING, /* MEM and OBJ */
+    STATE_MISSING,   /* MEM is hooked */
+    STATE_ATTENDING, /* MEM and OBJ are */
 };
 
 static void (*on_sample)(void);
@@ -65,24 +67,24 @@ static bool reaches_libc(void)
     return same(&raw, &original[INTERP_RAW]);
 }
 
-static bool is_attending(void)
+/* Renews the countdown. How many turns a sample of this very allocation stands for; 0: it is none. The
+ * countdown goes on in turns that are missed, so that the next attended one begins amid an interval. */
+static unsigned draw(size_t size)
 {
-    return atomic_load_explicit(&wanted, memory_order_relaxed) && turn_is_attended();
-}
+    bool was_drawn = drawn;
 
-/* Renews the countdown; true when this very allocation is to be sampled. */
-static bool draw(size_t size)
-{
-    bool hit = drawn && size > 0 && size <= REQUEST_MAX;
-
-    drawn = is_attending();
+    drawn = atomic_load_explicit(&wanted, memory_order_relaxed);
     if (!drawn) {
         left_bytes = INTERVAL_IDLE;
-        return false;
+        return 0;
     }
     left_bytes = (int64_t)core_next_interval_bytes();
+    if (!was_drawn || !turn_is_attended())
+        return 0;
     turn_note((uint64_t)left_bytes);
-    return hit && reaches_libc(); /* what is larger comes from libc and is sampled there */
+    if (size == 0 || size > REQUEST_MAX || !reaches_libc())
+        return 0; /* what is larger comes from libc and is sampled there */
+    return turn_share(clock_coarse_ms());
 }
 
 /*
@@ -90,7 +92,7 @@ static bool draw(size_t size)
  * small objects passes through malloc here only. The block was allocated outside of core_enter,
  * so that malloc's own slow path had its turn; a native sample of it is replaced by ours.
  */
-static void record(void *block, size_t size)
+static void record(void *block, size_t size, unsigned share)
 {
     int saved_errno = errno;
     uint64_t weight_bytes;
@@ -98,7 +100,7 @@ static void record(void *block, size_t size)
     if (!block || !core_enter())
         return;
     weight_bytes = sampler_weight(size, core_sample_period_bytes()) * pool_class_bytes(size) / size;
-    core_sample(WIRE_DOMAIN_PYTHON, block, size, weight_bytes * turn_share(clock_coarse_ms()));
+    core_sample(WIRE_DOMAIN_PYTHON, block, size, weight_bytes * share);
     on_sample();
     core_leave();
     errno = saved_errno;
@@ -106,24 +108,26 @@ static void record(void *block, size_t size)
 
 static ATTR_COLD void *sample_malloc(int domain, void *ctx, size_t size)
 {
+    unsigned share = draw(size);
     void *block;
 
-    if (!draw(size))
+    if (share == 0)
         return original[domain].malloc(ctx, size);
     block = original[domain].malloc(ctx, REDIRECT);
-    record(block, size);
+    record(block, size, share);
     return block;
 }
 
 static ATTR_COLD void *sample_calloc(int domain, void *ctx, size_t count, size_t each)
 {
     size_t size;
+    unsigned share = __builtin_mul_overflow(count, each, &size) ? 0 : draw(size);
     void *block;
 
-    if (__builtin_mul_overflow(count, each, &size) || !draw(size))
+    if (share == 0)
         return original[domain].calloc(ctx, count, each);
     block = original[domain].calloc(ctx, 1, REDIRECT);
-    record(block, size);
+    record(block, size, share);
     return block;
 }
 
@@ -131,12 +135,13 @@ static ATTR_COLD void *sample_calloc(int domain, void *ctx, size_t count, size_t
  * old block's sample, if any, goes when libc's realloc or free sees it. */
 static ATTR_COLD void *sample_realloc(int domain, void *ctx, void *old, size_t size)
 {
+    unsigned share = draw(size);
     void *block;
 
-    if (!draw(size))
+    if (share == 0)
         return original[domain].realloc(ctx, old, size);
     block = original[domain].realloc(ctx, old, REDIRECT);
-    record(block, size);
+    record(block, size, share);
     return block;
 }
 
@@ -175,8 +180,10 @@ static inline void pass_mem(size_t size)
     }                                                                                              \
     static void *name##_calloc(void *ctx, size_t count, size_t each)                               \
     {                                                                                              \
-        pass_##name(count *each);                                                                  \
-        left_bytes -= (int64_t)(count * each);                                                     \
+        size_t all = count * each;                                                                 \
+                                                                                                   \
+        pass_##name(all);                                                                          \
+        left_bytes -= (int64_t)all;                                                                \
         if (likely(left_bytes >= 0))                                                               \
             return original[domain].calloc(ctx, count, each);                                      \
         return sample_calloc(domain, ctx, count, each);                                            \
@@ -245,9 +252,14 @@ static enum state state_due(void)
 
 static void put(enum state due)
 {
-    python->set_allocator(INTERP_MEM, due == STATE_OUT ? &original[INTERP_MEM] : &hooks[INTERP_MEM]);
-    python->set_allocator(INTERP_OBJ,
-                          due == STATE_ATTENDING ? &hooks[INTERP_OBJ] : &original[INTERP_OBJ]);
+    enum state now = atomic_load(&state);
+
+    if ((now == STATE_OUT) != (due == STATE_OUT))
+        python->set_allocator(INTERP_MEM,
+                              due == STATE_OUT ? &original[INTERP_MEM] : &hooks[INTERP_MEM]);
+    if ((now == STATE_ATTENDING) != (due == STATE_ATTENDING))
+        python->set_allocator(INTERP_OBJ, due == STATE_ATTENDING ? &hooks[INTERP_OBJ]
+                                                                  : &original[INTERP_OBJ]);
     atomic_store(&state, due);
 }
 
@@ -293,7 +305,8 @@ bool hook_is_due(void)
 
 bool hook_is_attributing(void)
 {
-    return atomic_load(&wanted) && atomic_load(&state) != STATE_OUT;
+    return atomic_load(&wanted) && atomic_load(&state) != STATE_OUT &&
+           atomic_load(&blocked) != HOOK_SEVERAL;
 }
 
 enum hook_block hook_blocked(void)
@@ -307,10 +320,17 @@ static bool may_swap(void)
     return interp_is_single(python) && !interp_is_ending(python);
 }
 
+/* Those that are in may be changed beside other interpreters too where all share one lock, which we hold. */
+static bool may_change(void)
+{
+    return may_swap() || (python->layout.minor < MINOR_WITH_OWN_LOCKS && !interp_is_ending(python));
+}
+
 void hook_toggle(void)
 {
     enum state due = state_due();
     enum state in;
+    bool is_half;
 
     switch (look(&in)) {
     case PRESENT_ORIGINAL: /* perhaps because somebody put back what he had found before us */
@@ -322,10 +342,12 @@ void hook_toggle(void)
         }
         break;
     case PRESENT_OURS:
-        atomic_store(&blocked, HOOK_FREE);
         atomic_store(&state, in);
-        if (due != in && may_swap())
+        if (due != in && may_change())
             put(due);
+        /* Another interpreter has come in a turn that was missed: OBJ cannot go in. */
+        is_half = due == STATE_ATTENDING && atomic_load(&state) != due && !interp_is_single(python);
+        atomic_store(&blocked, is_half ? HOOK_SEVERAL : HOOK_FREE);
         break;
     case PRESENT_ABOVE: /* nothing to swap; they will put ours back when they go */
         atomic_store(&blocked, HOOK_FOREIGN);

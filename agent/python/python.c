@@ -7,7 +7,6 @@
 
 #include "agent/core/clock.h"
 #include "agent/core/core.h"
-#include "agent/core/sampler.h"
 #include "agent/python/arena.h"
 #include "agent/python/buffer.h"
 #include "agent/python/frame.h"
@@ -18,7 +17,7 @@
 #include "agent/python/turn.h"
 #include "agent/python/type.h"
 
-#define WALK_BUDGET_NS     80000 /* of a flush */
+#define WALK_BUDGET_NS     50000 /* of a flush */
 #define TYPES_LOCKED       128   /* a flush: a fraction of a microsecond each */
 #define TYPES_PEEKED       24    /* two or more system calls each */
 #define NATIVE_TYPES_EVERY 4    /* flushes */
@@ -85,10 +84,10 @@ static void toggle(void)
         atomic_store(&retry_at_ms, now + BLOCKED_RETRY_MS);
 }
 
-/* Not from the hooks: a turn ends by what happens without them too. */
+/* Not at samples: a turn ends by what happens in turns that are missed, too. With several interpreters
+ * none is missed, since the hooks could not be changed. */
 static void pass_turn(void)
 {
-    static uint64_t lots;
     uint64_t now_ms;
 
     if (!hook_is_wanted())
@@ -96,9 +95,10 @@ static void pass_turn(void)
     now_ms = clock_coarse_ms();
     if (!turn_is_over(now_ms) || !interp_thread(&interp))
         return;
-    if (lots == 0)
-        lots = clock_fine_ns();
-    turn_next(now_ms, core_sample_period_bytes(), sampler_random(&lots));
+    if (interp_is_single(&interp))
+        turn_next(now_ms, core_sample_period_bytes(), core_random_bits());
+    else
+        turn_restart(now_ms);
 }
 
 static void runtime_poll(void)

@@ -7,8 +7,10 @@
  * each allocation is one (one random turn of each stratum; Cochran, Sampling Techniques, ch. 5).
  *
  * For that the length of a turn must not depend on its lot: it ends at the first call of turn_next after
- * TURN_MS, which must come from what happens with and without the hooks. Where such calls are rare, all is
- * attended, since nobody would bring the hooks back.
+ * TURN_MS, which must come from what happens with and without the hooks (nearly: a sampled block goes through
+ * malloc, which counts towards its next poll). Where such calls are rare, all is attended, since nobody
+ * would bring the hooks back. A program that stops making them amid a missed turn is seen again with its next
+ * list, dict, arena or some hundred calls of malloc, as a calm one is.
  *
  * Pure but for its state. turn_next: by a thread that holds the interpreter's lock; the others: any thread.
  */
@@ -19,7 +21,7 @@
 #include <stdint.h>
 
 #define TURN_MS        8   /* two ticks of the usual coarse clock */
-#define TURN_LONG_MS   80  /* whoever is called so rarely attends the next turn for certain */
+#define TURN_LONG_MS   24  /* whoever is called so rarely attends the next turn for certain */
 #define TURN_STRAND_MS 400 /* a turn that nobody ends stands for itself alone from then on */
 
 #define TURN_SHARE_MAX 8
@@ -39,7 +41,7 @@ bool turn_is_attended(void);
 /* How many turns a sample that is taken now stands for, 1 to TURN_SHARE_MAX. */
 unsigned turn_share(uint64_t now_ms);
 
-/* So many bytes of objects have been made in a turn that is attended. */
+/* So many bytes of objects are made in a turn that is attended. */
 void turn_note(uint64_t bytes);
 
 #endif

@@ -412,6 +412,51 @@ START_TEST(several_interpreters_are_refused)
 }
 END_TEST
 
+START_TEST(an_interpreter_that_comes_in_a_missed_turn_does_not_keep_the_hooks_out_unsaid)
+{
+    uint8_t second[16] = {0};
+
+    for (int minor = 11; minor < 13; minor++) {
+        python.layout.minor = (uint8_t)minor;
+        want_and_toggle(true);
+        pass_turns_until(false);
+        hook_toggle();
+        set_word(second, (uintptr_t)only_interp);
+        set_word(runtime + 8, (uintptr_t)second);
+        turn_restart(clock_coarse_ms());
+        hook_toggle();
+        ck_assert_int_eq(is_hooked(), minor < 12); /* one lock for all */
+        ck_assert_int_eq(hook_is_attributing(), minor < 12);
+        ck_assert_int_eq(hook_blocked(), minor < 12 ? HOOK_FREE : HOOK_SEVERAL);
+        set_word(runtime + 8, (uintptr_t)only_interp);
+        hook_toggle();
+        ck_assert(is_hooked());
+        ck_assert(hook_is_attributing());
+        want_and_toggle(false);
+    }
+}
+END_TEST
+
+START_TEST(attended_turn_samples_from_its_first_byte)
+{
+    struct interp_allocator *mem = &allocators[INTERP_MEM];
+
+    interval = 1;
+    want_and_toggle(true);
+    free(object(8));
+    pass_turns_until(false);
+    hook_toggle();
+    for (int i = 0; i < 100; i++)
+        free(mem->malloc(mem->ctx, 100));
+    ck_assert_uint_eq(sample.count, 0);
+    pass_turns_until(true);
+    hook_toggle();
+    free(object(8));
+    free(object(8));
+    ck_assert_uint_ge(sample.count, 1);
+}
+END_TEST
+
 START_TEST(interpreter_that_ends_is_left_alone)
 {
     want_and_toggle(true);
@@ -431,4 +476,5 @@ SUITE_MAIN_FIXTURE("python_hook", setup, NULL, hooks_go_in_and_out_and_leave_wha
                    in_a_missed_turn_only_mem_is_hooked_and_nothing_sampled,
                    sample_stands_for_the_turns_of_its_group, mem_tells_that_time_passes_in_any_turn,
                    somebody_who_came_in_a_missed_turn_is_left_alone, several_interpreters_are_refused,
-                   interpreter_that_ends_is_left_alone)
+                   an_interpreter_that_comes_in_a_missed_turn_does_not_keep_the_hooks_out_unsaid,
+                   attended_turn_samples_from_its_first_byte, interpreter_that_ends_is_left_alone)

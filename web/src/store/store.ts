@@ -112,13 +112,14 @@ const byId = <T extends { id: string }>(rows: readonly T[]): Map<string, T> =>
 
 async function fetchLists(): Promise<Lists> {
   const news = emptyHeld();
+  const stop = new AbortController();
+  const timer = window.setTimeout(() => stop.abort(), ANSWER_MAX_MS);
   meanwhile = news;
   try {
-    const signal = AbortSignal.timeout(ANSWER_MAX_MS);
     const [processes, incidents, status] = await Promise.all([
-      api.processes(signal),
-      api.incidents(signal),
-      api.status(signal),
+      api.processes(stop.signal),
+      api.incidents(stop.signal),
+      api.status(stop.signal),
     ]);
     return {
       processes: merged(byId(processes), news.processes),
@@ -126,6 +127,8 @@ async function fetchLists(): Promise<Lists> {
       status: { ...status, ...news.status },
     };
   } finally {
+    window.clearTimeout(timer);
+    stop.abort(); // where one has failed the others are not waited for
     meanwhile = null;
   }
 }
@@ -138,24 +141,30 @@ function take(fresh: Lists): void {
   patch({ problem: null, heardMs: Date.now(), link: streaming ? 'live' : world.get().link });
 }
 
-/** Asks for everything anew: after a reset, after a reconnect. What is gone from the daemon goes
- * from the page, unless it is paused. One asking at a time: two answers could cross on their way. */
-export async function reload(): Promise<void> {
+function problemOf(error: unknown): string {
+  if (error instanceof ApiError) return error.message;
+  return error instanceof DOMException ? 'leakd does not answer' : 'leakd sent something unreadable';
+}
+
+async function loadOnce(): Promise<void> {
   window.clearTimeout(reloadTimer);
-  if (meanwhile) {
-    askAgain = true;
-    return;
-  }
   try {
     take(await fetchLists());
   } catch (error) {
-    const message = error instanceof ApiError ? error.message : 'leakd sent something unreadable';
-    patch(world.get().loaded ? { link: 'reconnecting' } : { problem: message });
+    patch(world.get().loaded ? { link: 'reconnecting' } : { problem: problemOf(error) });
     reloadTimer = window.setTimeout(() => void reload(), RELOAD_MS);
   }
-  if (!askAgain) return;
-  askAgain = false;
-  await reload();
+}
+
+/** Asks for everything anew: after a reset, after a reconnect. What is gone from the daemon goes
+ * from the page, unless it is paused. One asking at a time: two answers could cross on their way. */
+export async function reload(): Promise<void> {
+  askAgain = true;
+  if (meanwhile) return;
+  while (askAgain) {
+    askAgain = false;
+    await loadOnce();
+  }
 }
 
 /** One row's news from the stream; null: it is gone. */
@@ -180,7 +189,7 @@ export function setPaused(paused: boolean): void {
 async function probe(): Promise<void> {
   if (document.hidden) return;
   try {
-    noteStatus(await api.status());
+    noteStatus(await api.status(AbortSignal.timeout(STATUS_MS)));
     if (streaming) patch({ link: 'live' });
   } catch {
     patch({ link: 'reconnecting' });
