@@ -134,8 +134,8 @@ class WithoutTheLock(base.EachInterpreter, unittest.TestCase):
     """ctypes lets go of the interpreter's lock around libc's malloc."""
 
     arguments = ("-c", LOCKLESS)
-    # Some 28 samples of the bytearrays below: 8000 is twice their number and five standard errors.
-    settings = {"LEAKD_PYTHON": "always", "LEAKD_PERIOD": "8192"}
+    # Some 14 samples of the bytearrays below: 8000 is twice their number and four standard errors.
+    settings = {"LEAKD_PYTHON": "always", "LEAKD_PERIOD": "16384"}
 
     def live(self, agent, function):
         return sum(leak.live_bytes for leak in base.leaks(agent)
