@@ -124,7 +124,7 @@ fill()
 thread = threading.Thread(target=leak_in_thread)
 thread.start()
 thread.join()
-end = time.monotonic() + 8
+end = time.monotonic() + 14
 while time.monotonic() < end: bytes(100000); time.sleep(.02)
 os._exit(0)
 """
@@ -134,7 +134,8 @@ class WithoutTheLock(base.EachInterpreter, unittest.TestCase):
     """ctypes lets go of the interpreter's lock around libc's malloc."""
 
     arguments = ("-c", LOCKLESS)
-    # Some 14 samples of the bytearrays below: 8000 is twice their number and four standard errors.
+    # Some 14 samples of the bytearrays below: 10,000 is six standard errors away. Of the blocks that hold
+    # their bytes 24 are asked for their type with every fourth flush: the program lives for some of these.
     settings = {"LEAKD_PYTHON": "always", "LEAKD_PERIOD": "16384"}
 
     def live(self, agent, function):
@@ -155,7 +156,7 @@ class WithoutTheLock(base.EachInterpreter, unittest.TestCase):
             # Native blocks are asked for their type at leisure, so not all are named by now; the
             # objects themselves are 228,000 bytes.
             self.assertGreater(kind["live_bytes"], 450_000)
-            self.assertLess(kind["live_count"], 8000)
+            self.assertLess(kind["live_count"], 10000)
         self.each(check)
 
     def test_a_program_that_ends_amid_such_code_ends_as_it_does_bare(self):
