@@ -18,8 +18,6 @@
 #define REQUEST_MAX 512 /* of pymalloc */
 #define REDIRECT    513 /* the smallest request that pymalloc passes on to libc */
 
-#define MINOR_WITH_OWN_LOCKS 12 /* interpreters beside the first may run at the same time */
-
 static const struct interp *python;
 /* pymalloc, as the program was built. Constant from hook_init on: the hooks must find it even when
  * somebody calls them long after they were taken out. */
@@ -147,14 +145,8 @@ static ATTR_COLD void *sample_realloc(int domain, void *ctx, void *old, size_t s
 
 static ATTR_COLD void look_at_clock(void)
 {
-    int saved_errno = errno;
-
     passage_bytes = PASSAGE_BYTES;
-    if (core_enter()) {
-        on_passage();
-        core_leave();
-    }
-    errno = saved_errno;
+    on_passage();
 }
 
 static inline void pass_obj(size_t size)
@@ -323,7 +315,7 @@ static bool may_swap(void)
 /* Those that are in may be changed beside other interpreters too where all share one lock, which we hold. */
 static bool may_change(void)
 {
-    return may_swap() || (python->layout.minor < MINOR_WITH_OWN_LOCKS && !interp_is_ending(python));
+    return may_swap() || (python->layout.minor < INTERP_MINOR_OWN_LOCKS && !interp_is_ending(python));
 }
 
 void hook_toggle(void)

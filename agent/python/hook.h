@@ -20,9 +20,9 @@ enum hook_block {
     HOOK_SEVERAL,  /* sub-interpreters that may run at the same time */
 };
 
-/* Notes the allocators that the program was built with, before anybody replaces them. Called between
- * core_enter and core_leave: sampled after each sample, passed when some KiB have gone through the MEM
- * domain, in turns that are attended and in others. */
+/* Notes the allocators that the program was built with, before anybody replaces them. sampled is called
+ * after each sample, between core_enter and core_leave; passed, outside of these, when some KiB have gone
+ * through the MEM domain, in turns that are attended and in others. */
 void hook_init(const struct interp *interp, void (*sampled)(void), void (*passed)(void));
 
 /* Before the interpreter starts, with one thread: puts the hooks in at once. */

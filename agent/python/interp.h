@@ -75,6 +75,9 @@ bool interp_is_mark(const struct layout *layout, uintptr_t frame);
  * interp_thread. 1: it is right, 0: nothing runs yet, ask again, -1: it is wrong. */
 int interp_check(const struct interp *interp, const uint8_t *thread);
 
+/* The first minor version whose interpreters beside the main one may run at the same time. */
+#define INTERP_MINOR_OWN_LOCKS 12
+
 /* The main interpreter is there, is the only one, and is not being torn down. Lock held. */
 bool interp_is_single(const struct interp *interp);
 bool interp_is_ending(const struct interp *interp);

@@ -114,20 +114,15 @@ static void on_sample(void)
         driven();
 }
 
+/* From inside pymalloc: once for each arena, and for some KiB of the MEM domain while it is hooked. */
 static void on_passage(void)
-{
-    runtime_poll();
-    if (driven)
-        driven();
-}
-
-/* From inside pymalloc, once for each arena. */
-static void on_growth(void)
 {
     int saved_errno = errno;
 
     if (core_enter()) {
-        on_passage();
+        runtime_poll();
+        if (driven)
+            driven();
         core_leave();
     }
     errno = saved_errno;
@@ -270,7 +265,7 @@ static void start(bool always)
         hook_install_early();
     else
         hook_want(always);
-    arena_init(&interp, on_growth);
+    arena_init(&interp, on_passage);
     describe();
     core_set_runtime(&runtime);
 }

@@ -23,15 +23,14 @@
 
 #define call(name, ...) syscall(SYS_##name, __VA_ARGS__)
 
-#define STACK_BYTES          (256u << 10) /* of the copy */
-#define HELPER_STACK_BYTES   (64u << 10)
-#define PATIENCE_MS          30000u /* for a thread that may make the copy */
-#define PATIENCE_COPY_MS     5000u  /* for an earlier copy that is ending */
-#define COPY_SLACK_MS        15000u /* of a copy that has used up its time, to be gone */
-#define TRIES_MAX            4u /* at making a copy in which nothing is amid a change */
-#define SECONDS_LEAST        5u
-#define SECONDS_MOST         120u
-#define MINOR_WITH_OWN_LOCKS 12 /* interpreters beside the first may run at the same time */
+#define STACK_BYTES        (256u << 10) /* of the copy */
+#define HELPER_STACK_BYTES (64u << 10)
+#define PATIENCE_MS        30000u /* for a thread that may make the copy */
+#define PATIENCE_COPY_MS   5000u  /* for an earlier copy that is ending */
+#define COPY_SLACK_MS      15000u /* of a copy that has used up its time, to be gone */
+#define TRIES_MAX          4u /* at making a copy in which nothing is amid a change */
+#define SECONDS_LEAST      5u
+#define SECONDS_MOST       120u
 
 enum stage {
     IDLE,
@@ -246,7 +245,7 @@ static const char *obstacle(const struct interp *interp)
 {
     if (interp_is_ending(interp))
         return "the interpreter is ending";
-    if (interp->layout.minor >= MINOR_WITH_OWN_LOCKS && !interp_is_single(interp))
+    if (interp->layout.minor >= INTERP_MINOR_OWN_LOCKS && !interp_is_single(interp))
         return "several interpreters, which may run at the same time";
     if (is_sandboxed())
         return "the process is in a seccomp sandbox, or /proc is not there; start it with "

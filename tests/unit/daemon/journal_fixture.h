@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-
 #include "daemon/store/journal.h"
 #include "tests/unit/suite.h"
 
@@ -174,15 +173,8 @@ static inline void crash(void)
 
 static inline int journal_suite(const char *name, const TTest *const *tests, size_t count)
 {
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 3600); /* LEAKD_LONG=1 has a thousand syncs and more */
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_end(suite);
+    /* LEAKD_LONG=1 has a thousand syncs and more */
+    return suite_run(name, 3600, setup, teardown, tests, count);
 }
 
 #endif
