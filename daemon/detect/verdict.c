@@ -61,9 +61,7 @@ static void follow_day(struct detector *detector)
 
 static bool is_flat(const struct detector *detector, unsigned scale)
 {
-    const struct detect_ring *ring = &detector->rings[scale];
-
-    return ring->slope + 2 * ring->se < detect_rules.flat_share * detector->rate;
+    return ladder_growth_max(detector, scale) < detect_rules.flat_share * detector->rate;
 }
 
 static bool leak_has_ended(const struct detector *detector)
