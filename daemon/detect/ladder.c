@@ -55,18 +55,18 @@ static double noise_variance(const struct detector *detector, double level)
 static void window_copy(const struct detector *detector, unsigned scale, double *y)
 {
     const float *min = detector->of[scale].min;
-    uint32_t oldest = ladder_blocks(detector, scale);
-    float value[DETECT_BLOCKS];
+    float twice[2 * DETECT_BLOCKS], value[DETECT_BLOCKS + 2];
 
-    for (unsigned i = 0; i < DETECT_BLOCKS; i++)
-        value[i] = min[(oldest + i) % DETECT_BLOCKS];
-    y[0] = value[0];
-    for (unsigned i = 1; i + 1 < DETECT_BLOCKS; i++) {
-        float higher = value[i - 1] > value[i + 1] ? value[i - 1] : value[i + 1];
+    memcpy(twice, min, DETECT_BLOCKS * sizeof(*min));
+    memcpy(twice + DETECT_BLOCKS, min, DETECT_BLOCKS * sizeof(*min));
+    value[0] = value[DETECT_BLOCKS + 1] = INFINITY;
+    memcpy(value + 1, twice + ladder_blocks(detector, scale) % DETECT_BLOCKS,
+           DETECT_BLOCKS * sizeof(*min));
+    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
+        float higher = value[i] > value[i + 2] ? value[i] : value[i + 2];
 
-        y[i] = value[i] < higher ? value[i] : higher;
+        y[i] = value[i + 1] < higher ? value[i + 1] : higher;
     }
-    y[DETECT_BLOCKS - 1] = value[DETECT_BLOCKS - 1];
 }
 
 void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out)

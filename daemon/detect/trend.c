@@ -172,28 +172,34 @@ static double mean_of_four(const double *y)
     return ((y[0] + y[1]) + (y[2] + y[3])) / 4;
 }
 
-/* By pairs about the middle: the line sees their differences alone, the bend their sums. Residuals
- * are what line and parabola leave of the sum of squares (Draper and Smith, Applied Regression
- * Analysis, chapters 1 and 22: orthogonal polynomials); both are of differences from the mean, so
- * that they lose no digits to the level. */
+/* The centred index, and its square less QUICK_SPREAD. */
+static const double quick_line[TREND_QUICK] = {-7.5, -6.5, -5.5, -4.5, -3.5, -2.5, -1.5, -0.5,
+                                               0.5,  1.5,  2.5,  3.5,  4.5,  5.5,  6.5,  7.5};
+static const double quick_bend[TREND_QUICK] = {35,  21,  9,   -1, -9, -15, -19, -21,
+                                               -21, -19, -15, -9, -1, 9,   21,  35};
+
+/* Residuals are what line and parabola leave of the sum of squares (Draper and Smith, Applied
+ * Regression Analysis, chapters 1 and 22: orthogonal polynomials); all is of differences from the
+ * mean, so that no digits are lost to the level. In two lanes, for processors add two at once. */
 static void quick_sums(const double y[TREND_QUICK], double mean, double noise_variance,
                        struct fit *fit)
 {
-    double sxy = 0, suy = 0, squares = 0;
+    double sxy[2] = {0}, suy[2] = {0}, squares[2] = {0};
 
-    for (unsigned i = 0; i < TREND_QUICK / 2; i++) {
-        double x = (TREND_QUICK - 1) / 2.0 - i;
-        double late = y[TREND_QUICK - 1 - i] - mean, early = y[i] - mean;
-        double turn = late - early, lift = late + early;
+    for (unsigned i = 0; i < TREND_QUICK; i += 2) {
+        for (unsigned lane = 0; lane < 2; lane++) {
+            double from_mean = y[i + lane] - mean;
 
-        sxy += x * turn;
-        suy += (x * x - QUICK_SPREAD) * lift;
-        squares += turn * turn + lift * lift;
+            sxy[lane] += quick_line[i + lane] * from_mean;
+            suy[lane] += quick_bend[i + lane] * from_mean;
+            squares[lane] += from_mean * from_mean;
+        }
     }
-    fit->slope = sxy / QUICK_SXX;
-    fit->bend = suy / QUICK_SUU;
-    fit->square_rest = greater(squares / 2 - fit->slope * sxy, 0) + TREND_QUICK * noise_variance;
-    fit->square_rest_bend = greater(fit->square_rest - fit->bend * suy, 0);
+    fit->slope = (sxy[0] + sxy[1]) / QUICK_SXX;
+    fit->bend = (suy[0] + suy[1]) / QUICK_SUU;
+    fit->square_rest = greater(squares[0] + squares[1] - fit->slope * fit->slope * QUICK_SXX, 0) +
+                       TREND_QUICK * noise_variance;
+    fit->square_rest_bend = greater(fit->square_rest - fit->bend * fit->bend * QUICK_SUU, 0);
 }
 
 void trend_measure_quick(const double y[TREND_QUICK], double noise_variance,
