@@ -13,7 +13,8 @@ struct detect_sample;
 #define DETECT_BLOCKS 16 /* blocks in a window: enough to test, few enough to keep */
 #define DETECT_DAY    48 /* half hours */
 
-/* The newest blocks of one scale. Block n stands at n % DETECT_BLOCKS. */
+/* The newest blocks of one scale, the newest last: a window is read far more often than moved on.
+ */
 struct detect_blocks {
     float min[DETECT_BLOCKS]; /* lower envelope */
     float births[2];          /* of the oldest object, in base blocks since the start: half a window

@@ -15,14 +15,9 @@ uint32_t ladder_blocks(const struct detector *detector, unsigned scale)
     return detector->blocks >> scale;
 }
 
-unsigned ladder_slot(const struct detector *detector, unsigned scale, unsigned back)
-{
-    return (ladder_blocks(detector, scale) - 1 - back) % DETECT_BLOCKS;
-}
-
 float ladder_at(const struct detector *detector, unsigned scale, unsigned back)
 {
-    return detector->of[scale].min[ladder_slot(detector, scale, back)];
+    return detector->of[scale].min[DETECT_BLOCKS - 1 - back];
 }
 
 bool ladder_is_full(const struct detector *detector, unsigned scale)
@@ -52,16 +47,12 @@ static double noise_variance(const struct detector *detector, double level)
 /* The envelope of a window. A single block above both its neighbours held no trough: a batch or a
  * sawtooth outlasted it, and what it shows is no memory that stayed. It reads as the higher
  * neighbour. Blocks at the ends keep their value: their other neighbour is not known. */
-static void window_copy(const struct detector *detector, unsigned scale, double *y)
+static void window_copy(const float min[DETECT_BLOCKS], double y[DETECT_BLOCKS])
 {
-    const float *min = detector->of[scale].min;
-    float twice[2 * DETECT_BLOCKS], value[DETECT_BLOCKS + 2];
+    float value[DETECT_BLOCKS + 2]; /* with neighbours for the ends: one loop without branches */
 
-    memcpy(twice, min, DETECT_BLOCKS * sizeof(*min));
-    memcpy(twice + DETECT_BLOCKS, min, DETECT_BLOCKS * sizeof(*min));
     value[0] = value[DETECT_BLOCKS + 1] = INFINITY;
-    memcpy(value + 1, twice + ladder_blocks(detector, scale) % DETECT_BLOCKS,
-           DETECT_BLOCKS * sizeof(*min));
+    memcpy(value + 1, min, DETECT_BLOCKS * sizeof(*min));
     for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
         float higher = value[i] > value[i + 2] ? value[i] : value[i + 2];
 
@@ -73,7 +64,7 @@ void ladder_measure(const struct detector *detector, unsigned scale, struct tren
 {
     double y[DETECT_BLOCKS];
 
-    window_copy(detector, scale, y);
+    window_copy(detector->of[scale].min, y);
     trend_measure(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), out);
 }
 
@@ -138,7 +129,7 @@ static void ring_test(struct detector *detector, unsigned scale)
     struct trend_shape shape;
     float even;
 
-    window_copy(detector, scale, y);
+    window_copy(detector->of[scale].min, y);
     trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
     if (window_passes(detector, y[0], &shape)) {
         count(&ring->passes, &ring->fails);
@@ -195,10 +186,19 @@ unsigned ladder_begin(struct detector *detector)
     return scales;
 }
 
+void ladder_shift(float values[DETECT_BLOCKS], float newest)
+{
+    float kept[DETECT_BLOCKS - 1];
+
+    memcpy(kept, values + 1, sizeof(kept));
+    memcpy(values, kept, sizeof(kept));
+    values[DETECT_BLOCKS - 1] = newest;
+}
+
 void ladder_put_at(struct detector *detector, unsigned scale, float min)
 {
     put_birth(detector, scale);
-    detector->of[scale].min[ladder_slot(detector, scale, 0)] = min;
+    ladder_shift(detector->of[scale].min, min);
 }
 
 unsigned ladder_put(struct detector *detector, float min)

@@ -21,11 +21,12 @@ void ladder_clear(struct detector *detector);
  * 0 below the number that begin returned. */
 unsigned ladder_begin(struct detector *detector);
 void ladder_put_at(struct detector *detector, unsigned scale, float min);
+/* The oldest value leaves. */
+void ladder_shift(float values[DETECT_BLOCKS], float newest);
 
 bool ladder_is_full(const struct detector *detector, unsigned scale);
 uint32_t ladder_blocks(const struct detector *detector, unsigned scale); /* closed so far */
-/* Where a block of a scale stands: the newest is at 0 back, the one before at 1. */
-unsigned ladder_slot(const struct detector *detector, unsigned scale, unsigned back);
+/* The newest block of a scale is at 0 back, the one before at 1. */
 float ladder_at(const struct detector *detector, unsigned scale, unsigned back);
 double ladder_window(unsigned scale); /* base blocks */
 /* The newest window of the ring leaves no doubt that it is a line. */

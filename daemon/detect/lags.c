@@ -78,10 +78,10 @@ static void add(struct load_lags *lags, float gain, float error2)
 }
 
 /* How much of yy the lag explains; load.c says how (sums_slope). */
-static double explained(const struct load_lags *lags, unsigned i)
+static double explained(const struct load_lags *lags, unsigned i, double per_time)
 {
     const struct load_lag *lag = &lags->lags[i];
-    double time = lag->xt / (lags->tt * (1 + detect_rules.load_first));
+    double time = lag->xt * per_time;
     double error = lags->error * constants[i].error_share;
     double signal = lag->xx - error;
     double common = lag->xy - time * lags->ty;
@@ -94,12 +94,13 @@ static double explained(const struct load_lags *lags, unsigned i)
 
 void lags_learn(struct load_lags *lags, float gain, float error2)
 {
-    double left;
+    double per_time, left;
 
     add(lags, gain, error2);
-    left = lags->yy - explained(lags, lags->best);
+    per_time = 1 / (lags->tt * (1 + detect_rules.load_first));
+    left = lags->yy - explained(lags, lags->best, per_time);
     for (unsigned i = 0; i < LOAD_LAGS; i++) {
-        double leaves = lags->yy - explained(lags, i);
+        double leaves = lags->yy - explained(lags, i, per_time);
 
         if (leaves >= detect_rules.lag_share * left)
             continue;

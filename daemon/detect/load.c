@@ -9,7 +9,7 @@
 #include "daemon/detect/trend.h"
 #include "daemon/detect/verdict.h"
 
-/* How far a ring looks back for a difference: its oldest block to its newest. */
+/* How far a window looks back for a difference: from its newest block to its oldest. */
 #define SPAN (DETECT_BLOCKS - 1)
 
 _Static_assert(sizeof(struct load_detector) <= 3500, "the budget of a series beside a load");
@@ -85,9 +85,9 @@ static float rest_of(const struct load_detector *detector, float bytes, float lo
     return rest > 1 ? rest : 1;
 }
 
-static float rest_at(const struct load_detector *detector, unsigned scale, unsigned slot)
+static float rest_at(const struct load_detector *detector, unsigned scale, unsigned i)
 {
-    return rest_of(detector, detector->raw.of[scale].min[slot], detector->load[scale][slot]);
+    return rest_of(detector, detector->raw.of[scale].min[i], detector->load[scale][i]);
 }
 
 /* Returns of how many scales a block was closed. */
@@ -97,27 +97,24 @@ static unsigned blocks_put(struct load_detector *detector, float bytes, float lo
     unsigned scales = ladder_begin(raw);
 
     ladder_put_at(raw, 0, bytes);
-    detector->load[0][ladder_slot(raw, 0, 0)] = load;
+    ladder_shift(detector->load[0], load);
     for (unsigned scale = 1; scale < scales; scale++) {
-        unsigned least = ladder_slot(raw, scale - 1, 0);
-        unsigned other = ladder_slot(raw, scale - 1, 1);
+        bool is_newest =
+            rest_at(detector, scale - 1, SPAN) < rest_at(detector, scale - 1, SPAN - 1);
+        unsigned least = is_newest ? SPAN : SPAN - 1;
 
-        if (rest_at(detector, scale - 1, other) <= rest_at(detector, scale - 1, least))
-            least = other;
         ladder_put_at(raw, scale, raw->of[scale - 1].min[least]);
-        detector->load[scale][ladder_slot(raw, scale, 0)] = detector->load[scale - 1][least];
+        ladder_shift(detector->load[scale], detector->load[scale - 1][least]);
     }
     return scales;
 }
 
 static void scale_learn(struct load_detector *detector, unsigned scale)
 {
-    unsigned a = ladder_slot(&detector->raw, scale, 0);
-    unsigned b = ladder_slot(&detector->raw, scale, SPAN);
     const float *bytes = detector->raw.of[scale].min, *load = detector->load[scale];
 
-    sums_add(&detector->sums[scale], (float)(SPAN << scale), bytes[a] - bytes[b], load[a] - load[b],
-             detector->error2 * lags_error_share(&detector->lags));
+    sums_add(&detector->sums[scale], (float)(SPAN << scale), bytes[SPAN] - bytes[0],
+             load[SPAN] - load[0], detector->error2 * lags_error_share(&detector->lags));
 }
 
 /* Of all scales: the short ones tell a jump of the load from a leak, the long ones see a day. */
@@ -140,8 +137,8 @@ static void rest_see(const struct load_detector *detector, unsigned from, unsign
                      struct detector *view)
 {
     for (unsigned scale = from; scale < to; scale++)
-        for (unsigned slot = 0; slot < DETECT_BLOCKS; slot++)
-            view->of[scale].min[slot] = rest_at(detector, scale, slot);
+        for (unsigned i = 0; i < DETECT_BLOCKS; i++)
+            view->of[scale].min[i] = rest_at(detector, scale, i);
 }
 
 /* The detector of the rest, its blocks still those of the bytes. */
@@ -160,7 +157,7 @@ static void rest_open(const struct load_detector *detector, struct detector *vie
     view->day = rest->day;
     memcpy(view->rings, rest->rings, sizeof(view->rings));
     if (detector->raw.blocks > 0)
-        view->level = rest_at(detector, 0, ladder_slot(&detector->raw, 0, 0));
+        view->level = rest_at(detector, 0, SPAN);
 }
 
 static void rest_close(struct load_detector *detector, const struct detector *view)
@@ -224,7 +221,7 @@ static void error_step(struct load_detector *detector, float load)
 static void block_put(struct load_detector *detector, float bytes, float load, bool is_last)
 {
     struct detector *raw = &detector->raw;
-    float gain = bytes - raw->of[0].min[raw->blocks % DETECT_BLOCKS];
+    float gain = bytes - raw->of[0].min[0];
     unsigned scales;
 
     lags_put(&detector->lags, raw->blocks, load);
@@ -280,7 +277,7 @@ static struct growing growing_of(const struct load_detector *detector)
         return (struct growing){.verdict = (enum verdict)rest->verdict};
     if (load_explains_all(detector))
         return (struct growing){VERDICT_LEAK, raw->scale, raw->rate / raw->level};
-    level = rest_at(detector, 0, ladder_slot(raw, 0, 0));
+    level = rest_at(detector, 0, SPAN);
     return (struct growing){(enum verdict)rest->verdict, rest->scale, rest->rate / level};
 }
 
@@ -296,7 +293,7 @@ static double load_rise(const struct load_detector *detector, const struct growi
     if (scale >= DETECT_SCALES || !ladder_is_full(&detector->raw, scale) || growing->share <= 0)
         return 0;
     for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        y[i] = detector->load[scale][ladder_slot(&detector->raw, scale, DETECT_BLOCKS - 1 - i)];
+        y[i] = detector->load[scale][i];
         mean += y[i] / DETECT_BLOCKS;
     }
     trend_measure_quick(y, 0, &line);

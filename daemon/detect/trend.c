@@ -195,8 +195,8 @@ static void quick_sums(const double y[TREND_QUICK], double mean, double noise_va
             squares[lane] += from_mean * from_mean;
         }
     }
-    fit->slope = (sxy[0] + sxy[1]) / QUICK_SXX;
-    fit->bend = (suy[0] + suy[1]) / QUICK_SUU;
+    fit->slope = (sxy[0] + sxy[1]) * (1 / QUICK_SXX);
+    fit->bend = (suy[0] + suy[1]) * (1 / QUICK_SUU);
     fit->square_rest = greater(squares[0] + squares[1] - fit->slope * fit->slope * QUICK_SXX, 0) +
                        TREND_QUICK * noise_variance;
     fit->square_rest_bend = greater(fit->square_rest - fit->bend * fit->bend * QUICK_SUU, 0);
