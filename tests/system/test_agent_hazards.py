@@ -186,16 +186,17 @@ class NextAllocator(Folder):
         self.check("mimalloc")
 
     def questions(self, name):
-        """How often malloc and calloc ask for the size of a block, of 10,000 each."""
+        """How often malloc and calloc ask for the size of a block, of 10,000 each, and free, of all."""
         env = preload(loaded_environment(self.daemon), AGENT, target("libusable.so"), self.library(name))
         status, out, err = run([target("questions")], env)
         self.assertEqual((status, err), (0, b""))
         return tuple(map(int, out.split()))
 
-    def test_malloc_above_jemalloc_knows_the_sizes_of_blocks(self):
-        by_malloc, by_calloc = self.questions("jemalloc")
+    def test_malloc_and_free_above_jemalloc_know_the_sizes_of_blocks(self):
+        by_malloc, by_calloc, by_free = self.questions("jemalloc")
         self.assertLess(by_malloc, 1000)  # now and then, on the slow path
         self.assertGreaterEqual(by_calloc, 10000)
+        self.assertLess(by_free, 1000)
 
     def test_malloc_above_who_promises_nothing_asks_for_the_sizes_of_blocks(self):
         self.assertGreaterEqual(min(self.questions("tcmalloc")), 10000)
