@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/detect/climb.h"
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
 #include "daemon/detect/trend.h"
@@ -12,7 +13,7 @@
 /* How far a window looks back for a difference: from its newest block to its oldest. */
 #define SPAN (DETECT_BLOCKS - 1)
 
-_Static_assert(sizeof(struct load_detector) <= 3500, "the budget of a series beside a load");
+_Static_assert(sizeof(struct load_detector) <= 3300, "the budget of a series beside a load");
 
 /* At least two samples: the mean of one load is as wrong as the one sample. */
 static uint32_t block_of(const struct detector *raw)
@@ -154,7 +155,6 @@ static void rest_open(const struct load_detector *detector, struct detector *vie
     view->verdict = rest->verdict;
     view->scale = rest->scale;
     view->climb = rest->climb;
-    view->day = rest->day;
     memcpy(view->rings, rest->rings, sizeof(view->rings));
     if (detector->raw.blocks > 0)
         view->level = rest_at(detector, 0, SPAN);
@@ -171,7 +171,7 @@ static void rest_close(struct load_detector *detector, const struct detector *vi
     rest->verdict = view->verdict;
     rest->scale = view->scale;
     rest->climb = view->climb;
-    rest->day = view->day;
+    detector->raw.day = view->day;
     memcpy(rest->rings, view->rings, sizeof(rest->rings));
 }
 
@@ -231,7 +231,9 @@ static void block_put(struct load_detector *detector, float bytes, float load, b
     if (is_last)
         model_step(detector, scales);
     rest_step(detector, scales, is_last);
-    detector_test(raw, scales, bytes);
+    ladder_test(raw, scales);
+    climb_step(raw, bytes);
+    raw->closed++;
 }
 
 static void blocks_close(struct load_detector *detector, const struct detect_closed *closed)

@@ -20,7 +20,9 @@ struct load_sums {
     float error; /* what the error of the load adds to xx */
 };
 
-/* What a detector of the rest knows that one of the bytes does not: all else they share. */
+/* What a detector of the rest knows that one of the bytes does not. All else they share: the
+ * blocks, and the day, which is the rest's, for what the load of the day explains is no news of it.
+ */
 struct load_rest {
     uint64_t since_ms;
     float rate;
@@ -29,7 +31,6 @@ struct load_rest {
     uint8_t verdict;
     uint8_t scale;
     struct detect_climb climb;
-    struct detect_day day;
     struct detect_ring rings[DETECT_SCALES];
 };
 
