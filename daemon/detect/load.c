@@ -6,6 +6,7 @@
 
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
+#include "daemon/detect/reading.h"
 #include "daemon/detect/trend.h"
 #include "daemon/detect/verdict.h"
 
@@ -164,9 +165,19 @@ static void ring_learn(struct load_detector *detector, unsigned scale, uint32_t 
 }
 
 /* Of all scales: the short ones tell a jump of the load from a leak, the long ones see a day. */
-static void model_step(struct load_detector *detector)
+static struct load_sums model_sums(const struct load_detector *detector)
 {
     struct load_sums sums = {0};
+
+    for (unsigned scale = 0; scale < DETECT_SCALES; scale++)
+        if (detector->blocks >> scale >= DETECT_BLOCKS)
+            sums_merge(&sums, &detector->rings[scale].sums);
+    return sums;
+}
+
+static void model_step(struct load_detector *detector)
+{
+    struct load_sums sums;
 
     for (unsigned scale = 0; scale < DETECT_SCALES; scale++) {
         uint32_t closed = detector->blocks >> scale;
@@ -175,9 +186,21 @@ static void model_step(struct load_detector *detector)
             break;
         if (closed << scale == detector->blocks)
             ring_learn(detector, scale, closed - 1);
-        sums_merge(&sums, &detector->rings[scale].sums);
     }
+    sums = model_sums(detector);
     detector->bytes_per_load = (float)sums_slope(&sums);
+}
+
+/* How little is known of the bytes for a unit of load, 1: nothing. What of the load's movement is
+ * error says nothing, and who has looked n times would be as sure by n of n + 1. */
+static double model_doubt(const struct load_detector *detector)
+{
+    struct load_sums sums = model_sums(detector);
+    double looks = (detector->blocks - (double)DETECT_BLOCKS) / DETECT_BLOCKS;
+
+    if (detector->bytes_per_load <= 0)
+        return 1;
+    return 1 - sums_signal(&sums) / sums.xx * looks / (looks + 1);
 }
 
 /* All blocks that the ladder holds are seen with what is known now: a better slope does not bend
@@ -240,27 +263,40 @@ static void block_step(struct load_detector *detector, uint32_t missed)
     detector->count = 0;
 }
 
+/* The line of the load through a window, per base block and as a share of its mean. False when the
+ * window is not full or without load. */
+static bool load_line(const struct load_detector *detector, unsigned scale,
+                      struct trend_shape *line, double *share)
+{
+    const struct load_ring *ring = &detector->rings[scale % DETECT_SCALES];
+    uint32_t blocks = detector->blocks >> scale;
+    double y[DETECT_BLOCKS];
+    double mean = 0;
+
+    if (scale >= DETECT_SCALES || blocks < DETECT_BLOCKS)
+        return false;
+    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
+        y[i] = ring->load[(blocks + i) % DETECT_BLOCKS];
+        mean += y[i] / DETECT_BLOCKS;
+    }
+    if (mean <= 0)
+        return false;
+    trend_measure_quick(y, DETECT_BLOCKS, 0, line);
+    *share = line->line.slope_per_step / (double)(1u << scale) / mean;
+    return true;
+}
+
 /* By how much of the memory's growth the load grows in the window that shows it, of the bytes or of
  * the rest; 0 when it is not certain that it does. */
 static double load_rise(const struct load_detector *detector, const struct detector *growing)
 {
-    const struct load_ring *ring = &detector->rings[growing->scale % DETECT_SCALES];
     struct trend_shape line;
-    double y[DETECT_BLOCKS];
-    double mean = 0;
+    double share;
 
-    if (growing->scale >= DETECT_SCALES || !ladder_is_full(growing, growing->scale) ||
-        growing->rate <= 0)
+    if (growing->rate <= 0 || !load_line(detector, growing->scale, &line, &share) ||
+        line.z_plain < detect_rules.load_z)
         return 0;
-    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        y[i] = ring->load[(growing->rings[growing->scale].blocks + i) % DETECT_BLOCKS];
-        mean += y[i] / DETECT_BLOCKS;
-    }
-    trend_measure_quick(y, DETECT_BLOCKS, 0, &line);
-    if (line.z_plain < detect_rules.load_z || mean <= 0)
-        return 0;
-    return line.line.slope_per_step / (double)(1u << growing->scale) / mean /
-           (growing->rate / growing->level);
+    return share / (growing->rate / growing->level);
 }
 
 /* The bytes grow, and what the load does not explain of them does not. */
@@ -358,9 +394,31 @@ bool load_push(struct load_detector *detector, const struct detect_sample *sampl
     return changed;
 }
 
+/* What the load adds to the growth of the rest is as uncertain as the slope of memory over load. Of
+ * that nothing may be known, and then it lies between no memory and all there is in proportion; too
+ * little is learnt first, of a load seen with errors and followed late. So a load that falls may
+ * hide growth, one that rises be part of it. */
+static void read_doubt(const struct load_detector *detector, struct growth *growth)
+{
+    const struct detector *rest = &detector->rest;
+    struct trend_shape line;
+    double share, part;
+
+    if (!growth->known || !load_line(detector, rest->scale, &line, &share))
+        return;
+    part = model_doubt(detector) * share * rest->level * 1000 / rest->block_ms;
+    if (part < 0)
+        growth->upper -= part;
+    else
+        growth->lower -= part;
+    reading_bound(growth);
+}
+
 void load_read(const struct load_detector *detector, struct detect_result *out)
 {
     detector_read(shown(detector), out);
+    if (detector->rest.verdict == VERDICT_LEAK)
+        read_doubt(detector, &out->growth);
     out->verdict = (enum verdict)detector->verdict;
     out->changed_ms = detector->changed_ms;
     out->explained_by_load = detector->is_explained;
