@@ -69,6 +69,7 @@ struct detector {
     float birth;        /* of the oldest object, in base blocks since the start */
     float rate;         /* bytes per base block, of a standing suspicion or leak */
     float peak_rate;    /* the highest since the alarm */
+    float base;         /* the level at since_ms; 0 is not known */
     uint8_t verdict;
     uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
     bool has_sample;

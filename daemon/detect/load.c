@@ -7,6 +7,7 @@
 #include "daemon/detect/climb.h"
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
+#include "daemon/detect/reading.h"
 #include "daemon/detect/trend.h"
 #include "daemon/detect/verdict.h"
 
@@ -119,17 +120,36 @@ static void scale_learn(struct load_detector *detector, unsigned scale)
 }
 
 /* Of all scales: the short ones tell a jump of the load from a leak, the long ones see a day. */
-static void model_step(struct load_detector *detector, unsigned scales)
+static struct load_sums model_sums(const struct load_detector *detector)
 {
     struct load_sums sums = {0};
 
     for (unsigned scale = 0; scale < DETECT_SCALES && ladder_is_full(&detector->raw, scale);
-         scale++) {
-        if (scale < scales)
-            scale_learn(detector, scale);
+         scale++)
         sums_merge(&sums, &detector->sums[scale]);
-    }
+    return sums;
+}
+
+static void model_step(struct load_detector *detector, unsigned scales)
+{
+    struct load_sums sums;
+
+    for (unsigned scale = 0; scale < scales && ladder_is_full(&detector->raw, scale); scale++)
+        scale_learn(detector, scale);
+    sums = model_sums(detector);
     detector->bytes_per_load = (float)sums_slope(&sums);
+}
+
+/* How little is known of the bytes for a unit of load, 1: nothing. What of the load's movement is
+ * error says nothing, and who has looked n times would be as sure by n of n + 1. */
+static double model_doubt(const struct load_detector *detector)
+{
+    struct load_sums sums = model_sums(detector);
+    double looks = (detector->raw.blocks - (double)DETECT_BLOCKS) / DETECT_BLOCKS;
+
+    if (detector->bytes_per_load <= 0)
+        return 1;
+    return 1 - sums_signal(&sums) / sums.xx * looks / (looks + 1);
 }
 
 /* Blocks of these scales as they are seen with what is known now: a better slope does not bend the
@@ -150,6 +170,7 @@ static void rest_open(const struct load_detector *detector, struct detector *vie
     *view = detector->raw;
     view->since_ms = rest->since_ms;
     view->rate = rest->rate;
+    view->base = rest->base;
     view->peak_rate = rest->peak_rate;
     view->resolved_at = rest->resolved_at;
     view->verdict = rest->verdict;
@@ -166,6 +187,7 @@ static void rest_close(struct load_detector *detector, const struct detector *vi
 
     rest->since_ms = view->since_ms;
     rest->rate = view->rate;
+    rest->base = view->base;
     rest->peak_rate = view->peak_rate;
     rest->resolved_at = view->resolved_at;
     rest->verdict = view->verdict;
@@ -256,6 +278,27 @@ static void blocks_close(struct load_detector *detector, const struct detect_clo
     detector->count = 0;
 }
 
+/* The line of the load through a window, per base block and as a share of its mean. False when the
+ * window is not full or without load. */
+static bool load_line(const struct load_detector *detector, unsigned scale,
+                      struct trend_shape *line, double *share)
+{
+    double y[DETECT_BLOCKS];
+    double mean = 0;
+
+    if (scale >= DETECT_SCALES || !ladder_is_full(&detector->raw, scale))
+        return false;
+    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
+        y[i] = detector->load[scale][i];
+        mean += y[i] / DETECT_BLOCKS;
+    }
+    if (mean <= 0)
+        return false;
+    trend_measure_quick(y, 0, line);
+    *share = line->line.slope_per_step / (double)(1u << scale) / mean;
+    return true;
+}
+
 /* The bytes grow, and what the load does not explain of them does not. */
 static bool load_explains_all(const struct load_detector *detector)
 {
@@ -287,21 +330,13 @@ static struct growing growing_of(const struct load_detector *detector)
  * certain that it does. */
 static double load_rise(const struct load_detector *detector, const struct growing *growing)
 {
-    unsigned scale = growing->scale;
     struct trend_shape line;
-    double y[DETECT_BLOCKS];
-    double mean = 0;
+    double share;
 
-    if (scale >= DETECT_SCALES || !ladder_is_full(&detector->raw, scale) || growing->share <= 0)
+    if (growing->share <= 0 || !load_line(detector, growing->scale, &line, &share) ||
+        line.z_plain < detect_rules.load_z)
         return 0;
-    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        y[i] = detector->load[scale][i];
-        mean += y[i] / DETECT_BLOCKS;
-    }
-    trend_measure_quick(y, 0, &line);
-    if (line.z_plain < detect_rules.load_z || mean <= 0)
-        return 0;
-    return line.line.slope_per_step / (double)(1u << scale) / mean / growing->share;
+    return share / growing->share;
 }
 
 /* Whatever it is that grows: in as long again as it has grown there is no room left. */
@@ -393,11 +428,34 @@ static const struct detector *shown(const struct load_detector *detector, struct
     return rest;
 }
 
+/* What the load adds to the growth of the rest is as uncertain as the slope of memory over load. Of
+ * that nothing may be known, and then it lies between no memory and all there is in proportion; too
+ * little is learnt first, of a load seen with errors and followed late. So a load that falls may
+ * hide growth, one that rises be part of it. */
+static void read_doubt(const struct load_detector *detector, const struct detector *rest,
+                       struct growth *growth)
+{
+    struct trend_shape line;
+    double share, part;
+
+    if (!growth->known || !load_line(detector, rest->scale, &line, &share))
+        return;
+    part = model_doubt(detector) * share * rest->level * 1000 / rest->block_ms;
+    if (part < 0)
+        growth->upper -= part;
+    else
+        growth->lower -= part;
+    reading_bound(growth);
+}
+
 void load_read(const struct load_detector *detector, struct detect_result *out)
 {
     struct detector rest;
+    const struct detector *growing = shown(detector, &rest);
 
-    detector_read(shown(detector, &rest), out);
+    detector_read(growing, out);
+    if (detector->rest.verdict == VERDICT_LEAK)
+        read_doubt(detector, growing, &out->growth);
     out->verdict = (enum verdict)detector->verdict;
     out->changed_ms = detector->changed_ms;
     out->explained_by_load = detector->is_explained;

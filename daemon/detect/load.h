@@ -27,6 +27,7 @@ struct load_rest {
     uint64_t since_ms;
     float rate;
     float peak_rate;
+    float base;
     uint32_t resolved_at;
     uint8_t verdict;
     uint8_t scale;

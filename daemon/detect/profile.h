@@ -51,7 +51,6 @@ struct detect_rules {
     double slow_wait_s;
     double straight_wait_s;
     double change_share;
-    double load_change;
     double rate_error;
     double day_swing;
     double limit_share;
