@@ -6,6 +6,7 @@
 
 #include "daemon/detect/climb.h"
 #include "daemon/detect/day.h"
+#include "daemon/detect/hole.h"
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
 #include "daemon/detect/stat.h"
@@ -75,6 +76,7 @@ void detector_put_block(struct detector *detector, float min, uint32_t missed)
 {
     float from = detector->level;
 
+    hole_put(detector, missed);
     for (uint32_t i = 1; i <= missed; i++)
         block_put(detector, from > 0 ? from + (min - from) * (float)i / (float)(missed + 1) : min);
     block_put(detector, min);

@@ -70,6 +70,7 @@ struct detect_rules {
     double restart_low;
     double restart_last;
     unsigned hole_blocks;
+    double hole_share;
     double load_doubt;
     double load_samples;
     double load_jump;
