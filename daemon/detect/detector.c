@@ -6,6 +6,7 @@
 
 #include "daemon/detect/climb.h"
 #include "daemon/detect/day.h"
+#include "daemon/detect/hole.h"
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
 #include "daemon/detect/stat.h"
@@ -105,6 +106,7 @@ static bool block_close(struct detector *detector, struct detect_closed *out)
     if (out->restarted)
         detector_restart(detector);
     out->missed = detector->open_block - detector->closed;
+    hole_put(detector, out->missed);
     return true;
 }
 

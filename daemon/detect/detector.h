@@ -77,6 +77,8 @@ struct detector {
     bool has_load; /* what grows slowly may follow a load */
     uint32_t born; /* block in which the process began */
     uint32_t resolved_at;
+    uint32_t hole_end; /* the first block after the last long hole */
+    uint32_t hole_blocks;
     struct detect_climb climb;
     struct detect_day day;
     struct detect_ring rings[DETECT_SCALES];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/detect/climb.h"
+#include "daemon/detect/hole.h"
 #include "daemon/detect/profile.h"
 #include "daemon/detect/trend.h"
 
@@ -131,7 +132,7 @@ static void ring_test(struct detector *detector, unsigned scale)
 
     window_copy(detector->of[scale].min, y);
     trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
-    if (window_passes(detector, y[0], &shape)) {
+    if (window_passes(detector, y[0], &shape) && hole_is_small(detector, scale)) {
         count(&ring->passes, &ring->fails);
     } else {
         climb_check_flat(detector, scale);

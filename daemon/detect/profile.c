@@ -181,6 +181,8 @@ const struct detect_rules detect_rules = {
     .restart_last = 0.5,
     /* 80 min at 1 s: a line through a longer hole would be an invention. */
     .hole_blocks = 600,
+    /* One whole quarter of a window may be such a line: the others have to agree with it. */
+    .hole_share = 0.25,
     /* Beside a load growth must last for twice as long as its straightness asks, but for fewer
      * samples: what looks like growth in a hundred of them is mostly the load, which is known. The
      * times of the profile are waited in full. The slope of memory over load is that of the last

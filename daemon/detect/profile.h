@@ -69,6 +69,7 @@ struct detect_rules {
     double restart_low;
     double restart_last;
     unsigned hole_blocks;
+    double hole_share;
     double load_doubt;
     double load_samples;
     double load_jump;

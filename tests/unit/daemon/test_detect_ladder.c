@@ -92,6 +92,18 @@ START_TEST(a_small_hole_is_bridged)
 }
 END_TEST
 
+START_TEST(the_line_over_a_hole_is_no_evidence)
+{
+    struct feed feed;
+
+    feed_init(&feed, "fast", 1);
+    feed_line(&feed, 2000, 50 * MIB, 0, 200 * KIB);
+    feed.t += 3000;
+    feed_line(&feed, 9000, 90 * MIB, 0, 200 * KIB); /* somebody put 40 MiB there meanwhile */
+    ck_assert_uint_eq(feed.alarms, 0);
+}
+END_TEST
+
 START_TEST(a_long_hole_is_time_that_stood_still)
 {
     struct feed with, without;
@@ -173,6 +185,7 @@ END_TEST
 SUITE_MAIN("detect_ladder", detector_keeps_its_size, first_verdict_comes_after_sixteen_blocks,
            coarse_sampling_makes_blocks_of_one_sample, growth_is_unknown_before_a_window_is_full,
            what_is_not_above_zero_is_no_sample, the_lower_envelope_sees_a_leak_under_a_collector,
-           a_small_hole_is_bridged, a_long_hole_is_time_that_stood_still,
-           a_clock_that_jumps_back_changes_nothing, equal_times_are_a_step_apart,
-           a_copy_goes_on_like_the_original, any_bytes_and_times_are_survived)
+           a_small_hole_is_bridged, the_line_over_a_hole_is_no_evidence,
+           a_long_hole_is_time_that_stood_still, a_clock_that_jumps_back_changes_nothing,
+           equal_times_are_a_step_apart, a_copy_goes_on_like_the_original,
+           any_bytes_and_times_are_survived)
