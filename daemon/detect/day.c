@@ -49,7 +49,7 @@ static void compare(struct detect_day *day)
 
     if (yesterday <= 0)
         return;
-    if (gain > fmax(detect_rules.day_gain_share * day->open, detect_rules.gain_bytes))
+    if (gain > detect_rules.day_gain_share * day->open && gain > detect_rules.gain_bytes)
         run_extend(day, gain);
     else
         run_break(day);
@@ -74,7 +74,7 @@ void day_step(struct detector *detector, float min)
         if (day->slot == slot)
             day->open = 0;
     }
-    day->open = day->open > 0 ? fminf(day->open, min) : min;
+    day->open = day->open > 0 && day->open < min ? day->open : min;
 }
 
 /* The slots of the last day, oldest first; those that were missed are left out. */

@@ -48,7 +48,7 @@ static void follow(struct detector *detector, const struct candidate *candidate)
     if (detector->verdict == VERDICT_LEAK && since_ms >= detector->since_ms)
         return;
     detector->since_ms = since_ms;
-    detector->base = ladder_at(&detector->rings[candidate->scale], DETECT_BLOCKS - 1);
+    detector->base = ladder_at(detector, candidate->scale, DETECT_BLOCKS - 1);
 }
 
 static void follow_day(struct detector *detector)
@@ -64,9 +64,7 @@ static void follow_day(struct detector *detector)
 
 static bool is_flat(const struct detector *detector, unsigned scale)
 {
-    const struct detect_ring *ring = &detector->rings[scale];
-
-    return ring->slope + 2 * ring->se < detect_rules.flat_share * detector->rate;
+    return ladder_growth_max(detector, scale) < detect_rules.flat_share * detector->rate;
 }
 
 static bool leak_has_ended(const struct detector *detector)

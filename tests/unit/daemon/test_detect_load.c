@@ -148,8 +148,8 @@ START_TEST(memory_may_follow_the_load_late)
     }
     ck_assert_uint_eq(pair.alarms, 0);
     ck_assert_double_eq_tol(pair.with.bytes_per_load, MIB, 0.1 * MIB);
-    ck_assert_uint_ge(pair.with.lag, 5); /* 8 blocks are 160 s */
-    ck_assert_uint_le(pair.with.lag, 7); /* 21 blocks are 420 s */
+    ck_assert_uint_ge(pair.with.lags.best, 5); /* 8 blocks are 160 s */
+    ck_assert_uint_le(pair.with.lags.best, 7); /* 21 blocks are 420 s */
 }
 END_TEST
 
@@ -194,12 +194,11 @@ START_TEST(a_restart_is_one_for_the_rest_too)
     ck_assert_int_eq(pair.with.verdict, VERDICT_LEAK);
     load_restart(&pair.with);
     ck_assert_int_eq(pair.with.verdict, VERDICT_RESOLVED);
-    ck_assert_uint_eq(pair.with.blocks, 0);
+    ck_assert_uint_eq(pair.with.raw.blocks, 0);
     while (pair.t < 8 * HOUR)
         pair_push(&pair, 100 * MIB + MIB * wave(pair.t) + 30 * KIB * (pair.t - 4 * HOUR),
                   wave(pair.t));
     ck_assert_uint_eq(pair.alarms, 2);
-    ck_assert_uint_eq(pair.with.rest.rings[2].blocks, pair.with.raw.rings[2].blocks);
 }
 END_TEST
 
@@ -213,10 +212,18 @@ START_TEST(a_hole_keeps_load_and_bytes_together)
     pair.t += 1234;
     while (pair.t < 8 * HOUR)
         pair_push(&pair, 100 * MIB + MIB * wave(pair.t), wave(pair.t));
-    for (unsigned scale = 0; scale < DETECT_SCALES; scale++)
-        ck_assert_uint_eq(pair.with.rest.rings[scale].blocks, pair.with.raw.rings[scale].blocks);
-    ck_assert_uint_eq(pair.with.blocks, pair.with.raw.rings[0].blocks);
+    ck_assert_uint_eq(pair.with.raw.blocks, 8 * 3600 / 20 - 1);
+    for (unsigned scale = 0; scale < 7; scale++)
+        for (unsigned i = 0; i < DETECT_BLOCKS; i++)
+            ck_assert_double_eq_tol(pair.with.raw.of[scale].min[i],
+                                    100 * MIB + MIB * pair.with.load[scale][i], 20 * MIB);
     ck_assert_uint_eq(pair.alarms, 0);
+}
+END_TEST
+
+START_TEST(a_series_beside_a_load_is_small)
+{
+    ck_assert_uint_le(sizeof(struct load_detector), 3500);
 }
 END_TEST
 
@@ -282,5 +289,6 @@ SUITE_MAIN("detect_load", a_rise_of_the_load_is_no_leak, a_leak_behind_a_rise_of
            a_load_that_has_nothing_to_do_with_it_changes_nothing,
            growth_beside_an_equal_rise_of_the_load_is_only_suspect,
            a_restart_is_one_for_the_rest_too, a_hole_keeps_load_and_bytes_together,
-           any_load_is_survived, work_time_runs_with_the_load_and_stands_without,
+           a_series_beside_a_load_is_small, any_load_is_survived,
+           work_time_runs_with_the_load_and_stands_without,
            a_leak_a_request_is_straight_in_work_time)
