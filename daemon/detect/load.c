@@ -6,6 +6,7 @@
 
 #include "daemon/detect/climb.h"
 #include "daemon/detect/ladder.h"
+#include "daemon/detect/packed.h"
 #include "daemon/detect/profile.h"
 #include "daemon/detect/reading.h"
 #include "daemon/detect/trend.h"
@@ -14,7 +15,7 @@
 /* How far a window looks back for a difference: from its newest block to its oldest. */
 #define SPAN (DETECT_BLOCKS - 1)
 
-_Static_assert(sizeof(struct load_detector) <= 3300, "the budget of a series beside a load");
+_Static_assert(sizeof(struct load_detector) <= 2900, "the budget of a series beside a load");
 
 /* At least two samples: the mean of one load is as wrong as the one sample. */
 static uint32_t block_of(const struct detector *raw)
@@ -89,7 +90,14 @@ static float rest_of(const struct load_detector *detector, float bytes, float lo
 
 static float rest_at(const struct load_detector *detector, unsigned scale, unsigned i)
 {
-    return rest_of(detector, detector->raw.of[scale].min[i], detector->load[scale][i]);
+    return rest_of(detector, detector->raw.of[scale].min[i],
+                   packed_value(detector->load[scale][i]));
+}
+
+static void load_shift(uint16_t loads[DETECT_BLOCKS], uint16_t newest)
+{
+    memmove(loads, loads + 1, SPAN * sizeof(*loads));
+    loads[SPAN] = newest;
 }
 
 /* Returns of how many scales a block was closed. */
@@ -99,24 +107,26 @@ static unsigned blocks_put(struct load_detector *detector, float bytes, float lo
     unsigned scales = ladder_begin(raw);
 
     ladder_put_at(raw, 0, bytes);
-    ladder_shift(detector->load[0], load);
+    load_shift(detector->load[0], packed_of(load));
     for (unsigned scale = 1; scale < scales; scale++) {
         bool is_newest =
             rest_at(detector, scale - 1, SPAN) < rest_at(detector, scale - 1, SPAN - 1);
         unsigned least = is_newest ? SPAN : SPAN - 1;
 
         ladder_put_at(raw, scale, raw->of[scale - 1].min[least]);
-        ladder_shift(detector->load[scale], detector->load[scale - 1][least]);
+        load_shift(detector->load[scale], detector->load[scale - 1][least]);
     }
     return scales;
 }
 
 static void scale_learn(struct load_detector *detector, unsigned scale)
 {
-    const float *bytes = detector->raw.of[scale].min, *load = detector->load[scale];
+    const float *bytes = detector->raw.of[scale].min;
+    const uint16_t *load = detector->load[scale];
 
     sums_add(&detector->sums[scale], (float)(SPAN << scale), bytes[SPAN] - bytes[0],
-             load[SPAN] - load[0], detector->error2 * lags_error_share(&detector->lags));
+             packed_value(load[SPAN]) - packed_value(load[0]),
+             detector->error2 * lags_error_share(&detector->lags));
 }
 
 /* Of all scales: the short ones tell a jump of the load from a leak, the long ones see a day. */
@@ -289,7 +299,7 @@ static bool load_line(const struct load_detector *detector, unsigned scale,
     if (scale >= DETECT_SCALES || !ladder_is_full(&detector->raw, scale))
         return false;
     for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        y[i] = detector->load[scale][i];
+        y[i] = packed_value(detector->load[scale][i]);
         mean += y[i] / DETECT_BLOCKS;
     }
     if (mean <= 0)

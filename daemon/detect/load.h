@@ -38,7 +38,8 @@ struct load_rest {
 struct load_detector {
     struct detector raw;   /* the bytes; its longer blocks are those where the rest is least */
     struct load_rest rest; /* the bytes as they would be at the load of the first block */
-    float load[DETECT_SCALES][DETECT_BLOCKS]; /* of the same blocks, through the best lag */
+    uint16_t load[DETECT_SCALES]
+                 [DETECT_BLOCKS]; /* packed; of the same blocks, through the best lag */
     struct load_sums sums[DETECT_SCALES];
     struct load_lags lags;
     float sum; /* of the open block */

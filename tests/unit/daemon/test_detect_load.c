@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/detect/load.h"
+#include "daemon/detect/packed.h"
 #include "tests/unit/daemon/feed.h"
 #include "tests/unit/suite.h"
 
@@ -229,14 +230,35 @@ START_TEST(a_hole_keeps_load_and_bytes_together)
     for (unsigned scale = 0; scale < 7; scale++)
         for (unsigned i = 0; i < DETECT_BLOCKS; i++)
             ck_assert_double_eq_tol(pair.with.raw.of[scale].min[i],
-                                    100 * MIB + MIB * pair.with.load[scale][i], 20 * MIB);
+                                    100 * MIB + MIB * packed_value(pair.with.load[scale][i]),
+                                    20 * MIB);
     ck_assert_uint_eq(pair.alarms, 0);
 }
 END_TEST
 
 START_TEST(a_series_beside_a_load_is_small)
 {
-    ck_assert_uint_le(sizeof(struct load_detector), 3300);
+    ck_assert_uint_le(sizeof(struct load_detector), 2900);
+}
+END_TEST
+
+START_TEST(a_packed_load_keeps_three_digits_and_its_order)
+{
+    uint16_t before = 0;
+
+    for (float load = 1e-7F; load < 1e12F; load *= 1.001F) {
+        uint16_t packed = packed_of(load);
+
+        ck_assert_float_eq_tol(packed_value(packed), load, 0.0005F * load);
+        ck_assert_uint_ge(packed, before);
+        ck_assert_uint_eq(packed_of(packed_value(packed)), packed);
+        before = packed;
+    }
+    ck_assert_float_eq(packed_value(packed_of(0)), 0);
+    ck_assert_float_eq(packed_value(packed_of(1e-30F)), 0);
+    ck_assert_float_eq(packed_value(packed_of(-1)), 0);
+    ck_assert_uint_eq(packed_of(1e38F), UINT16_MAX);
+    ck_assert_float_eq(packed_value(packed_of(100)), 100);
 }
 END_TEST
 
@@ -303,6 +325,6 @@ SUITE_MAIN("detect_load", a_rise_of_the_load_is_no_leak,
            a_load_that_has_nothing_to_do_with_it_changes_nothing,
            growth_beside_an_equal_rise_of_the_load_is_only_suspect,
            a_restart_is_one_for_the_rest_too, a_hole_keeps_load_and_bytes_together,
-           a_series_beside_a_load_is_small, any_load_is_survived,
-           work_time_runs_with_the_load_and_stands_without,
+           a_series_beside_a_load_is_small, a_packed_load_keeps_three_digits_and_its_order,
+           any_load_is_survived, work_time_runs_with_the_load_and_stands_without,
            a_leak_a_request_is_straight_in_work_time)
