@@ -24,7 +24,7 @@ struct detect_blocks {
 /* What the line through them said. */
 struct detect_ring {
     float slope;     /* bytes per base block */
-    float z;         /* of slope / error, the residuals taken for independent; 0 below 2.9 */
+    float z;         /* of slope / error, the residuals taken for independent; 0 where it is too small */
     float even;      /* the slowest quarter's growth, of the fastest's; the least of the run */
     uint16_t passes; /* in a row */
     uint16_t fails;  /* in a row */

@@ -131,7 +131,8 @@ static void ring_test(struct detector *detector, unsigned scale)
     float even;
 
     window_copy(detector->of[scale].min, y);
-    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
+    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), detector->profile->z,
+                        &shape);
     if (window_passes(detector, y[0], &shape) && hole_is_small(detector, scale)) {
         count(&ring->passes, &ring->fails);
     } else {

@@ -53,16 +53,16 @@ static float sums_signal(const struct load_sums *sums)
     return signal > sums->error ? signal : 0;
 }
 
-static void sums_merge(struct load_sums *to, const struct load_sums *from)
+static struct load_sums sums_merge(struct load_sums a, const struct load_sums *b)
 {
-    if (sums_signal(from) <= 0)
-        return;
-    to->xx += from->xx;
-    to->xy += from->xy;
-    to->xt += from->xt;
-    to->ty += from->ty;
-    to->tt += from->tt;
-    to->error += from->error;
+    if (sums_signal(b) <= 0)
+        return a;
+    return (struct load_sums){.xx = a.xx + b->xx,
+                              .xy = a.xy + b->xy,
+                              .xt = a.xt + b->xt,
+                              .ty = a.ty + b->ty,
+                              .tt = a.tt + b->tt,
+                              .error = a.error + b->error};
 }
 
 /* Bytes for a unit of load. Never negative: more work does not need less memory. What grows with
@@ -136,7 +136,7 @@ static struct load_sums model_sums(const struct load_detector *detector)
 
     for (unsigned scale = 0; scale < DETECT_SCALES && ladder_is_full(&detector->raw, scale);
          scale++)
-        sums_merge(&sums, &detector->sums[scale]);
+        sums = sums_merge(sums, &detector->sums[scale]);
     return sums;
 }
 
@@ -304,7 +304,7 @@ static bool load_line(const struct load_detector *detector, unsigned scale,
     }
     if (mean <= 0)
         return false;
-    trend_measure_quick(y, 0, line);
+    trend_measure_quick(y, 0, detect_rules.load_z, line);
     *share = line->line.slope_per_step / (double)(1u << scale) / mean;
     return true;
 }
