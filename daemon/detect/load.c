@@ -183,6 +183,7 @@ static void rest_open(const struct load_detector *detector, struct detector *vie
     view->base = rest->base;
     view->peak_rate = rest->peak_rate;
     view->resolved_at = rest->resolved_at;
+    view->passing = rest->passing;
     view->verdict = rest->verdict;
     view->scale = rest->scale;
     view->climb = rest->climb;
@@ -200,6 +201,7 @@ static void rest_close(struct load_detector *detector, const struct detector *vi
     rest->base = view->base;
     rest->peak_rate = view->peak_rate;
     rest->resolved_at = view->resolved_at;
+    rest->passing = view->passing;
     rest->verdict = view->verdict;
     rest->scale = view->scale;
     rest->climb = view->climb;
@@ -210,11 +212,7 @@ static void rest_close(struct load_detector *detector, const struct detector *vi
 /* A series that shows nothing is judged without a look at its past. */
 static bool is_calm(const struct detector *view)
 {
-    unsigned scale = 0;
-
-    while (scale < DETECT_SCALES && view->rings[scale].passes == 0)
-        scale++;
-    return scale == DETECT_SCALES && view->verdict != VERDICT_LEAK;
+    return view->passing == 0 && view->verdict != VERDICT_LEAK;
 }
 
 /* The newest block is in the ladder, but not yet counted as closed. */

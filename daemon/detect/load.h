@@ -29,6 +29,7 @@ struct load_rest {
     float peak_rate;
     float base;
     uint32_t resolved_at;
+    uint16_t passing;
     uint8_t verdict;
     uint8_t scale;
     struct detect_climb climb;
