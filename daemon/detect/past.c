@@ -52,6 +52,19 @@ bool past_rate(const struct detector *detector, unsigned scale, double *rate)
     return rate_at(detector, scale, scale + 2, rate) || rate_at(detector, scale, scale + 1, rate);
 }
 
+/* Of the blocks twice as long as the window's: the window has the newest eight, and a part of one
+ * more when it ends within one. */
+bool past_rate_near(const struct detector *detector, unsigned scale, double *rate)
+{
+    const unsigned newest = DETECT_BLOCKS / 2 + 1, oldest = DETECT_BLOCKS - 1;
+
+    if (scale + 1 >= DETECT_SCALES || !ladder_is_full(detector, scale + 1))
+        return false;
+    *rate = (ladder_at(detector, scale + 1, newest) - ladder_at(detector, scale + 1, oldest)) /
+            ((oldest - newest) * (double)(2u << scale));
+    return true;
+}
+
 struct past_summit past_summit(const struct detector *detector, unsigned scale)
 {
     struct past_summit summit = {0};

@@ -10,6 +10,9 @@
 /* The usual rate before the window of a scale, bytes per base block; false: too little is known. */
 bool past_rate(const struct detector *detector, unsigned scale, double *rate);
 
+/* The mean rate just before the window, in a time nearly as long; false: too little is known. */
+bool past_rate_near(const struct detector *detector, unsigned scale, double *rate);
+
 /* The highest level before the window, seen through blocks longer than the window's, and how long
  * ago that was. */
 struct past_summit {

@@ -16,7 +16,6 @@ struct detect_profile {
     double wait_gain_share;
     double wait_gain_max_s;
     double fill_least;
-    double fill_least_first;
     double fill_least_count;
 };
 
@@ -40,6 +39,9 @@ struct detect_rules {
     double fill_share;
     double fill_age_share;
     double straight_even;
+    double day_even;
+    double kink_even;
+    double kink_share;
     double return_share;
     double slowed_share;
     double history_waits;
@@ -88,8 +90,8 @@ extern const struct detect_rules detect_rules;
 
 #define DETECT_DAY_S 86400.0
 
-/* By how much a load that follows the day moves a level at its steepest, in the unit of time in which
- * the day is given: the steepest of a sine whose swing is day_swing of the level. */
+/* By how much a load that follows the day moves a level at its steepest, in the unit of time in
+ * which the day is given: the steepest of a sine whose swing is day_swing of the level. */
 double detect_day_pace(double level_bytes, double day);
 
 #endif

@@ -7,6 +7,7 @@
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/past.h"
 #include "daemon/detect/profile.h"
+#include "daemon/detect/trend.h"
 
 static double blocks_of(const struct detector *detector, double seconds)
 {
@@ -48,16 +49,16 @@ static bool may_be_first_fill(const struct detector *detector, const struct cand
 }
 
 /* A wait that is meant for fills. Growth that adds less than a share of the level in it is too slow
- * to be one and waits for a part of it; but beside a load it may be no fill and yet no leak, for
- * loads rise slowly too. */
+ * to be one and waits for a part of it, its cube; but beside a load it may be no fill and yet no
+ * leak, for loads rise slowly too. */
 static double need_for_fill(const struct detector *detector, const struct candidate *candidate,
                             double wait, double share, double least)
 {
-    double gained = wait * candidate->rate / detector->level;
+    double fill = wait * candidate->rate / detector->level / share;
 
     if (detector->has_load)
         return wait;
-    return wait * fmin(1, fmax(least, gained / share));
+    return wait * fmin(1, fmax(least, fill * fill * fill));
 }
 
 /* Time to add a share of the level, of which doubt leaves a part. Beside a load there is more
@@ -98,15 +99,34 @@ static bool is_slow_as_day(const struct detector *detector, const struct candida
            candidate->window >= blocks_of(detector, r->pace_window_s);
 }
 
+/* It was flat before, and in the window it is not bent: it began at once, as no day's load does.
+ * The windows before this one held the onset, so only this one is asked. */
+static bool is_kinked(const struct detector *detector, const struct candidate *candidate)
+{
+    const struct detect_rules *r = &detect_rules;
+    double flat = r->kink_share * candidate->rate;
+    struct trend_shape shape;
+    double near, far;
+
+    if (candidate->window > blocks_of(detector, r->slow_window_s) ||
+        detector->rings[candidate->scale].z < r->sure_z ||
+        !past_rate_near(detector, candidate->scale, &near) || fabs(near) > flat ||
+        !past_rate(detector, candidate->scale, &far) || fabs(far) > flat)
+        return false;
+    ladder_measure(detector, candidate->scale, &shape);
+    return shape.gap_min >= r->kink_even * shape.gap_max;
+}
+
 static double need_for_pace(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_rules *r = &detect_rules;
-    unsigned scale = candidate->scale;
+    const struct detect_ring *ring = &detector->rings[candidate->scale];
     bool is_long = candidate->window >= blocks_of(detector, r->slow_window_s);
 
-    if ((!is_long && !is_slow_as_day(detector, candidate)) || ladder_oldest_stay(detector, scale))
+    if ((!is_long && !is_slow_as_day(detector, candidate)) ||
+        ladder_oldest_stay(detector, candidate->scale) || is_kinked(detector, candidate))
         return 0;
-    if (!ladder_is_straight(&detector->rings[scale]))
+    if (ring->z < r->sure_z || ring->even < r->day_even)
         return blocks_of(detector, r->slow_wait_s);
     return is_long ? blocks_of(detector, r->straight_wait_s) : 0;
 }
@@ -142,9 +162,8 @@ static void measure_fills(const struct detector *detector, const struct candidat
                      : detector->has_load ? p->wait_samples * r->load_samples
                                           : p->wait_samples;
 
-    out->of[WAIT_LEAST] =
-        need_for_fill(detector, candidate, blocks_of(detector, p->wait_s), r->fill_share,
-                      is_first ? p->fill_least_first : p->fill_least);
+    out->of[WAIT_LEAST] = need_for_fill(detector, candidate, blocks_of(detector, p->wait_s),
+                                        r->fill_share, p->fill_least);
     out->of[WAIT_SAMPLES] =
         need_for_fill(detector, candidate, samples * detector->step_ms / detector->block_ms,
                       r->fill_share, p->fill_least_count);

@@ -58,8 +58,8 @@ START_TEST(growth_that_may_be_a_fill_waits_longer_than_slower_growth)
     double slow = leak_after("default", 100 * MIB, 40 * KIB);
 
     ck_assert_double_ge(fill, 600);
-    ck_assert_double_ge(slow, 400);
-    ck_assert_double_lt(slow, 450);
+    ck_assert_double_ge(slow, 300);
+    ck_assert_double_lt(slow, 350);
 }
 END_TEST
 
@@ -79,6 +79,8 @@ START_TEST(growth_since_the_start_may_be_a_first_fill)
     /* 300 samples at 20 KiB/s add a half; 120 after a calm hour are enough. */
     ck_assert_double_ge(leak_after_calm(0, 20 * KIB), 2300);
     ck_assert_double_le(leak_after_calm(HOUR, 20 * KIB), 1300);
+    /* At 8 KiB/s they add a fifth: too slow for a fill. */
+    ck_assert_double_le(leak_after_calm(0, 8 * KIB), 2000);
     /* At 160 KiB/s 100 MiB have become 250 in 960 s, and 150 samples are 1500. */
     ck_assert_double_le(leak_after_calm(0, 160 * KIB), 1600);
 }
@@ -518,6 +520,30 @@ START_TEST(slow_growth_in_doubt_may_be_the_load_of_a_day)
 }
 END_TEST
 
+/* Growth of 8 KiB/s after eight flat hours: from then on, or the steeper the later of five more. */
+static double hours_to_leak(bool at_once)
+{
+    double onset = 8 * HOUR, rise = at_once ? 0 : 5 * HOUR;
+    struct feed feed;
+
+    feed_init(&feed, "default", 30);
+    while (feed.t < 2 * DAY && feed.alarms == 0) {
+        double bent = fmin(fmax(feed.t - onset, 0), rise);
+        double straight = fmax(feed.t - onset - rise, 0);
+
+        feed_one(&feed, 1024 * MIB + 8 * KIB * straight + 6 * MIB * feed_noise(&feed) +
+                            (at_once ? 0 : 4 * KIB * bent * bent / rise));
+    }
+    return (feed.first_leak - onset) / HOUR;
+}
+
+START_TEST(slow_growth_that_begins_at_once_is_not_the_load_of_a_day)
+{
+    ck_assert_double_le(hours_to_leak(true), 4);
+    ck_assert_double_ge(hours_to_leak(false), 10);
+}
+END_TEST
+
 START_TEST(no_rate_is_known_better_than_to_six_percent)
 {
     struct growth growth = growth_after(3, 100 * KIB, 0);
@@ -559,4 +585,5 @@ SUITE_MAIN("detect_verdict", growth_shorter_than_the_wait_is_only_suspect,
            a_minute_of_slower_growth_delays_the_alarm_by_about_as_much,
            since_is_where_the_growth_began, the_fit_is_the_line_of_the_series,
            slow_growth_in_doubt_may_be_the_load_of_a_day,
+           slow_growth_that_begins_at_once_is_not_the_load_of_a_day,
            no_rate_is_known_better_than_to_six_percent, every_verdict_and_profile_has_a_name)
