@@ -65,8 +65,9 @@ static struct {
     size_t tail_start; /* what a full socket has left in the buffer */
     size_t tail_end;
     char path[128];
-    uint8_t buffer[64 * 1024];
 } link_ = {.stream.fd = -1};
+
+static uint8_t out_buffer[64 * 1024];
 
 /* A page that the kernel clears in every child that gets a copy of our memory, however it was made:
  * 0 there means that this process has not been looked after yet. */
@@ -154,7 +155,7 @@ static bool send_tail(uint64_t now_ms)
 
     if (link_.tail_start == link_.tail_end)
         return true;
-    sent = stream_send(&link_.stream, link_.buffer + link_.tail_start,
+    sent = stream_send(&link_.stream, out_buffer + link_.tail_start,
                        link_.tail_end - link_.tail_start);
     if (sent < 0) {
         lose_connection(now_ms);
@@ -169,7 +170,7 @@ static bool send_tail(uint64_t now_ms)
 
 static void begin_buffer(struct wire_wr *wr)
 {
-    wire_wr_init(wr, link_.buffer, sizeof(link_.buffer));
+    wire_wr_init(wr, out_buffer, sizeof(out_buffer));
 }
 
 static void end_buffer(const struct wire_wr *wr)
