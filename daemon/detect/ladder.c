@@ -105,6 +105,23 @@ static bool window_passes(const struct detector *detector, double first,
            DETECT_BLOCKS * shape->line.slope_per_step >= ladder_gain_needed(first);
 }
 
+/* The window fails by its ends alone: the newest block is above the one before by as much as only a
+ * batch or a sawtooth is. It may have held no trough, as those that window_copy takes for their
+ * neighbours, but what comes after it is not known yet: no evidence against the windows before. Two
+ * such blocks in a row are. */
+static bool window_is_open(const struct detector *detector, double y[DETECT_BLOCKS])
+{
+    double rise = y[DETECT_BLOCKS - 1] - y[DETECT_BLOCKS - 2];
+    struct trend_shape shape;
+
+    y[DETECT_BLOCKS - 1] = y[DETECT_BLOCKS - 2];
+    y[0] = y[0] < y[1] ? y[0] : y[1];
+    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), detector->profile->z,
+                        &shape);
+    return window_passes(detector, y[0], &shape) &&
+           rise > detect_rules.open_share * DETECT_BLOCKS * shape.line.slope_per_step;
+}
+
 static void count(uint16_t *up, uint16_t *zero)
 {
     if (*up < UINT16_MAX)
@@ -126,6 +143,8 @@ static void ring_test(struct detector *detector, unsigned scale)
     if (window_passes(detector, y[0], &shape) && hole_is_small(detector, scale)) {
         detector->passing |= (uint16_t)(1u << scale);
         count(&ring->passes, &ring->fails);
+    } else if (ring->passes > 0 && window_is_open(detector, y)) {
+        return;
     } else {
         detector->passing &= (uint16_t) ~(1u << scale);
         climb_check_flat(detector, scale);

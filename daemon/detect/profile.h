@@ -27,6 +27,7 @@ struct detect_rules {
     double bend_fade;
     double rise_t;
     double rise_start;
+    double open_share;
     double gain_share;
     double gain_bytes;
     double quantum_bytes;
