@@ -21,6 +21,7 @@
 #define CHUNK_BYTES (256u * 1024)
 #define OUT_MAX     (64u * 1024)
 #define SERIES_MAX  10000 /* of one file: some 100 MB */
+#define DAY_S       86400.0
 
 enum replay_format { FORMAT_CSV, FORMAT_WIRE };
 
@@ -48,6 +49,15 @@ static void put_rate(struct json *json, const char *key, double bytes_per_s)
     json_raw(json, key, text, (size_t)len);
 }
 
+/* Seconds, the newest, of which the rate is the mean; growth without a line is seen from one day to
+ * the next. */
+static double window_s(const struct detect_result *result)
+{
+    if (!result->growth.known)
+        return 0;
+    return result->has_fit ? (double)(result->fit_to_ms - result->fit_from_ms) / 1000 : DAY_S;
+}
+
 static void put_event(void *arg, const struct replay_series *series)
 {
     struct replay *replay = arg;
@@ -65,6 +75,7 @@ static void put_event(void *arg, const struct replay_series *series)
     put_rate(&json, "rate", result.growth.known ? result.growth.estimate : 0.0);
     put_rate(&json, "lower", result.growth.known ? result.growth.lower : 0.0);
     put_rate(&json, "upper", result.growth.known ? result.growth.upper : 0.0);
+    json_double(&json, "window", window_s(&result));
     if (result.explained_by_load)
         json_bool(&json, "explained_by_load", true);
     if (result.oldest_die)
@@ -309,10 +320,10 @@ const struct command command_replay = {
         "\n"
         "Each change of verdict is one line of JSON on standard output:\n"
         "  {\"file\":\"rss.csv\",\"t\":1216,\"verdict\":\"leak\",\"rate\":1024.5,\"lower\":983.5,"
-        "\"upper\":1065.5}\n"
-        "with the rate and its 95 % interval in bytes per second. A leak that stands at the end\n"
-        "of a file is repeated with what is known then. The same file gives the same bytes\n"
-        "everywhere.\n"
+        "\"upper\":1065.5,\"window\":1024}\n"
+        "with the rate and its 95 % interval in bytes per second: the mean of so many seconds, the\n"
+        "newest. A leak that stands at the end of a file is repeated with what is known then. The\n"
+        "same file gives the same bytes everywhere.\n"
         "\n"
         "Exit: 0 all files were read; 2 one was not, which is said on standard error.\n",
     .run = run_replay,

@@ -34,17 +34,19 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
 
 double candidate_newest(const struct detector *detector, const struct candidate *candidate)
 {
-    const struct detect_ring *ring;
-
     if (candidate->scale < 2)
         return 1;
-    ring = &detector->rings[candidate->scale - 2];
-    return (ring->slope + 2 * ring->se) / candidate->rate;
+    return ladder_growth_max(detector, candidate->scale - 2) / candidate->rate;
 }
 
+/* Mostly the slope itself is enough, without its error. */
 static bool still_grows(const struct detector *detector, const struct candidate *candidate)
 {
-    return candidate_newest(detector, candidate) >= detect_rules.quarter_share;
+    double least = detect_rules.quarter_share;
+
+    return candidate->scale < 2 ||
+           detector->rings[candidate->scale - 2].slope >= least * candidate->rate ||
+           candidate_newest(detector, candidate) >= least;
 }
 
 unsigned candidate_passes_needed(const struct detector *detector, const struct candidate *candidate)

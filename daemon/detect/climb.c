@@ -27,7 +27,7 @@ static bool has_dropped(const struct detect_climb *climb, float min)
     double height = climb->peak - climb->base;
 
     return min < climb->peak - detect_rules.drop_share * height &&
-           height > fmax(detect_rules.gain_share * climb->base, detect_rules.gain_bytes);
+           height > detect_rules.gain_share * climb->base && height > detect_rules.gain_bytes;
 }
 
 void climb_step(struct detector *detector, float min)
@@ -60,11 +60,11 @@ void climb_end(struct detector *detector, double blocks)
 void climb_check_flat(struct detector *detector, unsigned scale)
 {
     const struct detect_ring *ring = &detector->rings[scale];
-    const struct detect_ring *quarter = &detector->rings[scale >= 2 ? scale - 2 : 0];
+    unsigned quarter = scale >= 2 ? scale - 2 : 0;
 
-    if (ring->passes < detect_rules.episode_passes)
+    if (scale == 0 || ring->passes < detect_rules.episode_passes)
         return;
-    if (quarter->slope + 2 * quarter->se < detect_rules.flat_share * ring->slope)
+    if (ladder_growth_max(detector, quarter) < detect_rules.flat_share * ring->slope)
         climb_end(detector,
                   ladder_window(scale) * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS));
 }

@@ -8,7 +8,8 @@
 /* A base block: a climb that lost half its height has ended. */
 void climb_step(struct detector *detector, float min);
 
-/* The window of a scale is about to fail: if its newest quarter is flat, growth has ended. */
+/* The window of a scale is about to fail: if its newest quarter is flat, growth has ended. The
+ * least window has no quarter, it is told by the next. */
 void climb_check_flat(struct detector *detector, unsigned scale);
 
 /* Growth of so many base blocks has ended by itself. It counts from the last drop at most: a long

@@ -49,7 +49,7 @@ static void compare(struct detect_day *day)
 
     if (yesterday <= 0)
         return;
-    if (gain > fmax(detect_rules.day_gain_share * day->open, detect_rules.gain_bytes))
+    if (gain > detect_rules.day_gain_share * day->open && gain > detect_rules.gain_bytes)
         run_extend(day, gain);
     else
         run_break(day);
@@ -74,16 +74,51 @@ void day_step(struct detector *detector, float min)
         if (day->slot == slot)
             day->open = 0;
     }
-    day->open = day->open > 0 ? fminf(day->open, min) : min;
+    day->open = day->open > 0 && day->open < min ? day->open : min;
 }
 
-static bool has_step(const struct detect_day *day)
+/* The slots of the last day, oldest first; those that were missed are left out. */
+static unsigned day_copy(const struct detect_day *day, float *out)
 {
-    for (unsigned back = 1; back + 1 < DETECT_DAY; back++) {
-        float later = day->min[(day->slot - back) % DETECT_DAY];
-        float before = day->min[(day->slot - back - 1) % DETECT_DAY];
+    unsigned count = 0;
 
-        if (before > 0 && later - before > detect_rules.day_step_share * day->gain_min)
+    for (unsigned back = DETECT_DAY; back > 0; back--) {
+        float min = day->min[(day->slot - back) % DETECT_DAY];
+
+        if (min > 0)
+            out[count++] = min;
+    }
+    return count;
+}
+
+struct range {
+    float low;
+    float high;
+};
+
+static float range_add(struct range *range, float value)
+{
+    range->low = fminf(range->low, value);
+    range->high = fmaxf(range->high, value);
+    return range->high - range->low;
+}
+
+/* All that the last day added came at one time and is over: the level moved little until then, and
+ * little since. What grows all day moves in any sixteen hours by two thirds of what it adds. */
+static bool came_at_once(const struct detect_day *day)
+{
+    float slots[DETECT_DAY], moved_since[DETECT_DAY];
+    unsigned count = day_copy(day, slots);
+    float most = (float)detect_rules.day_step_share * day->gain_min;
+    struct range since = {INFINITY, -INFINITY}, until = {INFINITY, -INFINITY};
+
+    for (unsigned i = count; i-- > 0;)
+        moved_since[i] = range_add(&since, slots[i]);
+    for (unsigned i = 0; i + 1 < count; i++) {
+        unsigned end = i + detect_rules.day_run;
+        float moved = range_add(&until, slots[i]) + moved_since[end < count ? end : count - 1];
+
+        if (moved < most || slots[i + 1] - slots[i] > most)
             return true;
     }
     return false;
@@ -93,7 +128,7 @@ bool day_grows(const struct detector *detector)
 {
     const struct detect_day *day = &detector->day;
 
-    return day->run >= detect_rules.day_run && !has_step(day);
+    return day->run >= detect_rules.day_run && !came_at_once(day);
 }
 
 double day_rate(const struct detector *detector)

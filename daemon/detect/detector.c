@@ -17,7 +17,7 @@
 #define STEP_MAX_MS        (15u * 60 * 1000) /* a day's half hours must be seen */
 #define RESTART_BLOCKS_MIN 8
 
-_Static_assert(sizeof(struct detector) <= 1600, "the budget of a series");
+_Static_assert(sizeof(struct detector) <= 1500, "the budget of a series");
 
 void detector_init(struct detector *detector, const struct detect_profile *profile,
                    uint64_t step_ms, unsigned multiplicity)
@@ -47,52 +47,67 @@ void detector_restart(struct detector *detector)
 static bool is_restart(const struct detector *detector, float min)
 {
     unsigned scale = DETECT_SCALES - 1;
-    const struct detect_ring *ring;
+    uint32_t blocks;
     float lowest;
 
     if (min >= detect_rules.restart_last * detector->level)
         return false;
-    while (scale > 0 && detector->rings[scale].blocks < RESTART_BLOCKS_MIN)
+    while (scale > 0 && ladder_blocks(detector, scale) < RESTART_BLOCKS_MIN)
         scale--;
-    ring = &detector->rings[scale];
-    if (ring->blocks < RESTART_BLOCKS_MIN)
+    blocks = ladder_blocks(detector, scale);
+    if (blocks < RESTART_BLOCKS_MIN)
         return false;
-    lowest = ladder_at(ring, 0);
-    for (unsigned back = 1; back < DETECT_BLOCKS && back < ring->blocks; back++)
-        lowest = fminf(lowest, ladder_at(ring, back));
+    lowest = ladder_at(detector, scale, 0);
+    for (unsigned back = 1; back < DETECT_BLOCKS && back < blocks; back++)
+        lowest = fminf(lowest, ladder_at(detector, scale, back));
     return min < detect_rules.restart_low * lowest;
 }
 
-static void block_put(struct detector *detector, float min)
+void detector_test(struct detector *detector, unsigned scales, float min)
 {
-    ladder_close(detector, min);
+    ladder_test(detector, scales);
     climb_step(detector, min);
     day_step(detector, min);
     detector->closed++;
 }
 
-/* Blocks that were missed lie on the line between their neighbours. */
-void detector_put_block(struct detector *detector, float min, uint32_t missed)
+void detector_decide(struct detector *detector, float level)
 {
-    float from = detector->level;
-
-    hole_put(detector, missed);
-    for (uint32_t i = 1; i <= missed; i++)
-        block_put(detector, from > 0 ? from + (min - from) * (float)i / (float)(missed + 1) : min);
-    block_put(detector, min);
-    detector->level = min;
+    detector->level = level;
     verdict_step(detector);
 }
 
-static void block_close(struct detector *detector)
+static void block_put(struct detector *detector, float min)
 {
-    float min = detector->open_min;
+    detector_test(detector, ladder_put(detector, min), min);
+}
 
-    if (min <= 0)
-        return;
-    if (!detector->one_life && is_restart(detector, min))
+float detect_closed_at(float from, float to, const struct detect_closed *closed, uint32_t i)
+{
+    return from + (to - from) * (float)i / (float)(closed->missed + 1);
+}
+
+static void blocks_put(struct detector *detector, const struct detect_closed *closed)
+{
+    float from = detector->level > 0 ? detector->level : closed->min;
+
+    for (uint32_t i = 1; i <= closed->missed; i++)
+        block_put(detector, detect_closed_at(from, closed->min, closed, i));
+    block_put(detector, closed->min);
+    detector_decide(detector, closed->min);
+}
+
+static bool block_close(struct detector *detector, struct detect_closed *out)
+{
+    out->min = detector->open_min;
+    if (out->min <= 0)
+        return false;
+    out->restarted = is_restart(detector, out->min);
+    if (out->restarted)
         detector_restart(detector);
-    detector_put_block(detector, min, detector->open_block - detector->closed);
+    out->missed = detector->open_block - detector->closed;
+    hole_put(detector, out->missed);
+    return true;
 }
 
 /* Time that runs backwards, or stood still, is moved over: the series goes on one step later. */
@@ -116,10 +131,22 @@ static float birth_of(const struct detector *detector, const struct detect_sampl
     return (float)((since_start_ms - (double)sample->oldest_ms) / detector->block_ms);
 }
 
-bool detector_push(struct detector *detector, const struct detect_sample *sample)
+/* Most samples lie in the block of the one before: the division is for the others. */
+static uint32_t block_at(const struct detector *detector, uint64_t time_ms)
 {
-    uint8_t before = detector->verdict;
+    uint64_t since_start_ms = time_ms - detector->start_ms;
+    uint64_t open_ms = (uint64_t)detector->open_block * detector->block_ms;
+
+    if (since_start_ms - open_ms < detector->block_ms)
+        return detector->open_block;
+    return (uint32_t)(since_start_ms / detector->block_ms);
+}
+
+bool detector_take(struct detector *detector, const struct detect_sample *sample,
+                   struct detect_closed *out)
+{
     float bytes = (float)sample->bytes;
+    bool has_closed = false;
     uint32_t block;
 
     if (!(bytes > 0) || !isfinite(bytes))
@@ -130,13 +157,23 @@ bool detector_push(struct detector *detector, const struct detect_sample *sample
     detector->has_ages = sample->oldest_ms > 0;
     if (detector->has_ages)
         detector->birth = birth_of(detector, sample);
-    block = (uint32_t)((sample->time_ms - detector->start_ms) / detector->block_ms);
+    block = block_at(detector, sample->time_ms);
     if (block != detector->open_block) {
-        block_close(detector);
+        has_closed = block_close(detector, out);
         detector->open_block = block;
         detector->open_min = 0;
     }
     if (detector->open_min <= 0 || bytes < detector->open_min)
         detector->open_min = bytes;
+    return has_closed;
+}
+
+bool detector_push(struct detector *detector, const struct detect_sample *sample)
+{
+    uint8_t before = detector->verdict;
+    struct detect_closed closed;
+
+    if (detector_take(detector, sample, &closed))
+        blocks_put(detector, &closed);
     return detector->verdict != before;
 }

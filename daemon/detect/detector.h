@@ -7,19 +7,24 @@
 #include <stdint.h>
 
 struct detect_profile;
+struct detect_sample;
 
 #define DETECT_SCALES 13 /* windows of 2 min, 4 min ... 6 days at 1 s sampling */
 #define DETECT_BLOCKS 16 /* blocks in a window: enough to test, few enough to keep */
 #define DETECT_DAY    48 /* half hours */
 
-/* The newest blocks of one scale and what their line said. Times are base blocks. */
+/* The newest blocks of one scale, the newest last: a window is read far more often than moved on.
+ */
+struct detect_blocks {
+    float min[DETECT_BLOCKS]; /* lower envelope */
+    float births[2];          /* of the oldest object, in base blocks since the start: half a window
+                                 ago at least, and since */
+};
+
+/* What the line through them said. */
 struct detect_ring {
-    float min[DETECT_BLOCKS]; /* lower envelope; block n stands at n % DETECT_BLOCKS */
-    uint32_t blocks;          /* closed so far */
-    float slope;              /* bytes per base block */
-    float se;
-    float z;         /* of slope / error, the residuals taken for independent */
-    float births[2]; /* of the oldest object, half a window ago at least, and since */
+    float slope;     /* bytes per base block */
+    float z;         /* of slope / error, the residuals taken for independent; 0 below 2.9 */
     float even;      /* the slowest quarter's growth, of the fastest's; the least of the run */
     uint16_t passes; /* in a row */
     uint16_t fails;  /* in a row */
@@ -55,6 +60,7 @@ struct detector {
     uint32_t block_ms;
     uint32_t open_block; /* the one being filled */
     uint32_t closed;     /* blocks closed, holes included */
+    uint32_t blocks;     /* of them those since the process began: a scale k has blocks >> k */
     float open_min;
     float level; /* last base block */
     float noise_bytes2;
@@ -63,11 +69,11 @@ struct detector {
     float birth;        /* of the oldest object, in base blocks since the start */
     float rate;         /* bytes per base block, of a standing suspicion or leak */
     float peak_rate;    /* the highest since the alarm */
+    float base;         /* the level at since_ms; 0 is not known */
     uint8_t verdict;
     uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
     bool has_sample;
     bool has_ages;
-    bool one_life; /* a fall is never taken for a new process */
     bool has_load; /* what grows slowly may follow a load */
     uint32_t born; /* block in which the process began */
     uint32_t resolved_at;
@@ -76,10 +82,30 @@ struct detector {
     struct detect_climb climb;
     struct detect_day day;
     struct detect_ring rings[DETECT_SCALES];
+    struct detect_blocks of[DETECT_SCALES];
 };
 
-/* Closes a base block of this minimum, after so many that were missed; for a detector that is fed
- * blocks instead of samples. */
-void detector_put_block(struct detector *detector, float min, uint32_t missed);
+/*
+ * detector_push in its parts, for who puts the blocks himself. detector_take takes a sample; true
+ * when it closed the base block before it, which is then to be put. Blocks that were missed come
+ * before it, on the line from the last level. `restarted`: the block is another process's first.
+ */
+struct detect_closed {
+    float min;
+    uint32_t missed;
+    bool restarted;
+};
+
+bool detector_take(struct detector *detector, const struct detect_sample *sample,
+                   struct detect_closed *out);
+
+/* Of the i-th of the missed blocks: what lies between the level before and that of the block. */
+float detect_closed_at(float from, float to, const struct detect_closed *closed, uint32_t i);
+
+/* A base block has been put into the ladder and closed a block of so many scales: all windows that
+ * end with it are tested. */
+void detector_test(struct detector *detector, unsigned scales, float min);
+/* After the last of the blocks put. */
+void detector_decide(struct detector *detector, float level);
 
 #endif

@@ -11,14 +11,19 @@
 
 #define HALF_WINDOW (DETECT_BLOCKS / 2)
 
-float ladder_at(const struct detect_ring *ring, unsigned back)
+uint32_t ladder_blocks(const struct detector *detector, unsigned scale)
 {
-    return ring->min[(ring->blocks - 1 - back) % DETECT_BLOCKS];
+    return detector->blocks >> scale;
+}
+
+float ladder_at(const struct detector *detector, unsigned scale, unsigned back)
+{
+    return detector->of[scale].min[DETECT_BLOCKS - 1 - back];
 }
 
 bool ladder_is_full(const struct detector *detector, unsigned scale)
 {
-    return detector->rings[scale].blocks >= DETECT_BLOCKS;
+    return ladder_blocks(detector, scale) >= DETECT_BLOCKS;
 }
 
 double ladder_window(unsigned scale)
@@ -43,18 +48,16 @@ static double noise_variance(const struct detector *detector, double level)
 /* The envelope of a window. A single block above both its neighbours held no trough: a batch or a
  * sawtooth outlasted it, and what it shows is no memory that stayed. It reads as the higher
  * neighbour. Blocks at the ends keep their value: their other neighbour is not known. */
-static void window_copy(const struct detect_ring *ring, double *y)
+static void window_copy(const float min[DETECT_BLOCKS], double y[DETECT_BLOCKS])
 {
-    double before, now;
+    float value[DETECT_BLOCKS + 2]; /* with neighbours for the ends: one loop without branches */
 
-    for (unsigned i = 0; i < DETECT_BLOCKS; i++)
-        y[i] = ring->min[(ring->blocks + i) % DETECT_BLOCKS];
-    before = y[0];
-    for (unsigned i = 1; i + 1 < DETECT_BLOCKS; i++) {
-        now = y[i];
-        if (now > before && now > y[i + 1])
-            y[i] = before > y[i + 1] ? before : y[i + 1];
-        before = now;
+    value[0] = value[DETECT_BLOCKS + 1] = INFINITY;
+    memcpy(value + 1, min, DETECT_BLOCKS * sizeof(*min));
+    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
+        float higher = value[i] > value[i + 2] ? value[i] : value[i + 2];
+
+        y[i] = value[i + 1] < higher ? value[i + 1] : higher;
     }
 }
 
@@ -62,8 +65,16 @@ void ladder_measure(const struct detector *detector, unsigned scale, struct tren
 {
     double y[DETECT_BLOCKS];
 
-    window_copy(&detector->rings[scale], y);
+    window_copy(detector->of[scale].min, y);
     trend_measure(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), out);
+}
+
+double ladder_growth_max(const struct detector *detector, unsigned scale)
+{
+    struct trend_shape shape;
+
+    ladder_measure(detector, scale, &shape);
+    return (shape.line.slope_per_step + 2 * shape.line.se_per_step) / (double)(1u << scale);
 }
 
 double ladder_z_needed(const struct detector *detector)
@@ -104,6 +115,22 @@ static bool window_passes(const struct detector *detector, double first,
            DETECT_BLOCKS * shape->line.slope_per_step >= ladder_gain_needed(first);
 }
 
+/* The window fails by its ends alone: the newest block is above the one before by as much as only a
+ * batch or a sawtooth is. It may have held no trough, as those that window_copy takes for their
+ * neighbours, but what comes after it is not known yet: no evidence against the windows before. Two
+ * such blocks in a row are. */
+static bool window_is_open(const struct detector *detector, double y[DETECT_BLOCKS])
+{
+    double rise = y[DETECT_BLOCKS - 1] - y[DETECT_BLOCKS - 2];
+    struct trend_shape shape;
+
+    y[DETECT_BLOCKS - 1] = y[DETECT_BLOCKS - 2];
+    y[0] = y[0] < y[1] ? y[0] : y[1];
+    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
+    return window_passes(detector, y[0], &shape) &&
+           rise > detect_rules.open_share * DETECT_BLOCKS * shape.line.slope_per_step;
+}
+
 static void count(uint16_t *up, uint16_t *zero)
 {
     if (*up < UINT16_MAX)
@@ -119,36 +146,39 @@ static void ring_test(struct detector *detector, unsigned scale)
     struct trend_shape shape;
     float even;
 
-    window_copy(ring, y);
-    trend_measure_quick(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
+    window_copy(detector->of[scale].min, y);
+    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
     if (window_passes(detector, y[0], &shape) && hole_is_small(detector, scale)) {
         count(&ring->passes, &ring->fails);
+    } else if (ring->passes > 0 && window_is_open(detector, y)) {
+        return;
     } else {
         climb_check_flat(detector, scale);
         count(&ring->fails, &ring->passes);
     }
     ring->slope = (float)(shape.line.slope_per_step / blocks);
-    ring->se = (float)(shape.line.se_per_step / blocks);
     ring->z = (float)shape.z_plain;
     even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
-    ring->even = ring->passes > 1 ? fminf(ring->even, even) : even;
+    ring->even = ring->passes > 1 && ring->even < even ? ring->even : even;
 }
 
 /* At the start of a window all births are the first. */
-static void ring_put_birth(struct detect_ring *ring, float birth)
+static void put_birth(struct detector *detector, unsigned scale)
 {
-    if (ring->blocks % HALF_WINDOW != 0)
+    struct detect_blocks *of = &detector->of[scale];
+    uint32_t blocks_before = ladder_blocks(detector, scale) - 1;
+
+    if (blocks_before % HALF_WINDOW != 0)
         return;
-    ring->births[0] = ring->blocks == 0 ? birth : ring->births[1];
-    ring->births[1] = birth;
+    of->births[0] = blocks_before == 0 ? detector->birth : of->births[1];
+    of->births[1] = detector->birth;
 }
 
 double ladder_turnover(const struct detector *detector, unsigned scale)
 {
-    const struct detect_ring *ring = &detector->rings[scale];
-    uint32_t blocks = HALF_WINDOW + 1 + (ring->blocks - 1) % HALF_WINDOW;
+    uint32_t blocks = HALF_WINDOW + 1 + (ladder_blocks(detector, scale) - 1) % HALF_WINDOW;
 
-    return (detector->birth - ring->births[0]) / (blocks * (double)(1u << scale));
+    return (detector->birth - detector->of[scale].births[0]) / (blocks * (double)(1u << scale));
 }
 
 bool ladder_oldest_die(const struct detector *detector, unsigned scale)
@@ -165,30 +195,53 @@ bool ladder_oldest_stay(const struct detector *detector, unsigned scale)
            ladder_turnover(detector, scale) < detect_rules.stay;
 }
 
-static void ring_put(struct detector *detector, unsigned scale, float min)
+unsigned ladder_begin(struct detector *detector)
 {
-    struct detect_ring *ring = &detector->rings[scale];
+    uint32_t blocks = ++detector->blocks;
+    unsigned scales = 1;
 
-    ring_put_birth(ring, detector->birth);
-    ring->min[ring->blocks % DETECT_BLOCKS] = min;
-    ring->blocks++;
-    if (ring->blocks >= DETECT_BLOCKS)
-        ring_test(detector, scale);
+    for (; scales < DETECT_SCALES && blocks % 2 == 0; blocks /= 2)
+        scales++;
+    return scales;
 }
 
-void ladder_close(struct detector *detector, float min)
+void ladder_shift(float values[DETECT_BLOCKS], float newest)
 {
-    ring_put(detector, 0, min);
-    for (unsigned scale = 1; scale < DETECT_SCALES; scale++) {
-        const struct detect_ring *below = &detector->rings[scale - 1];
+    float kept[DETECT_BLOCKS - 1];
 
-        if (below->blocks % 2 != 0)
-            return;
-        ring_put(detector, scale, fminf(ladder_at(below, 0), ladder_at(below, 1)));
+    memcpy(kept, values + 1, sizeof(kept));
+    memcpy(values, kept, sizeof(kept));
+    values[DETECT_BLOCKS - 1] = newest;
+}
+
+void ladder_put_at(struct detector *detector, unsigned scale, float min)
+{
+    put_birth(detector, scale);
+    ladder_shift(detector->of[scale].min, min);
+}
+
+unsigned ladder_put(struct detector *detector, float min)
+{
+    unsigned scales = ladder_begin(detector);
+
+    ladder_put_at(detector, 0, min);
+    for (unsigned scale = 1; scale < scales; scale++) {
+        float a = ladder_at(detector, scale - 1, 0), b = ladder_at(detector, scale - 1, 1);
+
+        ladder_put_at(detector, scale, a < b ? a : b);
     }
+    return scales;
+}
+
+void ladder_test(struct detector *detector, unsigned scales)
+{
+    for (unsigned scale = 0; scale < scales && ladder_is_full(detector, scale); scale++)
+        ring_test(detector, scale);
 }
 
 void ladder_clear(struct detector *detector)
 {
+    detector->blocks = 0;
     memset(detector->rings, 0, sizeof(detector->rings));
+    memset(detector->of, 0, sizeof(detector->of));
 }

@@ -11,13 +11,23 @@
 
 struct trend_shape;
 
-/* Closes a base block: tests all windows that end with it. */
-void ladder_close(struct detector *detector, float min);
+/* Puts a base block; returns of how many scales it closed a block. */
+unsigned ladder_put(struct detector *detector, float min);
+/* Tests the windows of that many scales. */
+void ladder_test(struct detector *detector, unsigned scales);
 void ladder_clear(struct detector *detector);
 
+/* ladder_put in its parts, for who chooses the blocks himself: begin, then put for every scale from
+ * 0 below the number that begin returned. */
+unsigned ladder_begin(struct detector *detector);
+void ladder_put_at(struct detector *detector, unsigned scale, float min);
+/* The oldest value leaves. */
+void ladder_shift(float values[DETECT_BLOCKS], float newest);
+
 bool ladder_is_full(const struct detector *detector, unsigned scale);
-/* The newest block of a ring is at(ring, 0), the one before at(ring, 1). */
-float ladder_at(const struct detect_ring *ring, unsigned back);
+uint32_t ladder_blocks(const struct detector *detector, unsigned scale); /* closed so far */
+/* The newest block of a scale is at 0 back, the one before at 1. */
+float ladder_at(const struct detector *detector, unsigned scale, unsigned back);
 double ladder_window(unsigned scale); /* base blocks */
 /* The newest window of the ring leaves no doubt that it is a line. */
 bool ladder_is_straight(const struct detect_ring *ring);
@@ -39,6 +49,10 @@ bool ladder_oldest_die(const struct detector *detector, unsigned scale);
 
 /* The oldest object was born when the growth began, and lives on. */
 bool ladder_oldest_stay(const struct detector *detector, unsigned scale);
+
+/* What the window of a scale grows by at most, bytes per base block: the slope and two standard
+ * errors of it. Takes the time of ladder_measure. */
+double ladder_growth_max(const struct detector *detector, unsigned scale);
 
 /* The line through the window of a scale, with its quantile; the ring must be full. */
 void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out);

@@ -6,15 +6,14 @@
 
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
+#include "daemon/detect/reading.h"
 #include "daemon/detect/trend.h"
 #include "daemon/detect/verdict.h"
 
-/* How far a ring looks back for a difference: its oldest block to its newest. */
+/* How far a window looks back for a difference: from its newest block to its oldest. */
 #define SPAN (DETECT_BLOCKS - 1)
 
-/* Time constants in base blocks: memory follows at once, or with the lives of sessions and the
- * patience of collectors. */
-static const float lag_blocks[LOAD_LAGS] = {0, 1, 2, 3, 5, 8, 13, 21, 34, 55};
+_Static_assert(sizeof(struct load_detector) <= 3500, "the budget of a series beside a load");
 
 /* At least two samples: the mean of one load is as wrong as the one sample. */
 static uint32_t block_of(const struct detector *raw)
@@ -27,31 +26,27 @@ void load_init(struct load_detector *detector, const struct detect_profile *prof
 {
     memset(detector, 0, sizeof(*detector));
     detector_init(&detector->raw, profile, step_ms, 1);
-    detector_init(&detector->rest, profile, step_ms, 1);
-    detector->raw.has_load = detector->rest.has_load = true;
-    detector->raw.block_ms = detector->rest.block_ms = block_of(&detector->raw);
-    detector->rest.one_life = true;
+    detector->raw.has_load = true;
+    detector->raw.block_ms = block_of(&detector->raw);
 }
 
 /* Long differences say less each: in them the leak and all that wanders is larger. */
-static void sums_add(struct load_sums *sums, double blocks, double bytes, double load,
-                     double error2)
+static void sums_add(struct load_sums *sums, float blocks, float bytes, float load, float error2)
 {
     float fade = (float)detect_rules.load_fade;
 
-    sums->xx = fade * sums->xx + (float)(load * load / blocks);
-    sums->xy = fade * sums->xy + (float)(load * bytes / blocks);
-    sums->xt = fade * sums->xt + (float)load;
-    sums->ty = fade * sums->ty + (float)bytes;
-    sums->tt = fade * sums->tt + (float)blocks;
-    sums->yy = fade * sums->yy + (float)(bytes * bytes / blocks);
-    sums->error = fade * sums->error + (float)(2 * error2 / blocks);
+    sums->xx = fade * sums->xx + load * load / blocks;
+    sums->xy = fade * sums->xy + load * bytes / blocks;
+    sums->xt = fade * sums->xt + load;
+    sums->ty = fade * sums->ty + bytes;
+    sums->tt = fade * sums->tt + blocks;
+    sums->error = fade * sums->error + 2 * error2 / blocks;
 }
 
 /* What of the load's movement is no error; none where most of it is. */
-static double sums_signal(const struct load_sums *sums)
+static float sums_signal(const struct load_sums *sums)
 {
-    double signal = (double)sums->xx - sums->error;
+    float signal = sums->xx - sums->error;
 
     return signal > sums->error ? signal : 0;
 }
@@ -68,143 +63,164 @@ static void sums_merge(struct load_sums *to, const struct load_sums *from)
     to->error += from->error;
 }
 
-/* Covariance of load and bytes. What grows with time alone is taken out, but where the load rises
- * with time too it stays: there all is given to the load. */
-static double sums_common(const struct load_sums *sums)
-{
-    return sums->xy - (double)sums->xt * sums->ty / (sums->tt * (1 + detect_rules.load_first));
-}
-
-/* Bytes for a unit of load. Never negative: more work does not need less memory. */
+/* Bytes for a unit of load. Never negative: more work does not need less memory. What grows with
+ * time alone is taken out, but where the load rises with time too it stays: there all is given to
+ * the load. */
 static double sums_slope(const struct load_sums *sums)
 {
     double signal = sums_signal(sums);
-    double common;
+    double time, common;
 
     if (signal <= 0)
         return 0;
-    signal -= (double)sums->xt * sums->xt / (sums->tt * (1 + detect_rules.load_first));
-    common = sums_common(sums);
+    time = sums->xt / (sums->tt * (1 + detect_rules.load_first));
+    signal -= time * sums->xt;
+    common = sums->xy - time * sums->ty;
     return common > 0 && signal > 0 ? common / signal : 0;
-}
-
-/* What a lag does not explain of the differences of bytes. */
-static double lag_leaves(const struct load_lag *lag)
-{
-    double slope = sums_slope(&lag->sums);
-
-    return slope > 0 ? lag->sums.yy - slope * sums_common(&lag->sums) : lag->sums.yy;
-}
-
-static void lag_step(struct load_detector *detector, unsigned i, float gain, float load)
-{
-    struct load_lag *lag = &detector->lags[i];
-    uint32_t slot = detector->blocks % DETECT_BLOCKS;
-    float weight = 1 / (1 + lag_blocks[i]);
-
-    /* At first the mean of what was seen: a start that is no load like others would else be
-     * remembered for as long as the lag, and the way from it look like a rise. */
-    lag->smooth += (load - lag->smooth) * fmaxf(weight, 1 / (float)(detector->blocks + 1));
-    if (detector->blocks >= DETECT_BLOCKS)
-        sums_add(&lag->sums, DETECT_BLOCKS, gain, lag->smooth - lag->past[slot],
-                 detector->error2 * weight / (2 - weight));
-    lag->past[slot] = lag->smooth;
-}
-
-static void lags_step(struct load_detector *detector, float bytes, float load)
-{
-    uint32_t slot = detector->blocks % DETECT_BLOCKS;
-    float gain = bytes - detector->past_bytes[slot];
-
-    for (unsigned i = 0; i < LOAD_LAGS; i++) {
-        lag_step(detector, i, gain, load);
-        if (lag_leaves(&detector->lags[i]) <
-            detect_rules.lag_share * lag_leaves(&detector->lags[detector->lag]))
-            detector->lag = (uint8_t)i;
-    }
-    detector->past_bytes[slot] = bytes;
 }
 
 static float rest_of(const struct load_detector *detector, float bytes, float load)
 {
-    return fmaxf(bytes - detector->bytes_per_load * (load - detector->first), 1);
+    float rest = bytes - detector->bytes_per_load * (load - detector->first);
+
+    return rest > 1 ? rest : 1;
 }
 
-static void rings_put(struct load_detector *detector, float bytes, float load)
+static float rest_at(const struct load_detector *detector, unsigned scale, unsigned i)
 {
-    uint32_t blocks = ++detector->blocks;
-    struct load_ring *ring = &detector->rings[0];
+    return rest_of(detector, detector->raw.of[scale].min[i], detector->load[scale][i]);
+}
 
-    ring->bytes[(blocks - 1) % DETECT_BLOCKS] = bytes;
-    ring->load[(blocks - 1) % DETECT_BLOCKS] = load;
-    for (unsigned scale = 1; scale < DETECT_SCALES && blocks % 2 == 0; scale++, blocks /= 2) {
-        const struct load_ring *below = &detector->rings[scale - 1];
-        uint32_t a = (blocks - 1) % DETECT_BLOCKS;
-        uint32_t b = (blocks - 2) % DETECT_BLOCKS;
-        uint32_t least = rest_of(detector, below->bytes[a], below->load[a]) <
-                                 rest_of(detector, below->bytes[b], below->load[b])
-                             ? a
-                             : b;
+/* Returns of how many scales a block was closed. */
+static unsigned blocks_put(struct load_detector *detector, float bytes, float load)
+{
+    struct detector *raw = &detector->raw;
+    unsigned scales = ladder_begin(raw);
 
-        ring = &detector->rings[scale];
-        ring->bytes[(blocks / 2 - 1) % DETECT_BLOCKS] = below->bytes[least];
-        ring->load[(blocks / 2 - 1) % DETECT_BLOCKS] = below->load[least];
+    ladder_put_at(raw, 0, bytes);
+    ladder_shift(detector->load[0], load);
+    for (unsigned scale = 1; scale < scales; scale++) {
+        bool is_newest =
+            rest_at(detector, scale - 1, SPAN) < rest_at(detector, scale - 1, SPAN - 1);
+        unsigned least = is_newest ? SPAN : SPAN - 1;
+
+        ladder_put_at(raw, scale, raw->of[scale - 1].min[least]);
+        ladder_shift(detector->load[scale], detector->load[scale - 1][least]);
     }
+    return scales;
 }
 
-static void ring_learn(struct load_detector *detector, unsigned scale, uint32_t newest)
+static void scale_learn(struct load_detector *detector, unsigned scale)
 {
-    struct load_ring *ring = &detector->rings[scale];
-    uint32_t a = newest % DETECT_BLOCKS;
-    uint32_t b = (newest - SPAN) % DETECT_BLOCKS;
-    float weight = 1 / (1 + lag_blocks[detector->lag]);
+    const float *bytes = detector->raw.of[scale].min, *load = detector->load[scale];
 
-    sums_add(&ring->sums, SPAN * (double)(1u << scale), ring->bytes[a] - ring->bytes[b],
-             ring->load[a] - ring->load[b], detector->error2 * weight / (2 - weight));
+    sums_add(&detector->sums[scale], (float)(SPAN << scale), bytes[SPAN] - bytes[0],
+             load[SPAN] - load[0], detector->error2 * lags_error_share(&detector->lags));
 }
 
 /* Of all scales: the short ones tell a jump of the load from a leak, the long ones see a day. */
-static void model_step(struct load_detector *detector)
+static struct load_sums model_sums(const struct load_detector *detector)
 {
     struct load_sums sums = {0};
 
-    for (unsigned scale = 0; scale < DETECT_SCALES; scale++) {
-        uint32_t closed = detector->blocks >> scale;
+    for (unsigned scale = 0; scale < DETECT_SCALES && ladder_is_full(&detector->raw, scale);
+         scale++)
+        sums_merge(&sums, &detector->sums[scale]);
+    return sums;
+}
 
-        if (closed < DETECT_BLOCKS)
-            break;
-        if (closed << scale == detector->blocks)
-            ring_learn(detector, scale, closed - 1);
-        sums_merge(&sums, &detector->rings[scale].sums);
-    }
+static void model_step(struct load_detector *detector, unsigned scales)
+{
+    struct load_sums sums;
+
+    for (unsigned scale = 0; scale < scales && ladder_is_full(&detector->raw, scale); scale++)
+        scale_learn(detector, scale);
+    sums = model_sums(detector);
     detector->bytes_per_load = (float)sums_slope(&sums);
 }
 
-/* All blocks that the ladder holds are seen with what is known now: a better slope does not bend
- * the line. */
-static void rest_rebuild(struct load_detector *detector)
+/* How little is known of the bytes for a unit of load, 1: nothing. What of the load's movement is
+ * error says nothing, and who has looked n times would be as sure by n of n + 1. */
+static double model_doubt(const struct load_detector *detector)
 {
-    for (unsigned scale = 0; scale < DETECT_SCALES; scale++) {
-        struct detect_ring *rest = &detector->rest.rings[scale];
-        const struct load_ring *ring = &detector->rings[scale];
+    struct load_sums sums = model_sums(detector);
+    double looks = (detector->raw.blocks - (double)DETECT_BLOCKS) / DETECT_BLOCKS;
 
-        for (unsigned i = 0; i < DETECT_BLOCKS && i < rest->blocks; i++)
-            rest->min[i] = rest_of(detector, ring->bytes[i], ring->load[i]);
-    }
+    if (detector->bytes_per_load <= 0)
+        return 1;
+    return 1 - sums_signal(&sums) / sums.xx * looks / (looks + 1);
 }
 
-static void rest_put(struct load_detector *detector, float bytes, float load, uint32_t missed)
+/* Blocks of these scales as they are seen with what is known now: a better slope does not bend the
+ * line. */
+static void rest_see(const struct load_detector *detector, unsigned from, unsigned to,
+                     struct detector *view)
 {
-    struct detector *rest = &detector->rest;
+    for (unsigned scale = from; scale < to; scale++)
+        for (unsigned i = 0; i < DETECT_BLOCKS; i++)
+            view->of[scale].min[i] = rest_at(detector, scale, i);
+}
 
-    rest->start_ms = detector->raw.start_ms;
-    rest->last_ms = detector->raw.last_ms;
-    rest->limit_bytes = detector->raw.limit_bytes;
-    rest->noise_bytes2 = detector->raw.noise_bytes2;
-    rest->has_ages = detector->raw.has_ages;
-    rest->birth = detector->raw.birth;
-    rest_rebuild(detector);
-    detector_put_block(rest, rest_of(detector, bytes, load), missed);
+/* The detector of the rest, its blocks still those of the bytes. */
+static void rest_open(const struct load_detector *detector, struct detector *view)
+{
+    const struct load_rest *rest = &detector->rest;
+
+    *view = detector->raw;
+    view->since_ms = rest->since_ms;
+    view->rate = rest->rate;
+    view->peak_rate = rest->peak_rate;
+    view->base = rest->base;
+    view->resolved_at = rest->resolved_at;
+    view->verdict = rest->verdict;
+    view->scale = rest->scale;
+    view->climb = rest->climb;
+    view->day = rest->day;
+    memcpy(view->rings, rest->rings, sizeof(view->rings));
+    if (detector->raw.blocks > 0)
+        view->level = rest_at(detector, 0, SPAN);
+}
+
+static void rest_close(struct load_detector *detector, const struct detector *view)
+{
+    struct load_rest *rest = &detector->rest;
+
+    rest->since_ms = view->since_ms;
+    rest->rate = view->rate;
+    rest->peak_rate = view->peak_rate;
+    rest->base = view->base;
+    rest->resolved_at = view->resolved_at;
+    rest->verdict = view->verdict;
+    rest->scale = view->scale;
+    rest->climb = view->climb;
+    rest->day = view->day;
+    memcpy(rest->rings, view->rings, sizeof(rest->rings));
+}
+
+/* A series that shows nothing is judged without a look at its past. */
+static bool is_calm(const struct detector *view)
+{
+    unsigned scale = 0;
+
+    while (scale < DETECT_SCALES && view->rings[scale].passes == 0)
+        scale++;
+    return scale == DETECT_SCALES && view->verdict != VERDICT_LEAK;
+}
+
+/* The newest block is in the ladder, but not yet counted as closed. */
+static void rest_step(struct load_detector *detector, unsigned scales, bool is_last)
+{
+    struct detector view;
+
+    rest_open(detector, &view);
+    rest_see(detector, 0, scales, &view);
+    detector_test(&view, scales, view.level);
+    if (is_last) {
+        if (!is_calm(&view))
+            rest_see(detector, scales, DETECT_SCALES, &view);
+        detector_decide(&view, view.level);
+    }
+    rest_close(detector, &view);
 }
 
 /* What a line through three blocks leaves over is error; a jump is not. */
@@ -212,55 +228,52 @@ static void error_step(struct load_detector *detector, float load)
 {
     float turn = load - 2 * detector->newest + detector->before;
     float square = turn * turn / 6;
+    float most = (float)detect_rules.load_jump * detector->error2;
     float memory = (float)(1 / (1 - detect_rules.load_fade));
+    float blocks = (float)detector->raw.blocks + 1;
 
-    if (detector->blocks >= DETECT_BLOCKS)
-        square = fminf(square, (float)detect_rules.load_jump * detector->error2);
-    detector->error2 += (square - detector->error2) / fminf((float)detector->blocks + 1, memory);
+    if (detector->raw.blocks >= DETECT_BLOCKS && square > most)
+        square = most;
+    detector->error2 += (square - detector->error2) / (blocks < memory ? blocks : memory);
     detector->before = detector->newest;
     detector->newest = load;
 }
 
-static void block_step(struct load_detector *detector, uint32_t missed)
+/* Blocks that were missed teach nothing: they lie on a line that was never seen. */
+static void block_put(struct load_detector *detector, float bytes, float load, bool is_last)
+{
+    struct detector *raw = &detector->raw;
+    float gain = bytes - raw->of[0].min[0];
+    unsigned scales;
+
+    lags_put(&detector->lags, raw->blocks, load);
+    if (is_last && raw->blocks >= DETECT_BLOCKS)
+        lags_learn(&detector->lags, gain, detector->error2);
+    scales = blocks_put(detector, bytes, lags_load(&detector->lags));
+    if (is_last)
+        model_step(detector, scales);
+    rest_step(detector, scales, is_last);
+    detector_test(raw, scales, bytes);
+}
+
+static void blocks_close(struct load_detector *detector, const struct detect_closed *closed)
 {
     float load = detector->count > 0 ? detector->sum / (float)detector->count : detector->newest;
-    float bytes = detector->raw.level;
+    float bytes = detector->raw.level > 0 ? detector->raw.level : closed->min;
+    float before;
 
     if (!detector->has_load)
         detector->first = detector->newest = detector->before = load;
     detector->has_load = true;
+    before = detector->newest;
     error_step(detector, load);
-    lags_step(detector, bytes, load);
-    load = detector->lags[detector->lag].smooth;
-    for (uint32_t i = 0; i <= missed; i++)
-        rings_put(detector, bytes, load);
-    model_step(detector);
-    rest_put(detector, bytes, load, missed);
+    for (uint32_t i = 1; i <= closed->missed; i++)
+        block_put(detector, detect_closed_at(bytes, closed->min, closed, i),
+                  detect_closed_at(before, load, closed, i), false);
+    block_put(detector, closed->min, load, true);
+    detector_decide(&detector->raw, closed->min);
     detector->sum = 0;
     detector->count = 0;
-}
-
-/* By how much of the memory's growth the load grows in the window that shows it, of the bytes or of
- * the rest; 0 when it is not certain that it does. */
-static double load_rise(const struct load_detector *detector, const struct detector *growing)
-{
-    const struct load_ring *ring = &detector->rings[growing->scale % DETECT_SCALES];
-    struct trend_shape line;
-    double y[DETECT_BLOCKS];
-    double mean = 0;
-
-    if (growing->scale >= DETECT_SCALES || !ladder_is_full(growing, growing->scale) ||
-        growing->rate <= 0)
-        return 0;
-    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        y[i] = ring->load[(growing->rings[growing->scale].blocks + i) % DETECT_BLOCKS];
-        mean += y[i] / DETECT_BLOCKS;
-    }
-    trend_measure_quick(y, DETECT_BLOCKS, 0, &line);
-    if (line.z_plain < detect_rules.load_z || mean <= 0)
-        return 0;
-    return line.line.slope_per_step / (double)(1u << growing->scale) / mean /
-           (growing->rate / growing->level);
 }
 
 /* The bytes grow, and what the load does not explain of them does not. */
@@ -269,16 +282,59 @@ static bool load_explains_all(const struct load_detector *detector)
     return detector->raw.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK;
 }
 
-/* Whose growth is judged. */
-static const struct detector *shown(const struct load_detector *detector)
+/* What of a detector's growth the load is held against: of the bytes, or of the rest. */
+struct growing {
+    enum verdict verdict;
+    unsigned scale;
+    double share; /* of the level, a base block */
+};
+
+static struct growing growing_of(const struct load_detector *detector)
 {
-    return load_explains_all(detector) ? &detector->raw : &detector->rest;
+    const struct load_rest *rest = &detector->rest;
+    const struct detector *raw = &detector->raw;
+    float level;
+
+    if (raw->blocks == 0)
+        return (struct growing){.verdict = (enum verdict)rest->verdict};
+    if (load_explains_all(detector))
+        return (struct growing){VERDICT_LEAK, raw->scale, raw->rate / raw->level};
+    level = rest_at(detector, 0, SPAN);
+    return (struct growing){(enum verdict)rest->verdict, rest->scale, rest->rate / level};
 }
 
-/* Which of the two the memory follows cannot be told. */
-static bool load_rises_too(const struct load_detector *detector)
+/* The line of the load through a window; share is its slope a base block, of its mean. False when
+ * the window is not full, or has no load. */
+static bool load_line(const struct load_detector *detector, unsigned scale,
+                      struct trend_shape *line, double *share)
 {
-    return load_rise(detector, shown(detector)) >= detect_rules.load_share;
+    double y[DETECT_BLOCKS];
+    double mean = 0;
+
+    if (scale >= DETECT_SCALES || !ladder_is_full(&detector->raw, scale))
+        return false;
+    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
+        y[i] = detector->load[scale][i];
+        mean += y[i] / DETECT_BLOCKS;
+    }
+    if (mean <= 0)
+        return false;
+    trend_measure_quick(y, 0, line);
+    *share = line->line.slope_per_step / (double)(1u << scale) / mean;
+    return true;
+}
+
+/* By how much of the memory's growth the load grows in the window that shows it; 0 when it is not
+ * certain that it does. */
+static double load_rise(const struct load_detector *detector, const struct growing *growing)
+{
+    struct trend_shape line;
+    double share;
+
+    if (growing->share <= 0 || !load_line(detector, growing->scale, &line, &share) ||
+        line.z_plain < detect_rules.load_z)
+        return 0;
+    return share / growing->share;
 }
 
 /* Whatever it is that grows: in as long again as it has grown there is no room left. */
@@ -291,21 +347,23 @@ static bool limit_is_near(const struct load_detector *detector)
            raw->level + raw->rate * lasted > detect_rules.limit_share * raw->limit_bytes;
 }
 
-/* What grew while the load rose is not called a leak when the load has risen. */
+/* What grew while the load rose is not called a leak when the load has risen: which of the two the
+ * memory follows cannot be told. */
 static bool is_explained(const struct load_detector *detector)
 {
-    const struct detector *growing = shown(detector);
+    struct growing growing = growing_of(detector);
 
-    if (growing->verdict != VERDICT_LEAK || detector->verdict == VERDICT_LEAK)
+    if (growing.verdict != VERDICT_LEAK || detector->verdict == VERDICT_LEAK)
         return false;
-    return load_rises_too(detector) || (detector->is_explained && load_explains_all(detector));
+    return load_rise(detector, &growing) >= detect_rules.load_share ||
+           (detector->is_explained && load_explains_all(detector));
 }
 
 static enum verdict verdict_of(struct load_detector *detector)
 {
     detector->is_explained = is_explained(detector);
     if (!detector->is_explained)
-        return (enum verdict)shown(detector)->verdict;
+        return growing_of(detector).verdict;
     if (!limit_is_near(detector))
         return VERDICT_SUSPECT;
     detector->is_explained = false;
@@ -322,11 +380,15 @@ static bool judge(struct load_detector *detector)
     return detector->verdict != before;
 }
 
+/* The rest's part of a restart. */
 static void forget(struct load_detector *detector)
 {
-    detector->rest.open_block = detector->raw.born;
-    detector_restart(&detector->rest);
-    detector->blocks = 0;
+    struct detector view;
+
+    rest_open(detector, &view);
+    view.open_block = detector->raw.born;
+    detector_restart(&view);
+    rest_close(detector, &view);
 }
 
 void load_restart(struct load_detector *detector)
@@ -338,19 +400,15 @@ void load_restart(struct load_detector *detector)
 
 bool load_push(struct load_detector *detector, const struct detect_sample *sample, double load)
 {
-    uint32_t closed = detector->raw.closed;
-    uint32_t born = detector->raw.born;
+    struct detect_closed closed;
     bool changed = false;
 
     if (!(load >= 0) || !isfinite((float)load))
         return false;
-    detector_push(&detector->raw, sample);
-    if (detector->raw.born != born) {
-        forget(detector);
-        closed = born = detector->raw.born;
-    }
-    if (detector->raw.closed != closed) {
-        block_step(detector, detector->raw.closed - closed - 1);
+    if (detector_take(&detector->raw, sample, &closed)) {
+        if (closed.restarted)
+            forget(detector);
+        blocks_close(detector, &closed);
         changed = judge(detector);
     }
     detector->sum += (float)load;
@@ -358,9 +416,43 @@ bool load_push(struct load_detector *detector, const struct detect_sample *sampl
     return changed;
 }
 
+/* The detector whose growth is judged: of the bytes, or of the rest, which is made in `rest`. */
+static const struct detector *shown(const struct load_detector *detector, struct detector *rest)
+{
+    if (load_explains_all(detector))
+        return &detector->raw;
+    rest_open(detector, rest);
+    rest_see(detector, 0, DETECT_SCALES, rest);
+    return rest;
+}
+
+/* What the load adds to the growth of the rest is as uncertain as the slope of memory over load. Of
+ * that nothing may be known, and then it lies between no memory and all there is in proportion; too
+ * little is learnt first, of a load seen with errors and followed late. So a load that falls may
+ * hide growth, one that rises be part of it. */
+static void read_doubt(const struct load_detector *detector, const struct detector *rest,
+                       struct growth *growth)
+{
+    struct trend_shape line;
+    double share, part;
+
+    if (!growth->known || !load_line(detector, rest->scale, &line, &share))
+        return;
+    part = model_doubt(detector) * share * rest->level * 1000 / rest->block_ms;
+    if (part < 0)
+        growth->upper -= part;
+    else
+        growth->lower -= part;
+    reading_bound(growth);
+}
+
 void load_read(const struct load_detector *detector, struct detect_result *out)
 {
-    detector_read(shown(detector), out);
+    struct detector rest;
+
+    detector_read(shown(detector, &rest), out);
+    if (detector->rest.verdict == VERDICT_LEAK)
+        read_doubt(detector, &rest, &out->growth);
     out->verdict = (enum verdict)detector->verdict;
     out->changed_ms = detector->changed_ms;
     out->explained_by_load = detector->is_explained;
@@ -369,14 +461,18 @@ void load_read(const struct load_detector *detector, struct detect_result *out)
 size_t load_explain_tests(const struct load_detector *detector,
                           struct detect_check out[DETECT_CHECKS_MAX])
 {
-    const struct detector *growing = shown(detector);
-    size_t count = detect_explain_tests(growing, out);
+    struct growing growing = growing_of(detector);
+    struct detector rest;
+    size_t count = detect_explain_tests(shown(detector, &rest), out);
+    double rise;
 
-    if (count > 0 && (growing->verdict == VERDICT_SUSPECT || growing->verdict == VERDICT_LEAK))
-        out[count++] = (struct detect_check){.test = DETECT_TEST_NOT_LOAD,
-                                             .value = load_rise(detector, growing),
-                                             .needed = detect_rules.load_share,
-                                             .passed = !load_rises_too(detector)};
+    if (count == 0 || (growing.verdict != VERDICT_SUSPECT && growing.verdict != VERDICT_LEAK))
+        return count;
+    rise = load_rise(detector, &growing);
+    out[count++] = (struct detect_check){.test = DETECT_TEST_NOT_LOAD,
+                                         .value = rise,
+                                         .needed = detect_rules.load_share,
+                                         .passed = rise < detect_rules.load_share};
     return count;
 }
 

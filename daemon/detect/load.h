@@ -8,8 +8,7 @@
 #define LEAKD_DETECT_LOAD_H
 
 #include "daemon/detect/detect.h"
-
-#define LOAD_LAGS 10
+#include "daemon/detect/lags.h"
 
 /* Weighted sums over the differences of a scale's windows, fading: x load, y bytes, t time. */
 struct load_sums {
@@ -18,40 +17,36 @@ struct load_sums {
     float xt;
     float ty;
     float tt;
-    float yy;
     float error; /* what the error of the load adds to xx */
 };
 
-/* Memory follows a load at once or late; which, shows in the differences over a window of base
- * blocks. */
-struct load_lag {
-    float smooth; /* the load through this lag */
-    float past[DETECT_BLOCKS];
-    struct load_sums sums;
-};
-
-/* The blocks of a scale: bytes and load where the bytes are least for the load. */
-struct load_ring {
-    float bytes[DETECT_BLOCKS];
-    float load[DETECT_BLOCKS];
-    struct load_sums sums;
+/* What a detector of the rest knows that one of the bytes does not: all else they share. */
+struct load_rest {
+    uint64_t since_ms;
+    float rate;
+    float peak_rate;
+    float base;
+    uint32_t resolved_at;
+    uint8_t verdict;
+    uint8_t scale;
+    struct detect_climb climb;
+    struct detect_day day;
+    struct detect_ring rings[DETECT_SCALES];
 };
 
 struct load_detector {
-    struct detector raw;  /* the bytes */
-    struct detector rest; /* the bytes as they would be at the load of the first block */
-    struct load_ring rings[DETECT_SCALES];
-    struct load_lag lags[LOAD_LAGS];
-    float past_bytes[DETECT_BLOCKS];
+    struct detector raw;   /* the bytes; its longer blocks are those where the rest is least */
+    struct load_rest rest; /* the bytes as they would be at the load of the first block */
+    float load[DETECT_SCALES][DETECT_BLOCKS]; /* of the same blocks, through the best lag */
+    struct load_sums sums[DETECT_SCALES];
+    struct load_lags lags;
     float sum; /* of the open block */
     uint32_t count;
-    uint32_t blocks;
     float first;  /* load of the first block */
     float newest; /* of the last block */
     float before; /* and the one before it */
     float error2; /* variance of the load of a block that is no load */
     float bytes_per_load;
-    uint8_t lag;
     uint8_t verdict;
     bool has_load;
     bool is_explained; /* the bytes leak; the rest does not, or the load rises as well */

@@ -31,16 +31,16 @@ static unsigned blocks_within(unsigned scale, unsigned larger)
 /* A median of increments, not a slope: one step long ago must not look like growth. */
 static bool rate_at(const struct detector *detector, unsigned scale, unsigned larger, double *rate)
 {
-    const struct detect_ring *ring;
+    uint32_t blocks;
     double increments[DETECT_BLOCKS];
     size_t n = 0;
 
     if (larger >= DETECT_SCALES)
         return false;
-    ring = &detector->rings[larger];
+    blocks = ladder_blocks(detector, larger);
     for (unsigned back = blocks_within(scale, larger);
-         back + 1 < DETECT_BLOCKS && back + 1 < ring->blocks; back++)
-        increments[n++] = ladder_at(ring, back) - ladder_at(ring, back + 1);
+         back + 1 < DETECT_BLOCKS && back + 1 < blocks; back++)
+        increments[n++] = ladder_at(detector, larger, back) - ladder_at(detector, larger, back + 1);
     if (n < INCREMENTS_MIN)
         return false;
     *rate = median(increments, n) / (double)(1u << larger);
@@ -57,12 +57,10 @@ bool past_rate(const struct detector *detector, unsigned scale, double *rate)
 bool past_rate_near(const struct detector *detector, unsigned scale, double *rate)
 {
     const unsigned newest = DETECT_BLOCKS / 2 + 1, oldest = DETECT_BLOCKS - 1;
-    const struct detect_ring *ring;
 
     if (scale + 1 >= DETECT_SCALES || !ladder_is_full(detector, scale + 1))
         return false;
-    ring = &detector->rings[scale + 1];
-    *rate = (ladder_at(ring, newest) - ladder_at(ring, oldest)) /
+    *rate = (ladder_at(detector, scale + 1, newest) - ladder_at(detector, scale + 1, oldest)) /
             ((oldest - newest) * (double)(2u << scale));
     return true;
 }
@@ -72,13 +70,13 @@ struct past_summit past_summit(const struct detector *detector, unsigned scale)
     struct past_summit summit = {0};
 
     for (unsigned larger = scale + 1; larger < DETECT_SCALES; larger++) {
-        const struct detect_ring *ring = &detector->rings[larger];
+        uint32_t blocks = ladder_blocks(detector, larger);
 
         for (unsigned back = blocks_within(scale, larger) + 1;
-             back < DETECT_BLOCKS && back < ring->blocks; back++) {
-            if (ladder_at(ring, back) <= summit.level)
+             back < DETECT_BLOCKS && back < blocks; back++) {
+            if (ladder_at(detector, larger, back) <= summit.level)
                 continue;
-            summit.level = ladder_at(ring, back);
+            summit.level = ladder_at(detector, larger, back);
             summit.blocks_ago = (back + 0.5) * (double)(1u << larger);
         }
     }

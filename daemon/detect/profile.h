@@ -27,6 +27,7 @@ struct detect_rules {
     double bend_fade;
     double rise_t;
     double rise_start;
+    double open_share;
     double gain_share;
     double gain_bytes;
     double quantum_bytes;
@@ -53,7 +54,6 @@ struct detect_rules {
     double slow_wait_s;
     double straight_wait_s;
     double change_share;
-    double load_change;
     double rate_error;
     double day_swing;
     double limit_share;

@@ -26,14 +26,22 @@ bool reading_scale(const struct detector *detector, unsigned *scale)
 }
 
 /* Bytes per second by which a load that follows the day may move the level at its steepest: what
- * rises adds it to the growth that is seen, what falls hides it. */
+ * rises adds it to the growth that is seen, what falls hides it. A load that is seen explains its
+ * day itself. */
 static double day_pace(const struct detector *detector, unsigned scale)
 {
     double window_s = ladder_window(scale) * detector->block_ms / 1000;
 
-    if (window_s >= DETECT_DAY_S || ladder_is_straight(&detector->rings[scale]))
+    if (detector->has_load || window_s >= DETECT_DAY_S ||
+        ladder_is_straight(&detector->rings[scale]))
         return 0;
     return detect_day_pace(detector->level, DETECT_DAY_S);
+}
+
+void reading_bound(struct growth *growth)
+{
+    if (growth->estimate > 0)
+        growth->lower = fmax(growth->lower, 0);
 }
 
 static void read_growth(const struct detector *detector, unsigned scale,
@@ -42,8 +50,7 @@ static void read_growth(const struct detector *detector, unsigned scale,
     double per_s = 1000.0 / detector->block_ms / (double)(1u << scale);
     double noise = shape->line.t_quantile * shape->line.se_per_step;
     const struct detect_rules *r = &detect_rules;
-    double share = detector->has_load ? r->load_change : r->change_share;
-    double change = share * (shape->gap_max - shape->gap_min) / (DETECT_BLOCKS / 4.0);
+    double change = r->change_share * (shape->gap_max - shape->gap_min) / (DETECT_BLOCKS / 4.0);
     double floor = r->rate_error * shape->line.slope_per_step;
     double pace = day_pace(detector, scale);
     double half_width = sqrt(noise * noise + change * change + floor * floor) * per_s;
@@ -61,7 +68,7 @@ static void read_growth(const struct detector *detector, unsigned scale,
 static void read_fit(const struct detector *detector, unsigned scale, struct detect_result *out)
 {
     uint64_t block_ms = (uint64_t)detector->block_ms << scale;
-    uint64_t to_block = (uint64_t)detector->rings[scale].blocks << scale;
+    uint64_t to_block = (uint64_t)ladder_blocks(detector, scale) << scale;
     struct trend_shape shape;
 
     ladder_measure(detector, scale, &shape);
@@ -97,4 +104,6 @@ void detector_read(const struct detector *detector, struct detect_result *out)
     out->oldest_die = out->verdict == VERDICT_SUSPECT && ladder_oldest_die(detector, scale);
     if (detector->verdict == VERDICT_LEAK && detector->scale == DETECT_SCALES)
         read_day(detector, out);
+    if (detector->verdict == VERDICT_LEAK)
+        reading_bound(&out->growth);
 }

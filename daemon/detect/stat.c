@@ -30,10 +30,12 @@ double stat_log(double x)
     double m = split(x, &exponent);
     double s = (m - 1) / (m + 1);
     double s2 = s * s;
+    static const double inverse[] = {1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11,
+                                     1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3,  1};
     double sum = 0;
 
-    for (int odd = 21; odd >= 1; odd -= 2)
-        sum = sum * s2 + 1.0 / odd;
+    for (size_t i = 0; i < sizeof(inverse) / sizeof(inverse[0]); i++)
+        sum = sum * s2 + inverse[i];
     return 2 * s * sum + exponent * LN2;
 }
 

@@ -45,8 +45,10 @@ static void follow(struct detector *detector, const struct candidate *candidate)
     detector->peak_rate = detector->verdict == VERDICT_LEAK
                               ? fmaxf(detector->peak_rate, detector->rate)
                               : detector->rate;
-    if (detector->verdict != VERDICT_LEAK || since_ms < detector->since_ms)
-        detector->since_ms = since_ms;
+    if (detector->verdict == VERDICT_LEAK && since_ms >= detector->since_ms)
+        return;
+    detector->since_ms = since_ms;
+    detector->base = ladder_at(detector, candidate->scale, DETECT_BLOCKS - 1);
 }
 
 static void follow_day(struct detector *detector)
@@ -54,16 +56,15 @@ static void follow_day(struct detector *detector)
     detector->scale = DETECT_SCALES;
     detector->rate = (float)day_rate(detector);
     detector->peak_rate = detector->rate;
-    if (detector->verdict != VERDICT_LEAK)
-        detector->since_ms =
-            time_of(detector, detector->closed - 86400.0 * 1000 / detector->block_ms);
+    if (detector->verdict == VERDICT_LEAK)
+        return;
+    detector->since_ms = time_of(detector, detector->closed - 86400.0 * 1000 / detector->block_ms);
+    detector->base = 0;
 }
 
 static bool is_flat(const struct detector *detector, unsigned scale)
 {
-    const struct detect_ring *ring = &detector->rings[scale];
-
-    return ring->slope + 2 * ring->se < detect_rules.flat_share * detector->rate;
+    return ladder_growth_max(detector, scale) < detect_rules.flat_share * detector->rate;
 }
 
 static bool leak_has_ended(const struct detector *detector)
@@ -81,11 +82,23 @@ static bool leak_has_ended(const struct detector *detector)
            ring->slope < detect_rules.weak_share * detector->rate;
 }
 
+/* A leak does not give back what it took: what stands here is next to nothing of what it would have
+ * added. A flush has done that to it, or it stopped long ago; that it grows again is not the same
+ * growth. */
+static bool leak_is_gone(const struct detector *detector)
+{
+    double lasted = (double)(detector->last_ms - detector->since_ms) / detector->block_ms;
+
+    return detector->base > 0 &&
+           detector->level - detector->base < detect_rules.gone_share * detector->rate * lasted;
+}
+
 static void leak_step(struct detector *detector, const struct candidate *candidate)
 {
     uint64_t lasted_ms = detector->last_ms - detector->since_ms;
 
-    if (candidate && candidate->rate < detect_rules.flat_share * detector->peak_rate) {
+    if (leak_is_gone(detector) ||
+        (candidate && candidate->rate < detect_rules.flat_share * detector->peak_rate)) {
         climb_end(detector, (double)lasted_ms / detector->block_ms);
         become(detector, VERDICT_RESOLVED);
     } else if (candidate) {

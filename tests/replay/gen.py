@@ -38,6 +38,7 @@ class Series:
         self.rate = 0.0
         self.missing = []
         self.period = 0.0  # of a sampler
+        self.leaked = None  # bytes until t, where the rate is not the same all the time
 
     def set_steps(self, steps, least, most):
         self.dt = self.rng.choice(steps)
@@ -151,7 +152,8 @@ def steps_at(s, jumps, size):
 
 def accelerating(s):
     s.rate = s.leak_rate(s.span)
-    return lambda t: s.level + s.rate * t * (0.6 + 0.4 * t / s.span)
+    s.leaked = lambda t: s.rate * t * (0.6 + 0.4 * t / s.span)
+    return lambda t: s.level + s.leaked(t)
 
 
 def per_request(s):
@@ -159,7 +161,8 @@ def per_request(s):
     s.rate = s.leak_rate(s.span)
     deep = s.rng.uniform(0.3, 0.8)
     wave = lambda t: t - deep * period / (2 * math.pi) * math.sin(2 * math.pi * t / period)
-    return lambda t: s.level + s.rate * wave(t)
+    s.leaked = lambda t: s.rate * wave(t)
+    return lambda t: s.level + s.leaked(t)
 
 
 def under_day(s):
@@ -462,13 +465,27 @@ def load_rows(s, load, by_work):
     unit = log_uniform(s.rng, 1, 5000)
     follow, work = load(0), 0.0
     total = sum(load(t) for t in s.times()) * s.dt
+    done = {}
     for t, noise in zip(s.times(), s.noise()):
         now = load(t)
         follow += (now - follow) * (1 - math.exp(-s.dt / lag))
         work += now * s.dt
-        leaked = s.rate * (work * s.span / total if by_work else t)
+        leaked = done[t] = s.rate * (work * s.span / total if by_work else t)
         level = s.level * (1 - share + share * follow) + leaked + noise
         yield t, max(PAGE, round(level / PAGE) * PAGE), now * unit * (1 + s.rng.gauss(0, 0.05))
+    s.leaked = (lambda t: done[t]) if by_work else None
+
+
+LEAKED_ROWS = 200
+
+
+def leaked_rows(name, s):
+    """Where the rate of a leak changes, what it has leaked until then: a rate is true of a time."""
+    if not s.leaked or not s.rate:
+        return []
+    times = s.times()
+    some = times[:-1:max(1, len(times) // LEAKED_ROWS)] + times[-1:]
+    return [[name, t, round(s.leaked(t))] for t in some]
 
 
 def write_load(folder, rng, make, kind, number):
@@ -481,7 +498,7 @@ def write_load(folder, rng, make, kind, number):
         file.write("t_seconds,bytes,load\n")
         file.writelines("%d,%d,%.3f\n" % row for row in load_rows(s, load, number % 2 == 1))
     row = [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), 0, round(s.rate, 1), s.dt]
-    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None
+    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None, leaked_rows(name, s)
 
 
 # ---- objects that live and die, a sample of which is seen -----------------------------------------
@@ -626,7 +643,7 @@ def write_ages(folder, rng, make, kind, number):
     s.rate *= s.period
     row = [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), round(s.onset, 1),
            round(s.rate, 1), s.dt]
-    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None
+    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None, leaked_rows(name, s)
 
 
 def write_series(folder, rng, make, kind, number):
@@ -639,7 +656,7 @@ def write_series(folder, rng, make, kind, number):
         file.writelines("%d,%d\n" % row for row in s.rows(shape))
     row = [name, "%s_%s" % (kind, make.__name__), int(kind == "leak"), round(s.onset, 1),
            round(s.rate, 1), s.dt]
-    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None
+    return row, [name, round(s.perfect_s(), 1)] if kind == "leak" else None, leaked_rows(name, s)
 
 
 def write_table(path, rows):
@@ -651,15 +668,18 @@ def write_all(folder, seed, each, groups, write):
     os.makedirs(folder, exist_ok=True)
     labels = ["file class leak onset_s rate_bytes_per_s sample_interval_s".split()]
     oracle = ["file oracle_ttd_s".split()]
+    leaked = ["file t_seconds leaked_bytes".split()]
     for kind, makes in groups:
         for make in makes:
             for number in range(each):
                 rng = random.Random("%d %s %s %d" % (seed, kind, make.__name__, number))
-                label, perfect = write(folder, rng, make, kind, number)
+                label, perfect, changing = write(folder, rng, make, kind, number)
                 labels.append(label)
+                leaked += changing
                 oracle += [perfect] if perfect else []
     write_table(os.path.join(folder, "labels.csv"), labels)
     write_table(os.path.join(folder, "oracle.csv"), oracle)
+    write_table(os.path.join(folder, "leaked.csv"), leaked)
 
 
 def generate(folder, seed, each):

@@ -94,6 +94,48 @@ START_TEST(a_leak_below_the_waves_of_a_load_is_found_with_its_rate)
 }
 END_TEST
 
+static struct growth growth_at_alarm(struct pair *pair, double (*load)(double t), double leak)
+{
+    struct detect_result result;
+
+    pair_init(pair, 10);
+    while (pair->t < 8 * HOUR && pair->alarms == 0)
+        pair_push(pair, 200 * MIB + MIB * load(pair->t) + leak * pair->t, load(pair->t));
+    ck_assert_uint_eq(pair->alarms, 1);
+    load_read(&pair->with, &result);
+    return result.growth;
+}
+
+START_TEST(beside_a_load_that_is_known_the_interval_of_the_rate_is_narrow)
+{
+    struct pair pair;
+    struct growth growth = growth_at_alarm(&pair, wave, 20 * KIB);
+
+    ck_assert_double_le(growth.lower, 20 * KIB);
+    ck_assert_double_ge(growth.upper, 20 * KIB);
+    ck_assert_double_gt(growth.lower, 0.6 * growth.estimate);
+    ck_assert_double_lt(growth.upper, 1.4 * growth.estimate);
+}
+END_TEST
+
+/* It hides a third of the leak, and there was no time yet to see what memory it takes. */
+static double falling(double t)
+{
+    return 100 - 36 * t / HOUR;
+}
+
+START_TEST(a_load_that_falls_and_is_not_known_yet_may_hide_growth)
+{
+    struct pair pair;
+    struct growth growth = growth_at_alarm(&pair, falling, 30 * KIB);
+
+    ck_assert_double_le(pair.with.bytes_per_load, 0);
+    ck_assert_double_lt(growth.estimate, 25 * KIB);
+    ck_assert_double_ge(growth.upper, 30 * KIB);
+    ck_assert_double_gt(growth.lower, 0.8 * growth.estimate);
+}
+END_TEST
+
 START_TEST(memory_may_follow_the_load_late)
 {
     struct pair pair;
@@ -106,8 +148,8 @@ START_TEST(memory_may_follow_the_load_late)
     }
     ck_assert_uint_eq(pair.alarms, 0);
     ck_assert_double_eq_tol(pair.with.bytes_per_load, MIB, 0.1 * MIB);
-    ck_assert_uint_ge(pair.with.lag, 5); /* 8 blocks are 160 s */
-    ck_assert_uint_le(pair.with.lag, 7); /* 21 blocks are 420 s */
+    ck_assert_uint_ge(pair.with.lags.best, 5); /* 8 blocks are 160 s */
+    ck_assert_uint_le(pair.with.lags.best, 7); /* 21 blocks are 420 s */
 }
 END_TEST
 
@@ -152,12 +194,11 @@ START_TEST(a_restart_is_one_for_the_rest_too)
     ck_assert_int_eq(pair.with.verdict, VERDICT_LEAK);
     load_restart(&pair.with);
     ck_assert_int_eq(pair.with.verdict, VERDICT_RESOLVED);
-    ck_assert_uint_eq(pair.with.blocks, 0);
+    ck_assert_uint_eq(pair.with.raw.blocks, 0);
     while (pair.t < 8 * HOUR)
         pair_push(&pair, 100 * MIB + MIB * wave(pair.t) + 30 * KIB * (pair.t - 4 * HOUR),
                   wave(pair.t));
     ck_assert_uint_eq(pair.alarms, 2);
-    ck_assert_uint_eq(pair.with.rest.rings[2].blocks, pair.with.raw.rings[2].blocks);
 }
 END_TEST
 
@@ -171,10 +212,18 @@ START_TEST(a_hole_keeps_load_and_bytes_together)
     pair.t += 1234;
     while (pair.t < 8 * HOUR)
         pair_push(&pair, 100 * MIB + MIB * wave(pair.t), wave(pair.t));
-    for (unsigned scale = 0; scale < DETECT_SCALES; scale++)
-        ck_assert_uint_eq(pair.with.rest.rings[scale].blocks, pair.with.raw.rings[scale].blocks);
-    ck_assert_uint_eq(pair.with.blocks, pair.with.raw.rings[0].blocks);
+    ck_assert_uint_eq(pair.with.raw.blocks, 8 * 3600 / 20 - 1);
+    for (unsigned scale = 0; scale < 7; scale++)
+        for (unsigned i = 0; i < DETECT_BLOCKS; i++)
+            ck_assert_double_eq_tol(pair.with.raw.of[scale].min[i],
+                                    100 * MIB + MIB * pair.with.load[scale][i], 20 * MIB);
     ck_assert_uint_eq(pair.alarms, 0);
+}
+END_TEST
+
+START_TEST(a_series_beside_a_load_is_small)
+{
+    ck_assert_uint_le(sizeof(struct load_detector), 3500);
 }
 END_TEST
 
@@ -234,9 +283,12 @@ START_TEST(a_leak_a_request_is_straight_in_work_time)
 END_TEST
 
 SUITE_MAIN("detect_load", a_rise_of_the_load_is_no_leak, a_leak_behind_a_rise_of_the_load_is_found,
-           a_leak_below_the_waves_of_a_load_is_found_with_its_rate, memory_may_follow_the_load_late,
+           a_leak_below_the_waves_of_a_load_is_found_with_its_rate,
+           beside_a_load_that_is_known_the_interval_of_the_rate_is_narrow,
+           a_load_that_falls_and_is_not_known_yet_may_hide_growth, memory_may_follow_the_load_late,
            a_load_that_has_nothing_to_do_with_it_changes_nothing,
            growth_beside_an_equal_rise_of_the_load_is_only_suspect,
            a_restart_is_one_for_the_rest_too, a_hole_keeps_load_and_bytes_together,
-           any_load_is_survived, work_time_runs_with_the_load_and_stands_without,
+           a_series_beside_a_load_is_small, any_load_is_survived,
+           work_time_runs_with_the_load_and_stands_without,
            a_leak_a_request_is_straight_in_work_time)

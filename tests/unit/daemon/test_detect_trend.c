@@ -3,6 +3,7 @@
 
 #include "daemon/detect/detect.h"
 #include "daemon/detect/stat.h"
+#include "daemon/detect/trend.h"
 #include "tests/unit/daemon/feed.h"
 #include "tests/unit/suite.h"
 
@@ -114,7 +115,42 @@ START_TEST(interval_is_honest_for_correlated_noise)
 }
 END_TEST
 
-SUITE_MAIN("detect_trend", logarithm_is_exact_to_fourteen_digits, quantile_is_that_of_the_tables,
+/* Of lines, bends, steps and noise alike, at any level. */
+START_TEST(the_quick_measure_says_what_the_exact_one_says)
+{
+    static const double levels[] = {0, 1e6, 1e12};
+    struct feed noise = {.noise = 1};
+    double y[TREND_QUICK];
+    struct trend_shape exact, quick;
+    unsigned silent = 0;
+
+    for (unsigned round = 0; round < 3000; round++) {
+        double slope = 100 * feed_noise(&noise), bend = 5 * feed_noise(&noise);
+
+        for (int i = 0; i < TREND_QUICK; i++)
+            y[i] = levels[round % 3] + slope * i + bend * (i - 7) * (i - 7) +
+                   500 * feed_noise(&noise) + (round % 5 == 0 && i > 9 ? 900 : 0);
+        trend_measure(y, TREND_QUICK, 10, &exact);
+        trend_measure_quick(y, 10, &quick);
+        ck_assert_double_eq_tol(quick.line.slope_per_step, exact.line.slope_per_step, 1e-3);
+        ck_assert_double_eq_tol(quick.line.intercept, exact.line.intercept, 1e-2);
+        ck_assert_double_eq_tol(quick.gap_min, exact.gap_min, 1e-2);
+        ck_assert_double_eq_tol(quick.gap_max, exact.gap_max, 1e-2);
+        if (quick.z_plain == 0) {
+            silent++;
+            ck_assert_double_lt(fabs(exact.z_plain), 2.9);
+            continue;
+        }
+        ck_assert_double_eq_tol(quick.z_plain, exact.z_plain, 1e-4);
+        ck_assert_double_eq_tol(quick.bend_t, exact.bend_t, 1e-3);
+    }
+    ck_assert_uint_gt(silent, 300);
+    ck_assert_uint_lt(silent, 2700);
+}
+END_TEST
+
+SUITE_MAIN("detect_trend", the_quick_measure_says_what_the_exact_one_says,
+           logarithm_is_exact_to_fourteen_digits, quantile_is_that_of_the_tables,
            normal_equivalent_shrinks_with_few_degrees_of_freedom,
            slope_and_intercept_of_a_line_are_found, too_few_or_too_many_values_are_refused,
            known_noise_widens_the_interval_of_a_perfect_line,
