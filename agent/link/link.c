@@ -58,7 +58,7 @@ static struct {
     uint64_t delay_ms;
     uint64_t totals_due_ms; /* a flush before that says only what else is new */
     uint64_t relax_due_ms;
-    uint64_t said_last_ms;
+    _Atomic uint64_t said_last_ms;
     _Atomic bool has_said_last; /* and nothing since that would take it back */
     struct encode_extra extra;
     size_t tail_start; /* what a full socket has left in the buffer */
@@ -354,7 +354,7 @@ void link_forked(void)
     link_.retry_at_ms = 0;
     link_.retry_ms = RETRY_MS_FIRST;
     memset(&link_.extra, 0, sizeof(link_.extra));
-    link_.said_last_ms = 0;
+    atomic_store(&link_.said_last_ms, 0);
     atomic_store(&link_.has_said_last, false);
     hello_renew(true);
     site_rebase();
@@ -417,7 +417,7 @@ static void end(enum wire_bye_reason reason, bool is_to_close)
 
     if (may_say_last() && lock_briefly(&signals)) {
         say_last(reason);
-        link_.said_last_ms = clock_coarse_ms();
+        atomic_store(&link_.said_last_ms, clock_coarse_ms());
         atomic_store(&link_.has_said_last, true);
         if (is_to_close)
             stream_close(&link_.stream);
@@ -431,7 +431,7 @@ void link_prepare_exit(void)
 {
     const uint64_t now_ms = clock_coarse_ms();
 
-    if (now_ms < link_.said_last_ms + FLUSH_EVERY_MS)
+    if (now_ms < atomic_load(&link_.said_last_ms) + FLUSH_EVERY_MS)
         return;
     atomic_store(&link_.due_ms, now_ms + FLUSH_EVERY_MS);
     end(WIRE_BYE_EXIT, false);
