@@ -263,8 +263,9 @@ bool live_read(uint32_t index, uintptr_t *addr, struct live_sample *out)
     tag = atomic_load_explicit(&entry->tag, memory_order_acquire);
     copy_entry(entry, tag, out);
     atomic_thread_fence(memory_order_acquire);
-    if (atomic_load_explicit(&entry->tag, memory_order_relaxed) >> 32 != tag >> 32 ||
-        atomic_load_explicit(&live_keys[index], memory_order_relaxed) != key)
+    /* The key first: where the same address has come back meanwhile, it shows the new generation, too. */
+    if (atomic_load_explicit(&live_keys[index], memory_order_acquire) != key ||
+        atomic_load_explicit(&entry->tag, memory_order_relaxed) >> 32 != tag >> 32)
         return false;
     *addr = key;
     return true;

@@ -88,10 +88,18 @@ static uint32_t read_slot(const struct slot *slot, struct wire_mark *out)
     return state / 2;
 }
 
+/* Most programs never say a mark: their slots' pages stay untouched. */
+static bool is_unused(void)
+{
+    return atomic_load_explicit(&numbers, memory_order_relaxed) == 0;
+}
+
 uint32_t mark_next_unsent(struct wire_mark *out)
 {
     uint32_t oldest = atomic_load(&numbers) + 1;
 
+    if (is_unused())
+        return 0;
     for (uint32_t i = 0; i < MARKS_MAX; i++) {
         struct slot *slot = &slots[(oldest + i) % MARKS_MAX];
         uint32_t number = atomic_load_explicit(&slot->state, memory_order_relaxed) / 2;
@@ -112,6 +120,8 @@ void mark_sent(uint32_t number)
 
 void mark_all_unsent(void)
 {
+    if (is_unused())
+        return;
     for (size_t i = 0; i < MARKS_MAX; i++)
         atomic_store(&slots[i].sent, 0);
 }
@@ -123,6 +133,8 @@ uint64_t mark_dropped(void)
 
 void mark_forked(void)
 {
+    if (is_unused())
+        return;
     for (size_t i = 0; i < MARKS_MAX; i++)
         atomic_store(&slots[i].state, 0);
     atomic_store(&dropped, 0);

@@ -97,6 +97,8 @@ void type_mark_changed(uint32_t place)
 
 void type_mark_all_changed(void)
 {
+    if (atomic_load(&types_used) == 0)
+        return; /* 26 pages that nobody has touched yet */
     for (uint32_t place = 0; place < TYPE_PLACES; place++) {
         if (atomic_load(&types[place].name_id) != 0 || atomic_load(&types[place].live_samples) != 0)
             type_mark_changed(place);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@
 #define FLUSH_EVERY_MS      1000
 #define FLUSH_MORE_MS       100 /* when one flush did not say everything that changes again and again */
 #define FLUSH_NEWS_MS       25  /* the same of what is said once: a start leaves hundreds of sites */
+#define ROUND_LONG_NS       40000
 #define RETRY_MS_FIRST      1000
 #define RETRY_MS_MAX        8000
 /* Who ends waits so long for room in the socket, and so long in all: hundreds of sites that nobody has
@@ -60,12 +62,14 @@ static struct {
     uint64_t relax_due_ms;
     _Atomic uint64_t said_last_ms;
     _Atomic bool has_said_last; /* and nothing since that would take it back */
+    uint64_t round_start_ns;
     struct encode_extra extra;
     size_t tail_start; /* what a full socket has left in the buffer */
     size_t tail_end;
     char path[128];
-    uint8_t buffer[64 * 1024];
 } link_ = {.stream.fd = -1};
+
+static uint8_t out_buffer[64 * 1024];
 
 /* A page that the kernel clears in every child that gets a copy of our memory, however it was made:
  * 0 there means that this process has not been looked after yet. */
@@ -153,7 +157,7 @@ static bool send_tail(uint64_t now_ms)
 
     if (link_.tail_start == link_.tail_end)
         return true;
-    sent = stream_send(&link_.stream, link_.buffer + link_.tail_start,
+    sent = stream_send(&link_.stream, out_buffer + link_.tail_start,
                        link_.tail_end - link_.tail_start);
     if (sent < 0) {
         lose_connection(now_ms);
@@ -168,7 +172,7 @@ static bool send_tail(uint64_t now_ms)
 
 static void begin_buffer(struct wire_wr *wr)
 {
-    wire_wr_init(wr, link_.buffer, sizeof(link_.buffer));
+    wire_wr_init(wr, out_buffer, sizeof(out_buffer));
 }
 
 static void end_buffer(const struct wire_wr *wr)
@@ -186,33 +190,55 @@ static void put_totals(struct wire_wr *wr, uint64_t now_ms)
         hello_put(wr);
 }
 
+/* A thread of the program's is held up meanwhile: a round whose totals have taken long, by a look at an
+ * interpreter's heap above all, leaves the rest to the next one. */
+static bool is_long(void)
+{
+    return clock_fine_ns() - link_.round_start_ns > ROUND_LONG_NS;
+}
+
 /* Encodes into the empty buffer: what is short and matters most goes first. */
-static enum encode_left encode(uint64_t now_ms, const struct wire_bye *bye)
+static enum encode_left encode_round(uint64_t now_ms)
+{
+    struct wire_wr wr;
+    enum encode_left left = ENCODE_NEWS_LEFT;
+
+    begin_buffer(&wr);
+    if (now_ms >= link_.totals_due_ms)
+        put_totals(&wr, now_ms);
+    if (!is_long())
+        left = encode_changes(&wr, now_ms);
+    end_buffer(&wr);
+    return left;
+}
+
+/* The same for who ends. bye: with the first of his rounds, NULL with the others. */
+static enum encode_left encode_last(uint64_t now_ms, const struct wire_bye *bye)
 {
     struct wire_wr wr;
     enum encode_left left;
 
     begin_buffer(&wr);
-    if (bye || now_ms >= link_.totals_due_ms)
+    if (bye) {
         put_totals(&wr, now_ms);
-    if (bye)
         wire_put_bye(&wr, bye);
+    }
     left = encode_changes(&wr, now_ms);
     end_buffer(&wr);
     return left;
 }
 
-/* The first round of a connection, which has taken its time: what must be said at once. The rest
- * follows a little later. */
+/* The first round of a connection, which has taken its time: who this is. The rest follows a little
+ * later. */
 static enum encode_left greet(uint64_t now_ms)
 {
     struct wire_wr wr;
 
     if (!connect_now(now_ms))
         return ENCODE_NOTHING_LEFT;
+    link_.totals_due_ms = 0;
     begin_buffer(&wr);
     hello_put(&wr);
-    put_totals(&wr, now_ms);
     end_buffer(&wr);
     return send_tail(now_ms) ? ENCODE_NEWS_LEFT : ENCODE_NOTHING_LEFT;
 }
@@ -243,20 +269,21 @@ static enum encode_left flush(uint64_t now_ms)
         link_.extra.skipped_flushes++;
         return ENCODE_NOTHING_LEFT;
     }
-    left = encode(now_ms, NULL); /* tells the period that was in force */
+    left = encode_round(now_ms); /* tells the period that was in force */
     relax_period(now_ms);
     return send_tail(now_ms) ? left : ENCODE_NOTHING_LEFT;
 }
 
 static void timed_flush(uint64_t now_ms)
 {
-    uint64_t start_ns = clock_fine_ns();
-    enum encode_left left = flush(now_ms);
+    enum encode_left left;
 
+    link_.round_start_ns = clock_fine_ns();
+    left = flush(now_ms);
     if (left != ENCODE_NOTHING_LEFT)
         atomic_store(&link_.due_ms, now_ms + (left == ENCODE_NEWS_LEFT ? FLUSH_NEWS_MS
                                                                        : FLUSH_MORE_MS));
-    link_.extra.flush_ns_total += clock_fine_ns() - start_ns;
+    link_.extra.flush_ns_total += clock_fine_ns() - link_.round_start_ns;
 }
 
 static ATTR_COLD void poll_due(uint64_t now_ms)
@@ -336,6 +363,8 @@ void link_init(void)
     courier_init(link_.path);
     map_born_here();
     hello_init();
+    if (__libc_single_threaded)
+        stream_reserve();
     link_.retry_ms = RETRY_MS_FIRST;
     link_.delay_ms = delay_wanted();
     atomic_store(&link_.pid, getpid());
@@ -349,6 +378,8 @@ void link_forked(void)
 
     if (state == LINK_OFF || state == LINK_SILENT)
         return;
+    if (link_.stream.fd < 0)
+        stream_reserve();
     stream_close(&link_.stream); /* our copy: the daemon is to see when the parent ends */
     link_.tail_start = link_.tail_end = 0;
     link_.retry_at_ms = 0;
@@ -393,7 +424,7 @@ static void say_last(enum wire_bye_reason reason)
         if ((is_sent && !more) || now_ms >= deadline_ms || (!has_room && link_.tail_start == start))
             return;
         if (is_sent) {
-            more = encode(now_ms, is_first ? &bye : NULL) != ENCODE_NOTHING_LEFT;
+            more = encode_last(now_ms, is_first ? &bye : NULL) != ENCODE_NOTHING_LEFT;
             is_first = false;
             has_room = true;
         } else if (atomic_load(&link_.state) == LINK_CONNECTED) {

@@ -17,7 +17,10 @@
  * none; and another library may stand in front of them. */
 #define call(name, ...) syscall(SYS_##name, __VA_ARGS__)
 
-#define HIGH_FD_MAX 4096 /* the kernel's table grows with the highest number in use */
+/* The kernel's table grows with the highest number in use, 8 KiB up to 1023, and each fork copies it. */
+#define HIGH_FD_MAX 512
+
+static int high_fd = -1; /* where there is room */
 
 /* The folder part of path; "" when there is none. */
 static void folder_of(const char *path, char *out, size_t size)
@@ -59,19 +62,43 @@ static bool is_trusted_server(int fd, const char *path)
     return server.uid == 0 || server.uid == geteuid() || owns_folder(path, server.uid);
 }
 
+static int lowest_fd(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -1;
+    if (high_fd >= 0 && (rlim_t)high_fd < limit.rlim_cur)
+        return high_fd;
+    return limit.rlim_cur / 2 < HIGH_FD_MAX ? (int)(limit.rlim_cur / 2) : HIGH_FD_MAX;
+}
+
 /* Programs expect the low numbers, and close or reuse them in loops. */
 static int move_high(int fd)
 {
-    struct rlimit limit;
-    int high = -1;
+    int lowest = lowest_fd();
+    int high = lowest < 0 ? -1 : (int)call(fcntl, fd, F_DUPFD_CLOEXEC, lowest);
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        rlim_t lowest = limit.rlim_cur / 2 < HIGH_FD_MAX ? limit.rlim_cur / 2 : HIGH_FD_MAX;
-
-        high = (int)call(fcntl, fd, F_DUPFD_CLOEXEC, lowest);
-    }
     call(close, fd);
     return high;
+}
+
+static int open_socket(void)
+{
+    int fd = (int)call(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return fd < 0 ? -1 : move_high(fd);
+}
+
+/* Not by a descriptor of the program's: to close a copy gives up the file's record locks. */
+void stream_reserve(void)
+{
+    int fd;
+
+    high_fd = lowest_fd();
+    fd = open_socket();
+    if (fd >= 0)
+        call(close, fd);
 }
 
 static bool read_cookie(int fd, uint64_t *cookie)
@@ -96,10 +123,7 @@ int stream_open(struct stream *stream, const char *path)
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
-    opened.fd = (int)call(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (opened.fd < 0)
-        return -errno;
-    opened.fd = move_high(opened.fd);
+    opened.fd = open_socket();
     if (opened.fd < 0)
         return -EMFILE;
     if (call(connect, opened.fd, &address, sizeof(address)) < 0 ||

@@ -16,6 +16,11 @@ struct stream {
     uint64_t cookie;
 };
 
+/* Makes room for the stream in the kernel's table of descriptors. To be called where the process has one
+ * thread: with more of them the kernel waits for a grace period before it enlarges the table, which takes
+ * the thread that asks some 10 ms. A child that is forked has a table of its own, as large as it needs. */
+void stream_reserve(void);
+
 /* Connects to the socket at path if its server is root, this process's user, or the owner of the
  * socket's folder where only root could have made that folder. Does not wait. */
 int stream_open(struct stream *stream, const char *path);

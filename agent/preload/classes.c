@@ -5,6 +5,7 @@
 
 #include "agent/core/tally.h"
 #include "agent/preload/next.h"
+#include "agent/preload/slabs.h"
 
 /* jemalloc's manual: nallocx returns the real size of the block that an allocation would give.
  * tcmalloc has such a function, too, but no mallctl; the blocks that its profiler samples are
@@ -56,4 +57,5 @@ void classes_probe(void)
         kept = is_kept(sizes[i]);
     if (kept)
         fill();
+    slabs_are_kept = kept;
 }

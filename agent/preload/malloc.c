@@ -10,6 +10,7 @@
 #include "agent/preload/bump.h"
 #include "agent/preload/classes.h"
 #include "agent/preload/next.h"
+#include "agent/preload/slabs.h"
 #include "agent/preload/slow.h"
 #include "agent/preload/state.h"
 
@@ -30,7 +31,10 @@ static ATTR_NOINLINE void *counted(void *block)
 {
     struct unwind_registers here;
 
-    if (!block || bump_owns(block) || !preload_attach())
+    if (!block || bump_owns(block))
+        return block;
+    slabs_forget(block);
+    if (!preload_attach())
         return block;
     unwind_registers_here(&here);
     slow_count_alloc(block, next_block_bytes(block), &here);
@@ -51,9 +55,13 @@ static ATTR_NOINLINE void *alloc_due(void *block)
  * thread may still have got when another one opened the gate. */
 static ATTR_NOINLINE void *count_asked(void *block)
 {
+    size_t size_bytes;
+
     if (!hot_is_asked(block) || bump_owns(block))
         return counted(block);
-    if (hot_alloc(thread_self.slot, next.malloc_usable_size(block)))
+    size_bytes = next.malloc_usable_size(block);
+    slabs_note_bytes(block, size_bytes);
+    if (hot_alloc(thread_self.slot, size_bytes))
         return alloc_due(block);
     return block;
 }
@@ -65,6 +73,7 @@ static ATTR_NOINLINE ATTR_HOT void *count_requested(void *block, size_t size)
 
     if (unlikely(measure == 0 || !hot_is_asked(block)))
         return count_asked(block);
+    slabs_note(block, measure);
     if (hot_alloc_measured(thread_self.slot, measure))
         return alloc_due(block);
     return block;
@@ -116,11 +125,26 @@ static inline bool must_go_slowly(const void *block)
     return !hot_is_asked(block) || unlikely(live_maybe((uintptr_t)block));
 }
 
-static ATTR_NOINLINE ATTR_HOT void free_asked(void *block)
+static ATTR_NOINLINE void free_by_asking(void *block)
 {
     if (must_go_slowly(block))
         free_slowly(block);
     else if (hot_free(thread_self.slot, next.malloc_usable_size(block)))
+        free_due(block);
+    else
+        next.free(block);
+}
+
+/* What a page is known for was noted with the gate open: no block of ours, none that is NULL. */
+static ATTR_NOINLINE ATTR_HOT void free_asked(void *block)
+{
+    uint64_t measure = slabs_measure(block);
+
+    if (measure == 0)
+        free_by_asking(block);
+    else if (unlikely(live_maybe((uintptr_t)block)))
+        free_slowly(block);
+    else if (hot_free_measured(thread_self.slot, measure))
         free_due(block);
     else
         next.free(block);
@@ -188,6 +212,13 @@ static ATTR_COLD void realloc_free_due(size_t old_bytes)
         slow_count_free(old_bytes);
 }
 
+static size_t asked_bytes(void *block)
+{
+    uint64_t measure = slabs_measure(block);
+
+    return measure != 0 ? tally_bytes(measure) : next.malloc_usable_size(block);
+}
+
 static ATTR_NOINLINE ATTR_HOT void *realloc_asked(void *block, size_t size)
 {
     size_t old_bytes;
@@ -195,7 +226,7 @@ static ATTR_NOINLINE ATTR_HOT void *realloc_asked(void *block, size_t size)
 
     if (must_go_slowly(block))
         return realloc_slowly(block, size);
-    old_bytes = next.malloc_usable_size(block);
+    old_bytes = asked_bytes(block);
     moved = next.realloc(block, size);
     if (unlikely(!moved))
         return realloc_gave_nothing(old_bytes, size);

@@ -4,11 +4,13 @@ import os
 import re
 import statistics
 import subprocess
+import tempfile
 import time
 
 from measure import (ALLOCATORS, compiled, cpu_seconds, has, instructions, note, paired, ratios, row,
                      spread, table)
 
+REDIS_STRETCHES = 40
 PAIRS = {"small": 8000000, "mixed": 2000000}
 SQL = """create table t(id integer primary key, k text, v real);
 with recursive n(i) as (select 1 union all select i+1 from n where i<150000)
@@ -23,10 +25,12 @@ select count(distinct a.k) from t a join t b on a.k = b.k;
 
 
 class Workload:
-    """name; cpu(variant): CPU seconds of one run. only: the names of variants it is meant for."""
+    """name; cpu(variant): CPU seconds of one run, or figures(variants, rounds): those of all, as
+    `paired` gives them. only: the names of variants it is meant for."""
 
-    def __init__(self, name, cpu, only=None):
-        self.name, self.cpu, self.only = name, cpu, only
+    def __init__(self, name, cpu=None, only=None, figures=None):
+        self.name, self.only = name, only
+        self.figures = figures or (lambda variants, rounds: paired(variants, rounds, cpu))
 
     def suits(self, variant):
         return not self.only or variant.name in self.only
@@ -75,37 +79,68 @@ def gcc(folder):
     return Workload("gcc -O1, 15,000 lines", lambda variant: cpu_seconds(words, variant.env()))
 
 
-class Redis:
-    """CPU that the server says it used while redis-benchmark was at it."""
+class Server:
+    """A redis-server that lives for a while."""
 
-    def __init__(self, folder):
-        self.folder, self.socket = folder, os.path.join(folder, "redis.sock")
+    def __init__(self, folder, variant):
+        self.socket = os.path.join(folder, "redis.sock")
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir", folder],
+            env=variant.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_ready()
 
-    def cli(self, *words):
-        return subprocess.run(["redis-cli", "-s", self.socket, *words], capture_output=True,
-                              text=True, check=False).stdout
+    def wait_ready(self):
+        for _ in range(400):
+            done = subprocess.run(["redis-cli", "-s", self.socket, "ping"], capture_output=True,
+                                  check=False)
+            if done.stdout.strip() == b"PONG":
+                return
+            time.sleep(0.05)
+        raise SystemExit("bench: redis-server does not answer")
 
-    def used(self):
-        return sum(float(v) for v in re.findall(r"used_cpu_(?:sys|user):([\d.]+)",
-                                                self.cli("info", "cpu")))
+    def cpu_seconds(self):
+        """Of all its threads, to the nanosecond: getconf's clock of another process, clock_getcpuclockid(3)."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
-    def cpu(self, variant):
-        server = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir",
-             self.folder], env=variant.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            for _ in range(200):
-                if self.cli("ping").strip() == "PONG":
-                    break
-                time.sleep(0.05)
-            before = self.used()
-            subprocess.run(["redis-benchmark", "-s", self.socket, "-n", "100000", "-r", "50000", "-P",
-                            "8", "-d", "200", "-q", "-t", "set,get,lpush,sadd,zadd,mset"],
-                           stdout=subprocess.DEVNULL, check=True)
-            return self.used() - before
-        finally:
-            server.terminate()
-            server.wait()
+    def stretch(self, words):
+        before = self.cpu_seconds()
+        subprocess.run(["redis-benchmark", "-s", self.socket, "-q", "-t",
+                        "set,get,lpush,sadd,zadd,mset", *words], stdout=subprocess.DEVNULL, check=True)
+        return self.cpu_seconds() - before
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def redis_round(folder, variants, words):
+    """{variant name: [CPU seconds of each stretch]} of one server of each, which live beside each other."""
+    servers = {}
+    for variant in variants:
+        os.mkdir(os.path.join(folder, variant.name))
+        servers[variant.name] = Server(os.path.join(folder, variant.name), variant)
+    try:
+        for server in servers.values():
+            server.stretch(words)  # grows its tables
+        return paired(variants, REDIS_STRETCHES, lambda v: servers[v.name].stretch(words))
+    finally:
+        for server in servers.values():
+            server.stop()
+
+
+def redis(name, *words):
+    """A server's luck with its addresses is worth more than the agent, a busy moment as much: short
+    stretches in turns, of several servers each."""
+
+    def figures(variants, rounds):
+        together = {v.name: [] for v in variants}
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as folder:
+                for variant, found in redis_round(folder, variants, words).items():
+                    together[variant] += found
+        return together
+
+    return Workload(f"redis-server under redis-benchmark, {name}", figures=figures)
 
 
 def workloads(folder):
@@ -115,7 +150,8 @@ def workloads(folder):
     for library in filter(os.path.exists, ALLOCATORS):
         yield malloc_loop_above(folder, library)
     if has("redis-server", "redis-benchmark", "redis-cli"):
-        yield Workload("redis-server under redis-benchmark", Redis(folder).cpu)
+        yield redis("as it comes", "-n", "4000")
+        yield redis("8 commands at once", "-n", "10000", "-r", "50000", "-P", "8", "-d", "200")
     if has("sqlite3"):
         yield sqlite(folder)
     if has("gcc"):
@@ -126,7 +162,7 @@ def cpu_table(folder, variants, rounds):
     watched = [v for v in variants if v.against]
     table("CPU, ratio to the same without", *(f"{v.name}" for v in watched), "bare")
     for load in workloads(folder):
-        figures = paired([v for v in variants if load.suits(v)], rounds, load.cpu)
+        figures = load.figures([v for v in variants if load.suits(v)], rounds)
         cells = [spread(ratios(figures, v)) if load.suits(v) else "" for v in watched]
         row(load.name, *cells, f"{statistics.median(figures['bare']):.2f} s")
 

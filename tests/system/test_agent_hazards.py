@@ -186,16 +186,17 @@ class NextAllocator(Folder):
         self.check("mimalloc")
 
     def questions(self, name):
-        """How often malloc and calloc ask for the size of a block, of 10,000 each."""
+        """How often malloc and calloc ask for the size of a block, of 10,000 each, and free, of all."""
         env = preload(loaded_environment(self.daemon), AGENT, target("libusable.so"), self.library(name))
         status, out, err = run([target("questions")], env)
         self.assertEqual((status, err), (0, b""))
         return tuple(map(int, out.split()))
 
-    def test_malloc_above_jemalloc_knows_the_sizes_of_blocks(self):
-        by_malloc, by_calloc = self.questions("jemalloc")
+    def test_malloc_and_free_above_jemalloc_know_the_sizes_of_blocks(self):
+        by_malloc, by_calloc, by_free = self.questions("jemalloc")
         self.assertLess(by_malloc, 1000)  # now and then, on the slow path
         self.assertGreaterEqual(by_calloc, 10000)
+        self.assertLess(by_free, 1000)
 
     def test_malloc_above_who_promises_nothing_asks_for_the_sizes_of_blocks(self):
         self.assertGreaterEqual(min(self.questions("tcmalloc")), 10000)
@@ -349,8 +350,25 @@ class Stacks(Torture):
 
 class Descriptors(Folder):
     def test_a_shell_finds_the_numbers_it_expects(self):
-        # The agent's own is far above: at half of the limit or at 4096.
-        self.same(["bash", "-c", "exec 3<>/dev/null 4>&3; ls -I '????' /proc/self/fd"])
+        # The agent's own is far above: at half of the limit or at 512.
+        self.same(["bash", "-c", "exec 3<>/dev/null 4>&3; ls -I '5??' /proc/self/fd"])
+
+    def test_the_kernel_has_room_for_the_agents_number_before_threads_begin(self):
+        # Later it would keep the thread that connects waiting for a grace period.
+        self.assertEqual(self.tables(self.daemon.path), {"self": 1024, "child": 1024})
+        self.assertEqual(self.tables("/nonexistent/socket"), {"self": 1024, "child": 1024})
+
+    def tables(self, path):
+        """Descriptors that the kernel has room for in a program and in its child by fork."""
+        script = ("import os, re\n"
+                  "def size(): return re.search(r'FDSize:\\s*(\\d+)', open('/proc/self/status').read())[1]\n"
+                  "print('self', size(), flush=True)\n"
+                  "if os.fork() == 0:\n    print('child', size(), flush=True)\n    os._exit(0)\n"
+                  "os.wait()\n")
+        env = dict(loaded_environment(self.daemon, period=4096), LEAKD_SOCKET=path)
+        status, out, err = run(["/usr/bin/python3", "-c", script], env)
+        self.assertEqual((status, err), (0, b""))
+        return {name: int(size) for name, size in map(str.split, out.decode().splitlines())}
 
     def test_compilers_and_archivers_write_the_same_files(self):
         source = os.path.join(self.folder, "one.c")

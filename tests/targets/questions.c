@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How often the allocator is asked for the size of a block that it has just given: 10,000 blocks by
- * malloc, as many by calloc. Who is asked says it, libusable.so behind the agent.
+ * How often the allocator is asked for the size of a block: of 10,000 that malloc has just given, of as
+ * many of calloc's, and of all of them when they go. Who is asked says it, libusable.so behind the agent.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -30,6 +30,15 @@ static size_t asked_by_calloc(void **blocks)
     return questions() - before;
 }
 
+static size_t asked_by_free(void **blocks)
+{
+    size_t before = questions();
+
+    for (size_t i = 0; i < 2 * BLOCKS; i++)
+        free(blocks[i]);
+    return questions() - before;
+}
+
 int main(void)
 {
     static void *blocks[2 * BLOCKS];
@@ -41,8 +50,6 @@ int main(void)
     memcpy(&questions, &symbol, sizeof(symbol));
     by_malloc = asked_by_malloc(blocks);
     by_calloc = asked_by_calloc(blocks + BLOCKS);
-    for (size_t i = 0; i < 2 * BLOCKS; i++)
-        free(blocks[i]);
-    printf("%zu %zu\n", by_malloc, by_calloc);
+    printf("%zu %zu %zu\n", by_malloc, by_calloc, asked_by_free(blocks));
     return 0;
 }

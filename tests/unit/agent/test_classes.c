@@ -9,6 +9,7 @@
 #include "agent/core/tally.h"
 #include "agent/preload/classes.h"
 #include "agent/preload/next.h"
+#include "agent/preload/slabs.h"
 
 #define PROBED_MAX 3
 
@@ -127,6 +128,7 @@ START_TEST(what_is_known_of_a_request_is_what_the_allocator_gives)
 {
     probe(by_sixteen);
     ck_assert_uint_eq(known_steps(), CLASSES_STEPS);
+    ck_assert(slabs_are_kept);
     for (size_t size = 1; size <= CLASSES_STEPS * CLASSES_STEP_BYTES; size++)
         ck_assert_uint_eq(classes_measure(size), tally_measure(by_sixteen(size)));
     probe(powers_of_two);
