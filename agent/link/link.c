@@ -145,6 +145,7 @@ static bool connect_now(uint64_t now_ms)
         return false;
     }
     atomic_store(&link_.state, LINK_CONNECTED);
+    atomic_store(&link_.has_said_last, false);
     order_start_anew();
     encode_start_anew();
     return true;
@@ -443,12 +444,15 @@ static bool may_say_last(void)
 /* To close the connection takes as long as all the rest: the kernel does it when a process is gone. */
 static void end(enum wire_bye_reason reason, bool is_to_close)
 {
+    uint64_t now_ms;
     uint64_t signals;
     int saved_errno = errno;
 
     if (may_say_last() && lock_briefly(&signals)) {
         say_last(reason);
-        atomic_store(&link_.said_last_ms, clock_coarse_ms());
+        now_ms = clock_coarse_ms();
+        atomic_store(&link_.due_ms, now_ms + FLUSH_EVERY_MS);
+        atomic_store(&link_.said_last_ms, now_ms);
         atomic_store(&link_.has_said_last, true);
         if (is_to_close)
             stream_close(&link_.stream);
@@ -460,12 +464,8 @@ static void end(enum wire_bye_reason reason, bool is_to_close)
 /* A program may end one interpreter after the other. */
 void link_prepare_exit(void)
 {
-    const uint64_t now_ms = clock_coarse_ms();
-
-    if (now_ms < atomic_load(&link_.said_last_ms) + FLUSH_EVERY_MS)
-        return;
-    atomic_store(&link_.due_ms, now_ms + FLUSH_EVERY_MS);
-    end(WIRE_BYE_EXIT, false);
+    if (clock_coarse_ms() >= atomic_load(&link_.said_last_ms) + FLUSH_EVERY_MS)
+        end(WIRE_BYE_EXIT, false);
 }
 
 /* Destructors that run after ours, for however long, are not heard: they would take the BYE back. */
