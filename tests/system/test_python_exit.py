@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How Python programs end under the agent: as they do bare, with their last words said while the
-interpreter is still there. LEAKD_LONG=1: 200 ends amid daemon threads, of every CPython, both ways."""
+interpreter is still there. LEAKD_LONG=1: 100 ends amid daemon threads, of every CPython, both ways."""
 import os
 import shlex
 import shutil
@@ -17,7 +17,7 @@ import loaded  # noqa: E402
 import wire  # noqa: E402
 
 DAEMONS = target("python_daemons.py")
-ENDS = 200 if LONG else 5
+ENDS = 100 if LONG else 5
 
 
 def status_of(version, env, *arguments):
