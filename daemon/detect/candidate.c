@@ -10,15 +10,15 @@
 
 bool candidate_find(const struct detector *detector, struct candidate *out)
 {
-    unsigned scale = DETECT_SCALES;
+    unsigned scale = DETECT_SCALES - 1;
     const struct detect_ring *ring;
     struct waits waits;
 
-    while (scale > 0 && detector->rings[scale - 1].passes == 0)
-        scale--;
-    if (scale == 0)
+    if (detector->passing == 0)
         return false;
-    ring = &detector->rings[--scale];
+    while (!(detector->passing >> scale & 1))
+        scale--;
+    ring = &detector->rings[scale];
     out->scale = scale;
     out->passes = ring->passes;
     out->rate = ring->slope;

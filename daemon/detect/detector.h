@@ -23,9 +23,9 @@ struct detect_blocks {
 
 /* What the line through them said. */
 struct detect_ring {
-    float slope;     /* bytes per base block */
-    float z;         /* of slope / error, the residuals taken for independent; 0 below 2.9 */
-    float even;      /* the slowest quarter's growth, of the fastest's; the least of the run */
+    float slope; /* bytes per base block */
+    float z;    /* of slope / error, the residuals taken for independent; 0 where it is too small */
+    float even; /* the slowest quarter's growth, of the fastest's; the least of the run */
     uint16_t passes; /* in a row */
     uint16_t fails;  /* in a row */
 };
@@ -70,6 +70,7 @@ struct detector {
     float rate;         /* bytes per base block, of a standing suspicion or leak */
     float peak_rate;    /* the highest since the alarm */
     float base;         /* the level at since_ms; 0 is not known */
+    uint16_t passing;   /* bit k: the newest window of scale k passed */
     uint8_t verdict;
     uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
     bool has_sample;

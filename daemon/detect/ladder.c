@@ -11,19 +11,9 @@
 
 #define HALF_WINDOW (DETECT_BLOCKS / 2)
 
-uint32_t ladder_blocks(const struct detector *detector, unsigned scale)
-{
-    return detector->blocks >> scale;
-}
-
 float ladder_at(const struct detector *detector, unsigned scale, unsigned back)
 {
     return detector->of[scale].min[DETECT_BLOCKS - 1 - back];
-}
-
-bool ladder_is_full(const struct detector *detector, unsigned scale)
-{
-    return ladder_blocks(detector, scale) >= DETECT_BLOCKS;
 }
 
 double ladder_window(unsigned scale)
@@ -126,7 +116,8 @@ static bool window_is_open(const struct detector *detector, double y[DETECT_BLOC
 
     y[DETECT_BLOCKS - 1] = y[DETECT_BLOCKS - 2];
     y[0] = y[0] < y[1] ? y[0] : y[1];
-    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
+    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), detector->profile->z,
+                        &shape);
     return window_passes(detector, y[0], &shape) &&
            rise > detect_rules.open_share * DETECT_BLOCKS * shape.line.slope_per_step;
 }
@@ -147,12 +138,15 @@ static void ring_test(struct detector *detector, unsigned scale)
     float even;
 
     window_copy(detector->of[scale].min, y);
-    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), &shape);
+    trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), detector->profile->z,
+                        &shape);
     if (window_passes(detector, y[0], &shape) && hole_is_small(detector, scale)) {
+        detector->passing |= (uint16_t)(1u << scale);
         count(&ring->passes, &ring->fails);
     } else if (ring->passes > 0 && window_is_open(detector, y)) {
         return;
     } else {
+        detector->passing &= (uint16_t) ~(1u << scale);
         climb_check_flat(detector, scale);
         count(&ring->fails, &ring->passes);
     }
@@ -242,6 +236,7 @@ void ladder_test(struct detector *detector, unsigned scales)
 void ladder_clear(struct detector *detector)
 {
     detector->blocks = 0;
+    detector->passing = 0;
     memset(detector->rings, 0, sizeof(detector->rings));
     memset(detector->of, 0, sizeof(detector->of));
 }

@@ -24,8 +24,17 @@ void ladder_put_at(struct detector *detector, unsigned scale, float min);
 /* The oldest value leaves. */
 void ladder_shift(float values[DETECT_BLOCKS], float newest);
 
-bool ladder_is_full(const struct detector *detector, unsigned scale);
-uint32_t ladder_blocks(const struct detector *detector, unsigned scale); /* closed so far */
+/* Closed so far. */
+static inline uint32_t ladder_blocks(const struct detector *detector, unsigned scale)
+{
+    return detector->blocks >> scale;
+}
+
+static inline bool ladder_is_full(const struct detector *detector, unsigned scale)
+{
+    return ladder_blocks(detector, scale) >= DETECT_BLOCKS;
+}
+
 /* The newest block of a scale is at 0 back, the one before at 1. */
 float ladder_at(const struct detector *detector, unsigned scale, unsigned back);
 double ladder_window(unsigned scale); /* base blocks */

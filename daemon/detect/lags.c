@@ -77,8 +77,13 @@ static void add(struct load_lags *lags, float gain, float error2)
     }
 }
 
-/* How much of yy the lag explains; load.c says how (sums_slope). */
-static double explained(const struct load_lags *lags, unsigned i, double per_time)
+/* Of a lag: it explains common * common / signal of yy; load.c says how (sums_slope). */
+struct explains {
+    double common;
+    double signal; /* 0: it explains nothing */
+};
+
+static struct explains explains(const struct load_lags *lags, unsigned i, double per_time)
 {
     const struct load_lag *lag = &lags->lags[i];
     double time = lag->xt * per_time;
@@ -87,25 +92,33 @@ static double explained(const struct load_lags *lags, unsigned i, double per_tim
     double common = lag->xy - time * lags->ty;
 
     if (signal <= error || common <= 0)
-        return 0;
+        return (struct explains){0, 0};
     signal -= time * lag->xt;
-    return signal > 0 ? common * common / signal : 0;
+    return (struct explains){common, signal > 0 ? signal : 0};
+}
+
+/* What a lag must explain to be taken for better than this one. */
+static double bar_of(const struct load_lags *lags, struct explains by)
+{
+    double explained = by.signal > 0 ? by.common * by.common / by.signal : 0;
+
+    return lags->yy - detect_rules.lag_share * (lags->yy - explained);
 }
 
 void lags_learn(struct load_lags *lags, float gain, float error2)
 {
-    double per_time, left;
+    double per_time, bar;
 
     add(lags, gain, error2);
     per_time = 1 / (lags->tt * (1 + detect_rules.load_first));
-    left = lags->yy - explained(lags, lags->best, per_time);
+    bar = bar_of(lags, explains(lags, lags->best, per_time));
     for (unsigned i = 0; i < LOAD_LAGS; i++) {
-        double leaves = lags->yy - explained(lags, i, per_time);
+        struct explains by = explains(lags, i, per_time);
 
-        if (leaves >= detect_rules.lag_share * left)
+        if (by.signal <= 0 || by.common * by.common <= bar * by.signal)
             continue;
         lags->best = (uint8_t)i;
-        left = leaves;
+        bar = bar_of(lags, by);
     }
 }
 

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/detect/climb.h"
 #include "daemon/detect/ladder.h"
+#include "daemon/detect/packed.h"
 #include "daemon/detect/profile.h"
 #include "daemon/detect/reading.h"
 #include "daemon/detect/trend.h"
@@ -13,7 +15,7 @@
 /* How far a window looks back for a difference: from its newest block to its oldest. */
 #define SPAN (DETECT_BLOCKS - 1)
 
-_Static_assert(sizeof(struct load_detector) <= 3500, "the budget of a series beside a load");
+_Static_assert(sizeof(struct load_detector) <= 2900, "the budget of a series beside a load");
 
 /* At least two samples: the mean of one load is as wrong as the one sample. */
 static uint32_t block_of(const struct detector *raw)
@@ -51,16 +53,16 @@ static float sums_signal(const struct load_sums *sums)
     return signal > sums->error ? signal : 0;
 }
 
-static void sums_merge(struct load_sums *to, const struct load_sums *from)
+static struct load_sums sums_merge(struct load_sums a, const struct load_sums *b)
 {
-    if (sums_signal(from) <= 0)
-        return;
-    to->xx += from->xx;
-    to->xy += from->xy;
-    to->xt += from->xt;
-    to->ty += from->ty;
-    to->tt += from->tt;
-    to->error += from->error;
+    if (sums_signal(b) <= 0)
+        return a;
+    return (struct load_sums){.xx = a.xx + b->xx,
+                              .xy = a.xy + b->xy,
+                              .xt = a.xt + b->xt,
+                              .ty = a.ty + b->ty,
+                              .tt = a.tt + b->tt,
+                              .error = a.error + b->error};
 }
 
 /* Bytes for a unit of load. Never negative: more work does not need less memory. What grows with
@@ -88,7 +90,14 @@ static float rest_of(const struct load_detector *detector, float bytes, float lo
 
 static float rest_at(const struct load_detector *detector, unsigned scale, unsigned i)
 {
-    return rest_of(detector, detector->raw.of[scale].min[i], detector->load[scale][i]);
+    return rest_of(detector, detector->raw.of[scale].min[i],
+                   packed_value(detector->load[scale][i]));
+}
+
+static void load_shift(uint16_t loads[DETECT_BLOCKS], uint16_t newest)
+{
+    memmove(loads, loads + 1, SPAN * sizeof(*loads));
+    loads[SPAN] = newest;
 }
 
 /* Returns of how many scales a block was closed. */
@@ -98,24 +107,26 @@ static unsigned blocks_put(struct load_detector *detector, float bytes, float lo
     unsigned scales = ladder_begin(raw);
 
     ladder_put_at(raw, 0, bytes);
-    ladder_shift(detector->load[0], load);
+    load_shift(detector->load[0], packed_of(load));
     for (unsigned scale = 1; scale < scales; scale++) {
         bool is_newest =
             rest_at(detector, scale - 1, SPAN) < rest_at(detector, scale - 1, SPAN - 1);
         unsigned least = is_newest ? SPAN : SPAN - 1;
 
         ladder_put_at(raw, scale, raw->of[scale - 1].min[least]);
-        ladder_shift(detector->load[scale], detector->load[scale - 1][least]);
+        load_shift(detector->load[scale], detector->load[scale - 1][least]);
     }
     return scales;
 }
 
 static void scale_learn(struct load_detector *detector, unsigned scale)
 {
-    const float *bytes = detector->raw.of[scale].min, *load = detector->load[scale];
+    const float *bytes = detector->raw.of[scale].min;
+    const uint16_t *load = detector->load[scale];
 
     sums_add(&detector->sums[scale], (float)(SPAN << scale), bytes[SPAN] - bytes[0],
-             load[SPAN] - load[0], detector->error2 * lags_error_share(&detector->lags));
+             packed_value(load[SPAN]) - packed_value(load[0]),
+             detector->error2 * lags_error_share(&detector->lags));
 }
 
 /* Of all scales: the short ones tell a jump of the load from a leak, the long ones see a day. */
@@ -125,7 +136,7 @@ static struct load_sums model_sums(const struct load_detector *detector)
 
     for (unsigned scale = 0; scale < DETECT_SCALES && ladder_is_full(&detector->raw, scale);
          scale++)
-        sums_merge(&sums, &detector->sums[scale]);
+        sums = sums_merge(sums, &detector->sums[scale]);
     return sums;
 }
 
@@ -169,13 +180,13 @@ static void rest_open(const struct load_detector *detector, struct detector *vie
     *view = detector->raw;
     view->since_ms = rest->since_ms;
     view->rate = rest->rate;
-    view->peak_rate = rest->peak_rate;
     view->base = rest->base;
+    view->peak_rate = rest->peak_rate;
     view->resolved_at = rest->resolved_at;
+    view->passing = rest->passing;
     view->verdict = rest->verdict;
     view->scale = rest->scale;
     view->climb = rest->climb;
-    view->day = rest->day;
     memcpy(view->rings, rest->rings, sizeof(view->rings));
     if (detector->raw.blocks > 0)
         view->level = rest_at(detector, 0, SPAN);
@@ -187,24 +198,21 @@ static void rest_close(struct load_detector *detector, const struct detector *vi
 
     rest->since_ms = view->since_ms;
     rest->rate = view->rate;
-    rest->peak_rate = view->peak_rate;
     rest->base = view->base;
+    rest->peak_rate = view->peak_rate;
     rest->resolved_at = view->resolved_at;
+    rest->passing = view->passing;
     rest->verdict = view->verdict;
     rest->scale = view->scale;
     rest->climb = view->climb;
-    rest->day = view->day;
+    detector->raw.day = view->day;
     memcpy(rest->rings, view->rings, sizeof(rest->rings));
 }
 
 /* A series that shows nothing is judged without a look at its past. */
 static bool is_calm(const struct detector *view)
 {
-    unsigned scale = 0;
-
-    while (scale < DETECT_SCALES && view->rings[scale].passes == 0)
-        scale++;
-    return scale == DETECT_SCALES && view->verdict != VERDICT_LEAK;
+    return view->passing == 0 && view->verdict != VERDICT_LEAK;
 }
 
 /* The newest block is in the ladder, but not yet counted as closed. */
@@ -253,7 +261,9 @@ static void block_put(struct load_detector *detector, float bytes, float load, b
     if (is_last)
         model_step(detector, scales);
     rest_step(detector, scales, is_last);
-    detector_test(raw, scales, bytes);
+    ladder_test(raw, scales);
+    climb_step(raw, bytes);
+    raw->closed++;
 }
 
 static void blocks_close(struct load_detector *detector, const struct detect_closed *closed)
@@ -274,6 +284,27 @@ static void blocks_close(struct load_detector *detector, const struct detect_clo
     detector_decide(&detector->raw, closed->min);
     detector->sum = 0;
     detector->count = 0;
+}
+
+/* The line of the load through a window, per base block and as a share of its mean. False when the
+ * window is not full or without load. */
+static bool load_line(const struct load_detector *detector, unsigned scale,
+                      struct trend_shape *line, double *share)
+{
+    double y[DETECT_BLOCKS];
+    double mean = 0;
+
+    if (scale >= DETECT_SCALES || !ladder_is_full(&detector->raw, scale))
+        return false;
+    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
+        y[i] = packed_value(detector->load[scale][i]);
+        mean += y[i] / DETECT_BLOCKS;
+    }
+    if (mean <= 0)
+        return false;
+    trend_measure_quick(y, 0, detect_rules.load_z, line);
+    *share = line->line.slope_per_step / (double)(1u << scale) / mean;
+    return true;
 }
 
 /* The bytes grow, and what the load does not explain of them does not. */
@@ -301,27 +332,6 @@ static struct growing growing_of(const struct load_detector *detector)
         return (struct growing){VERDICT_LEAK, raw->scale, raw->rate / raw->level};
     level = rest_at(detector, 0, SPAN);
     return (struct growing){(enum verdict)rest->verdict, rest->scale, rest->rate / level};
-}
-
-/* The line of the load through a window; share is its slope a base block, of its mean. False when
- * the window is not full, or has no load. */
-static bool load_line(const struct load_detector *detector, unsigned scale,
-                      struct trend_shape *line, double *share)
-{
-    double y[DETECT_BLOCKS];
-    double mean = 0;
-
-    if (scale >= DETECT_SCALES || !ladder_is_full(&detector->raw, scale))
-        return false;
-    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        y[i] = detector->load[scale][i];
-        mean += y[i] / DETECT_BLOCKS;
-    }
-    if (mean <= 0)
-        return false;
-    trend_measure_quick(y, 0, line);
-    *share = line->line.slope_per_step / (double)(1u << scale) / mean;
-    return true;
 }
 
 /* By how much of the memory's growth the load grows in the window that shows it; 0 when it is not
@@ -449,10 +459,11 @@ static void read_doubt(const struct load_detector *detector, const struct detect
 void load_read(const struct load_detector *detector, struct detect_result *out)
 {
     struct detector rest;
+    const struct detector *growing = shown(detector, &rest);
 
-    detector_read(shown(detector, &rest), out);
+    detector_read(growing, out);
     if (detector->rest.verdict == VERDICT_LEAK)
-        read_doubt(detector, &rest, &out->growth);
+        read_doubt(detector, growing, &out->growth);
     out->verdict = (enum verdict)detector->verdict;
     out->changed_ms = detector->changed_ms;
     out->explained_by_load = detector->is_explained;

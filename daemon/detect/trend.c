@@ -11,8 +11,6 @@
 #define AUTOCORRELATION_MAX 0.9
 /* Student's t is not defined below 1; at 1.5 a slope must be overwhelming to pass. */
 #define FREEDOM_MIN 1.5
-/* The least z that a test asks for is 3, and z is nearer to 0 than t. */
-#define T_SMALL 2.9
 
 /* Sums over the centred index. */
 struct fit {
@@ -202,7 +200,7 @@ static void quick_sums(const double y[TREND_QUICK], double mean, double noise_va
     fit->square_rest_bend = greater(fit->square_rest - fit->bend * fit->bend * QUICK_SUU, 0);
 }
 
-void trend_measure_quick(const double y[TREND_QUICK], double noise_variance,
+void trend_measure_quick(const double y[TREND_QUICK], double noise_variance, double z_least,
                          struct trend_shape *out)
 {
     const double means[4] = {mean_of_four(y), mean_of_four(y + 4), mean_of_four(y + 8),
@@ -217,8 +215,8 @@ void trend_measure_quick(const double y[TREND_QUICK], double noise_variance,
     out->z_plain = 0;
     out->bend_t = 0;
     variance = fit.square_rest / (TREND_QUICK - 2);
-    if (fit.slope * fit.slope * QUICK_SXX < T_SMALL * T_SMALL * variance)
-        return;
+    if (fit.slope * fit.slope * QUICK_SXX < z_least * z_least * variance)
+        return; /* z is nearer to 0 than t */
     variance_bend = fit.square_rest_bend / (TREND_QUICK - 3);
     out->z_plain = normal_of(fit.slope, sqrt(variance / QUICK_SXX), TREND_QUICK - 2);
     if (variance_bend > 0)

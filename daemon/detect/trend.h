@@ -24,11 +24,11 @@ void trend_measure(const double *y, size_t n, double noise_variance, struct tren
 /*
  * The same line and shape of TREND_QUICK values in a tenth of the instructions, for the path of
  * every block. Leaves out what asks for the residuals one by one: the line's error, z and quantile
- * are 0. z_plain and bend_t are 0 too where the slope is below T_SMALL errors: no test asks for
- * less, and most windows are noise.
+ * are 0. z_plain and bend_t are 0 too where z_plain is certainly below z_least: that is as far as a
+ * test looks at them, and most windows are noise.
  */
 #define TREND_QUICK 16
-void trend_measure_quick(const double y[TREND_QUICK], double noise_variance,
+void trend_measure_quick(const double y[TREND_QUICK], double noise_variance, double z_least,
                          struct trend_shape *out);
 
 #endif

@@ -50,7 +50,8 @@ static void measure(const char *name, uint64_t step_ms, double rate)
     printf("%-28s %6.1f ns a sample (%u changes)\n", name, (now_ns() - started) / SAMPLES, changes);
 }
 
-static void measure_load(const char *name, uint64_t step_ms)
+/* The bytes follow the load by as much as they wander; on top of that they may leak. */
+static void measure_load(const char *name, uint64_t step_ms, double rate)
 {
     struct load_detector detector;
     unsigned changes = 0;
@@ -59,9 +60,11 @@ static void measure_load(const char *name, uint64_t step_ms)
     load_init(&detector, detect_profile_find("default"), step_ms);
     started = now_ns();
     for (unsigned i = 0; i < SAMPLES; i++) {
-        struct detect_sample sample = {.time_ms = i * step_ms, .bytes = samples_bytes[i % 4096]};
+        double load = samples_bytes[i / 64 % 4096];
+        struct detect_sample sample = {.time_ms = i * step_ms,
+                                       .bytes = samples_bytes[i % 4096] + load + rate * i};
 
-        changes += load_push(&detector, &sample, samples_bytes[(i + 7) % 4096] / 1e6);
+        changes += load_push(&detector, &sample, load / 1e6);
     }
     printf("%-28s %6.1f ns a sample (%u changes)\n", name, (now_ns() - started) / SAMPLES, changes);
 }
@@ -74,6 +77,9 @@ int main(void)
     measure("1 s, a leak", 1000, 100);
     measure("60 s, noise", 60000, 0);
     measure("60 s, a leak", 60000, 100);
-    measure_load("1 s, with a load", 1000);
+    measure_load("1 s, with a load", 1000, 0);
+    measure_load("1 s, a leak with a load", 1000, 100);
+    measure_load("60 s, with a load", 60000, 0);
+    measure_load("60 s, a leak with a load", 60000, 100);
     return 0;
 }

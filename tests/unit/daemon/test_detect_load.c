@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/detect/load.h"
+#include "daemon/detect/packed.h"
 #include "tests/unit/daemon/feed.h"
 #include "tests/unit/suite.h"
 
@@ -56,6 +57,19 @@ START_TEST(a_rise_of_the_load_is_no_leak)
     while (pair.t < 6 * HOUR)
         pair_push(&pair, 200 * MIB + MIB * ramp(pair.t), ramp(pair.t));
     ck_assert_uint_eq(pair.alarms_without, 1);
+    ck_assert_uint_eq(pair.alarms, 0);
+}
+END_TEST
+
+/* All of today lies evenly above yesterday, the load too. */
+START_TEST(a_load_that_rose_since_yesterday_is_no_leak)
+{
+    struct pair pair;
+
+    pair_init(&pair, 30);
+    while (pair.t < 42 * HOUR)
+        pair_push(&pair, 200 * MIB + MIB * ramp(pair.t - 25 * HOUR), ramp(pair.t - 25 * HOUR));
+    ck_assert_uint_ge(pair.alarms_without, 1);
     ck_assert_uint_eq(pair.alarms, 0);
 }
 END_TEST
@@ -216,14 +230,35 @@ START_TEST(a_hole_keeps_load_and_bytes_together)
     for (unsigned scale = 0; scale < 7; scale++)
         for (unsigned i = 0; i < DETECT_BLOCKS; i++)
             ck_assert_double_eq_tol(pair.with.raw.of[scale].min[i],
-                                    100 * MIB + MIB * pair.with.load[scale][i], 20 * MIB);
+                                    100 * MIB + MIB * packed_value(pair.with.load[scale][i]),
+                                    20 * MIB);
     ck_assert_uint_eq(pair.alarms, 0);
 }
 END_TEST
 
 START_TEST(a_series_beside_a_load_is_small)
 {
-    ck_assert_uint_le(sizeof(struct load_detector), 3500);
+    ck_assert_uint_le(sizeof(struct load_detector), 2900);
+}
+END_TEST
+
+START_TEST(a_packed_load_keeps_three_digits_and_its_order)
+{
+    uint16_t before = 0;
+
+    for (float load = 1e-7F; load < 1e12F; load *= 1.001F) {
+        uint16_t packed = packed_of(load);
+
+        ck_assert_float_eq_tol(packed_value(packed), load, 0.0005F * load);
+        ck_assert_uint_ge(packed, before);
+        ck_assert_uint_eq(packed_of(packed_value(packed)), packed);
+        before = packed;
+    }
+    ck_assert_float_eq(packed_value(packed_of(0)), 0);
+    ck_assert_float_eq(packed_value(packed_of(1e-30F)), 0);
+    ck_assert_float_eq(packed_value(packed_of(-1)), 0);
+    ck_assert_uint_eq(packed_of(1e38F), UINT16_MAX);
+    ck_assert_float_eq(packed_value(packed_of(100)), 100);
 }
 END_TEST
 
@@ -282,13 +317,14 @@ START_TEST(a_leak_a_request_is_straight_in_work_time)
 }
 END_TEST
 
-SUITE_MAIN("detect_load", a_rise_of_the_load_is_no_leak, a_leak_behind_a_rise_of_the_load_is_found,
+SUITE_MAIN("detect_load", a_rise_of_the_load_is_no_leak,
+           a_load_that_rose_since_yesterday_is_no_leak, a_leak_behind_a_rise_of_the_load_is_found,
            a_leak_below_the_waves_of_a_load_is_found_with_its_rate,
            beside_a_load_that_is_known_the_interval_of_the_rate_is_narrow,
            a_load_that_falls_and_is_not_known_yet_may_hide_growth, memory_may_follow_the_load_late,
            a_load_that_has_nothing_to_do_with_it_changes_nothing,
            growth_beside_an_equal_rise_of_the_load_is_only_suspect,
            a_restart_is_one_for_the_rest_too, a_hole_keeps_load_and_bytes_together,
-           a_series_beside_a_load_is_small, any_load_is_survived,
-           work_time_runs_with_the_load_and_stands_without,
+           a_series_beside_a_load_is_small, a_packed_load_keeps_three_digits_and_its_order,
+           any_load_is_survived, work_time_runs_with_the_load_and_stands_without,
            a_leak_a_request_is_straight_in_work_time)

@@ -131,7 +131,7 @@ START_TEST(the_quick_measure_says_what_the_exact_one_says)
             y[i] = levels[round % 3] + slope * i + bend * (i - 7) * (i - 7) +
                    500 * feed_noise(&noise) + (round % 5 == 0 && i > 9 ? 900 : 0);
         trend_measure(y, TREND_QUICK, 10, &exact);
-        trend_measure_quick(y, 10, &quick);
+        trend_measure_quick(y, 10, 2.9, &quick);
         ck_assert_double_eq_tol(quick.line.slope_per_step, exact.line.slope_per_step, 1e-3);
         ck_assert_double_eq_tol(quick.line.intercept, exact.line.intercept, 1e-2);
         ck_assert_double_eq_tol(quick.gap_min, exact.gap_min, 1e-2);
