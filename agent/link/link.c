@@ -60,6 +60,8 @@ static struct {
     uint64_t delay_ms;
     uint64_t totals_due_ms; /* a flush before that says only what else is new */
     uint64_t relax_due_ms;
+    _Atomic uint64_t said_last_ms;
+    _Atomic bool has_said_last; /* and nothing since that would take it back */
     uint64_t round_start_ns;
     struct encode_extra extra;
     size_t tail_start; /* what a full socket has left in the buffer */
@@ -143,6 +145,7 @@ static bool connect_now(uint64_t now_ms)
         return false;
     }
     atomic_store(&link_.state, LINK_CONNECTED);
+    atomic_store(&link_.has_said_last, false);
     order_start_anew();
     encode_start_anew();
     return true;
@@ -182,6 +185,7 @@ static void end_buffer(const struct wire_wr *wr)
 static void put_totals(struct wire_wr *wr, uint64_t now_ms)
 {
     link_.totals_due_ms = now_ms + FLUSH_MORE_MS;
+    atomic_store(&link_.has_said_last, false);
     encode_totals(wr, now_ms, &link_.extra);
     if (hello_is_stale()) /* by what the totals have found out, too */
         hello_put(wr);
@@ -382,6 +386,8 @@ void link_forked(void)
     link_.retry_at_ms = 0;
     link_.retry_ms = RETRY_MS_FIRST;
     memset(&link_.extra, 0, sizeof(link_.extra));
+    atomic_store(&link_.said_last_ms, 0);
+    atomic_store(&link_.has_said_last, false);
     hello_renew(true);
     site_rebase();
     atomic_store(&link_.pid, getpid());
@@ -429,25 +435,47 @@ static void say_last(enum wire_bye_reason reason)
     }
 }
 
-static void end(enum wire_bye_reason reason)
+/* Whether there is somebody to say it to, and something of our own to say. */
+static bool may_say_last(void)
 {
+    return atomic_load(&link_.state) == LINK_CONNECTED && !is_new_copy() && is_own_process();
+}
+
+/* To close the connection takes as long as all the rest: the kernel does it when a process is gone. */
+static void end(enum wire_bye_reason reason, bool is_to_close)
+{
+    uint64_t now_ms;
     uint64_t signals;
     int saved_errno = errno;
 
-    if (atomic_load(&link_.state) != LINK_CONNECTED || is_new_copy() || !is_own_process() ||
-        !lock_briefly(&signals)) {
-        errno = saved_errno;
-        return;
+    if (may_say_last() && lock_briefly(&signals)) {
+        say_last(reason);
+        now_ms = clock_coarse_ms();
+        atomic_store(&link_.due_ms, now_ms + FLUSH_EVERY_MS);
+        atomic_store(&link_.said_last_ms, now_ms);
+        atomic_store(&link_.has_said_last, true);
+        if (is_to_close)
+            stream_close(&link_.stream);
+        unlock(&signals);
     }
-    say_last(reason);
-    stream_close(&link_.stream);
-    unlock(&signals);
     errno = saved_errno;
 }
 
+/* A program may end one interpreter after the other. */
+void link_prepare_exit(void)
+{
+    if (clock_coarse_ms() >= atomic_load(&link_.said_last_ms) + FLUSH_EVERY_MS)
+        end(WIRE_BYE_EXIT, false);
+}
+
+/* Destructors that run after ours, for however long, are not heard: they would take the BYE back. */
 void link_exit(void)
 {
-    end(WIRE_BYE_EXIT);
+    if (!may_say_last())
+        return;
+    if (!atomic_load(&link_.has_said_last))
+        end(WIRE_BYE_EXIT, false);
+    atomic_store(&link_.due_ms, NEVER);
 }
 
 /* The sandbox of a vfork child, not of the process whose memory it runs in. */
@@ -460,7 +488,7 @@ void link_silence(void)
 {
     if (is_guest())
         return;
-    end(WIRE_BYE_SECCOMP);
+    end(WIRE_BYE_SECCOMP, true);
     atomic_store(&link_.state, LINK_SILENT);
     atomic_store(&link_.due_ms, NEVER);
 }
