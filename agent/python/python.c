@@ -265,14 +265,21 @@ static void fill_totals(struct wire_domain_totals *totals)
     totals->mapped_bytes = sums.mapped_bytes;
 }
 
+/* The first one is part of a round that connects, and all of it is cold: the heap waits for the next. */
 static void runtime_flush(struct wire_domain_totals *python, struct wire_gc *gc)
 {
+    static bool is_warm;
     const uint8_t *thread = interp_thread(&interp);
 
     if (thread && layout_is_right(thread))
         hook_toggle(); /* also to notice that somebody took them out */
-    fill_totals(python);
     fill_gc(gc);
+    if (!is_warm) {
+        is_warm = true;
+        describe();
+        return;
+    }
+    fill_totals(python);
     if (thread || !interp_is_ending(&interp)) /* else there are no types any more */
         name_types(thread != NULL);
     describe();
