@@ -52,22 +52,6 @@ START_TEST(a_leak_that_gave_part_of_it_back_goes_on)
 }
 END_TEST
 
-START_TEST(what_came_within_hours_is_no_growth_from_day_to_day)
-{
-    struct feed feed;
-    unsigned alarms;
-
-    feed_init(&feed, "default", 60);
-    feed_line(&feed, 20 * HOUR, 100 * MIB, 0, MIB);
-    feed_line(&feed, 2 * HOUR, 100 * MIB, 30 * MIB / (2 * HOUR), MIB);
-    alarms = feed.alarms; /* while it grew it was growth */
-    feed_line(&feed, 40 * HOUR, 130 * MIB, 0, MIB);
-    ck_assert_uint_eq(feed.alarms, alarms);
-    ck_assert_int_eq(feed_verdict(&feed), VERDICT_OK);
-}
-END_TEST
-
 SUITE_MAIN("detect_end", a_leak_below_batches_is_found_between_them,
            a_leak_that_gave_all_back_is_over_though_it_grows_again,
-           a_leak_that_gave_part_of_it_back_goes_on,
-           what_came_within_hours_is_no_growth_from_day_to_day)
+           a_leak_that_gave_part_of_it_back_goes_on)

@@ -285,21 +285,6 @@ START_TEST(the_same_pattern_alarms_once)
 }
 END_TEST
 
-START_TEST(the_rise_of_a_day_is_no_leak)
-{
-    struct feed feed;
-
-    for (double hour = 2; hour <= 14; hour += 2) {
-        feed_init(&feed, "default", 10);
-        while (feed.t < 2 * DAY)
-            feed_one(&feed, 1024 * MIB +
-                                100 * MIB * sin(2 * 3.14159265 * (feed.t / DAY + hour / 24)) +
-                                5 * MIB * feed_noise(&feed));
-        ck_assert_uint_eq(feed.alarms, 0);
-    }
-}
-END_TEST
-
 START_TEST(a_leak_under_a_sawtooth_is_found_despite_the_history)
 {
     struct feed feed;
@@ -381,41 +366,6 @@ START_TEST(a_sampled_series_has_the_noise_it_was_told)
 }
 END_TEST
 
-/* A day's load with a slow leak that no window sees: 12 h up, 12 h down. */
-static void feed_days(struct feed *feed, double days, double rate)
-{
-    while (feed->t < days * DAY)
-        feed_one(feed, 400 * MIB + rate * feed->t +
-                           150 * MIB * (1 - cos(2 * 3.14159265358979 * feed->t / DAY)) +
-                           MIB * feed_noise(feed));
-}
-
-START_TEST(a_leak_below_a_daily_cycle_is_found_against_yesterday)
-{
-    struct feed feed;
-    struct detect_result result;
-
-    feed_init(&feed, "default", 60);
-    feed_days(&feed, 2.5, 60 * MIB / DAY);
-    detector_read(&feed.detector, &result);
-    ck_assert_int_eq(result.verdict, VERDICT_LEAK);
-    ck_assert_double_eq_tol(result.growth.estimate * DAY, 60 * MIB, 12 * MIB);
-    ck_assert_double_le(result.growth.lower, result.growth.estimate);
-    ck_assert_double_ge(result.growth.upper, result.growth.estimate);
-}
-END_TEST
-
-START_TEST(a_daily_cycle_alone_is_no_leak_against_yesterday)
-{
-    struct feed feed;
-
-    feed_init(&feed, "default", 60);
-    feed_days(&feed, 6, 0);
-    ck_assert_int_ne(feed_verdict(&feed), VERDICT_LEAK);
-    ck_assert_uint_le(feed.alarms, 1); /* the first rise may be taken for growth */
-}
-END_TEST
-
 START_TEST(a_minute_of_slower_growth_delays_the_alarm_by_about_as_much)
 {
     struct feed feed;
@@ -486,30 +436,6 @@ START_TEST(slow_growth_in_doubt_may_be_the_load_of_a_day)
 }
 END_TEST
 
-/* Growth of 8 KiB/s after eight flat hours: from then on, or the steeper the later of five more. */
-static double hours_to_leak(bool at_once)
-{
-    double onset = 8 * HOUR, rise = at_once ? 0 : 5 * HOUR;
-    struct feed feed;
-
-    feed_init(&feed, "default", 30);
-    while (feed.t < 2 * DAY && feed.alarms == 0) {
-        double bent = fmin(fmax(feed.t - onset, 0), rise);
-        double straight = fmax(feed.t - onset - rise, 0);
-
-        feed_one(&feed, 1024 * MIB + 8 * KIB * straight + 6 * MIB * feed_noise(&feed) +
-                            (at_once ? 0 : 4 * KIB * bent * bent / rise));
-    }
-    return (feed.first_leak - onset) / HOUR;
-}
-
-START_TEST(slow_growth_that_begins_at_once_is_not_the_load_of_a_day)
-{
-    ck_assert_double_le(hours_to_leak(true), 4);
-    ck_assert_double_ge(hours_to_leak(false), 10);
-}
-END_TEST
-
 START_TEST(no_rate_is_known_better_than_to_six_percent)
 {
     struct growth growth = growth_after(3, 100 * KIB, 0);
@@ -538,15 +464,11 @@ SUITE_MAIN("detect_verdict", growth_shorter_than_the_wait_is_only_suspect,
            a_near_limit_shortens_the_wait, a_far_limit_changes_nothing, a_step_is_no_growth,
            a_fill_that_saturates_is_no_leak, growth_below_one_percent_is_not_worth_a_word,
            correlated_noise_is_no_leak, a_leak_that_stops_is_resolved_then_ok,
-           the_same_pattern_alarms_once, the_rise_of_a_day_is_no_leak,
-           a_leak_under_a_sawtooth_is_found_despite_the_history,
+           the_same_pattern_alarms_once, a_leak_under_a_sawtooth_is_found_despite_the_history,
            a_restart_resolves_at_once_and_the_next_life_is_judged_anew,
            a_restart_is_seen_in_the_bytes, many_series_at_once_raise_the_bar,
            a_sampled_series_has_the_noise_it_was_told,
-           a_leak_below_a_daily_cycle_is_found_against_yesterday,
-           a_daily_cycle_alone_is_no_leak_against_yesterday,
            a_minute_of_slower_growth_delays_the_alarm_by_about_as_much,
            since_is_where_the_growth_began, the_fit_is_the_line_of_the_series,
            slow_growth_in_doubt_may_be_the_load_of_a_day,
-           slow_growth_that_begins_at_once_is_not_the_load_of_a_day,
            no_rate_is_known_better_than_to_six_percent, every_verdict_and_profile_has_a_name)
