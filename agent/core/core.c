@@ -23,7 +23,7 @@
 #define NAME_ARENA_BYTES  (320u * 1024)
 #define POLL_COUNT_MIN    256 /* operations between two readings of the clock, */
 #define POLL_COUNT_WANTED 512 /* and between two visits of the slow path */
-#define TIMED_SAMPLES     16  /* one sample of so many is timed */
+#define TIMED_SAMPLES     16  /* one sample of so many is timed, and each of the first so many */
 #define DESCRIPTION_BYTES 256
 
 static struct pool name_pool;
@@ -198,12 +198,14 @@ static void sample_native(void *addr, size_t size_bytes, uint64_t period_bytes,
                           const struct unwind_registers *from)
 {
     uint64_t weight = sampler_weight(size_bytes, period_bytes);
-    bool timed = counter_read(&health.samples) % TIMED_SAMPLES == 0;
+    uint64_t before = counter_read(&health.samples);
+    bool timed = before < TIMED_SAMPLES || before % TIMED_SAMPLES == 0;
+    unsigned stands_for = before < TIMED_SAMPLES ? 1 : TIMED_SAMPLES; /* the first are cold, and dear */
     uint64_t start_ns = timed ? clock_fine_ns() : 0;
 
     sample(WIRE_DOMAIN_NATIVE, addr, size_bytes, weight, from);
     if (timed)
-        counter_add_shared(&health.sample_ns, (clock_fine_ns() - start_ns) * TIMED_SAMPLES);
+        counter_add_shared(&health.sample_ns, (clock_fine_ns() - start_ns) * stands_for);
 }
 
 /* Draws the place of the next hit behind `from`. */

@@ -95,6 +95,8 @@ struct core_runtime {
     /* Called on a thread's slow path (a sample, or every 1024 operations), not at a safe point of
      * the runtime: cheap test whether hooks should go in or out now. */
     void (*poll)(void);
+    /* Whether it is worth a poll although not much has been done since the last one. Cheap. */
+    bool (*is_urgent)(void);
     /* Called by the link before it encodes, at most once a second, by the flushing thread. Fills
      * the domain's totals (method NONE when not known) and may call core_type_* below. */
     void (*flush)(struct wire_domain_totals *python, struct wire_gc *gc);

@@ -30,7 +30,7 @@
 #define FLUSH_EVERY_MS      1000
 #define FLUSH_MORE_MS       100 /* when one flush did not say everything that changes again and again */
 #define FLUSH_NEWS_MS       25  /* the same of what is said once: a start leaves hundreds of sites */
-#define ROUND_LONG_NS       40000
+#define TOTALS_LONG_NS      40000
 #define RETRY_MS_FIRST      1000
 #define RETRY_MS_MAX        8000
 /* Who ends waits so long for room in the socket, and so long in all: hundreds of sites that nobody has
@@ -59,9 +59,12 @@ static struct {
     uint64_t retry_ms;
     uint64_t delay_ms;
     uint64_t totals_due_ms; /* a flush before that says only what else is new */
+    bool owes_changes;
     uint64_t relax_due_ms;
-    uint64_t round_start_ns;
+    _Atomic uint64_t said_last_ms;
+    _Atomic bool has_said_last; /* and nothing since that would take it back */
     struct encode_extra extra;
+    _Atomic bool wants_room;
     size_t tail_start; /* what a full socket has left in the buffer */
     size_t tail_end;
     char path[128];
@@ -143,6 +146,7 @@ static bool connect_now(uint64_t now_ms)
         return false;
     }
     atomic_store(&link_.state, LINK_CONNECTED);
+    atomic_store(&link_.has_said_last, false);
     order_start_anew();
     encode_start_anew();
     return true;
@@ -182,16 +186,25 @@ static void end_buffer(const struct wire_wr *wr)
 static void put_totals(struct wire_wr *wr, uint64_t now_ms)
 {
     link_.totals_due_ms = now_ms + FLUSH_MORE_MS;
+    atomic_store(&link_.has_said_last, false);
     encode_totals(wr, now_ms, &link_.extra);
     if (hello_is_stale()) /* by what the totals have found out, too */
         hello_put(wr);
 }
 
 /* A thread of the program's is held up meanwhile: a round whose totals have taken long, by a look at an
- * interpreter's heap above all, leaves the rest to the next one. */
-static bool is_long(void)
+ * interpreter's heap above all, leaves the rest to the next one, which leaves out the totals. */
+static void put_due_totals(struct wire_wr *wr, uint64_t now_ms)
 {
-    return clock_fine_ns() - link_.round_start_ns > ROUND_LONG_NS;
+    const bool is_due = !link_.owes_changes && now_ms >= link_.totals_due_ms;
+    uint64_t start_ns;
+
+    link_.owes_changes = false;
+    if (!is_due)
+        return;
+    start_ns = clock_fine_ns();
+    put_totals(wr, now_ms);
+    link_.owes_changes = clock_fine_ns() - start_ns > TOTALS_LONG_NS;
 }
 
 /* Encodes into the empty buffer: what is short and matters most goes first. */
@@ -201,9 +214,8 @@ static enum encode_left encode_round(uint64_t now_ms)
     enum encode_left left = ENCODE_NEWS_LEFT;
 
     begin_buffer(&wr);
-    if (now_ms >= link_.totals_due_ms)
-        put_totals(&wr, now_ms);
-    if (!is_long())
+    put_due_totals(&wr, now_ms);
+    if (!link_.owes_changes)
         left = encode_changes(&wr, now_ms);
     end_buffer(&wr);
     return left;
@@ -225,17 +237,17 @@ static enum encode_left encode_last(uint64_t now_ms, const struct wire_bye *bye)
     return left;
 }
 
-/* The first round of a connection, which has taken its time: who this is. The rest follows a little
- * later. */
+/* The first round of a connection, which has taken its time: what must be said at once. The rest
+ * follows a little later. */
 static enum encode_left greet(uint64_t now_ms)
 {
     struct wire_wr wr;
 
     if (!connect_now(now_ms))
         return ENCODE_NOTHING_LEFT;
-    link_.totals_due_ms = 0;
     begin_buffer(&wr);
     hello_put(&wr);
+    put_totals(&wr, now_ms);
     end_buffer(&wr);
     return send_tail(now_ms) ? ENCODE_NEWS_LEFT : ENCODE_NOTHING_LEFT;
 }
@@ -273,14 +285,13 @@ static enum encode_left flush(uint64_t now_ms)
 
 static void timed_flush(uint64_t now_ms)
 {
-    enum encode_left left;
+    uint64_t start_ns = clock_fine_ns();
+    enum encode_left left = flush(now_ms);
 
-    link_.round_start_ns = clock_fine_ns();
-    left = flush(now_ms);
     if (left != ENCODE_NOTHING_LEFT)
         atomic_store(&link_.due_ms, now_ms + (left == ENCODE_NEWS_LEFT ? FLUSH_NEWS_MS
                                                                        : FLUSH_MORE_MS));
-    link_.extra.flush_ns_total += clock_fine_ns() - link_.round_start_ns;
+    link_.extra.flush_ns_total += clock_fine_ns() - start_ns;
 }
 
 static ATTR_COLD void poll_due(uint64_t now_ms)
@@ -290,6 +301,18 @@ static ATTR_COLD void poll_due(uint64_t now_ms)
     if (!is_own_process() || !try_lock(&signals))
         return;
     timed_flush(now_ms);
+    unlock(&signals);
+}
+
+/* Not in passing: the number is open for a moment, and a signal's handler may jump out of here. */
+static void make_room(void)
+{
+    uint64_t signals;
+
+    if (!link_.wants_room || !try_lock(&signals))
+        return;
+    link_.wants_room = false;
+    stream_reserve();
     unlock(&signals);
 }
 
@@ -318,6 +341,8 @@ void link_poll(void)
         return;
     if (unlikely(is_new_copy()))
         settle_in();
+    if (unlikely(link_.wants_room)) /* a child that lives long enough to allocate */
+        make_room();
     now_ms = clock_coarse_ms();
     if (now_ms >= due_ms &&
         atomic_compare_exchange_strong(&link_.due_ms, &due_ms, now_ms + FLUSH_EVERY_MS))
@@ -360,8 +385,8 @@ void link_init(void)
     courier_init(link_.path);
     map_born_here();
     hello_init();
-    if (__libc_single_threaded)
-        stream_reserve();
+    link_.wants_room = __libc_single_threaded;
+    make_room();
     link_.retry_ms = RETRY_MS_FIRST;
     link_.delay_ms = delay_wanted();
     atomic_store(&link_.pid, getpid());
@@ -375,13 +400,15 @@ void link_forked(void)
 
     if (state == LINK_OFF || state == LINK_SILENT)
         return;
-    if (link_.stream.fd < 0)
-        stream_reserve();
-    stream_close(&link_.stream); /* our copy: the daemon is to see when the parent ends */
+    /* Our copy: the daemon is to see when the parent ends. With it came a table that is large enough. */
+    link_.wants_room = !stream_close(&link_.stream);
+    link_.owes_changes = false;
     link_.tail_start = link_.tail_end = 0;
     link_.retry_at_ms = 0;
     link_.retry_ms = RETRY_MS_FIRST;
     memset(&link_.extra, 0, sizeof(link_.extra));
+    atomic_store(&link_.said_last_ms, 0);
+    atomic_store(&link_.has_said_last, false);
     hello_renew(true);
     site_rebase();
     atomic_store(&link_.pid, getpid());
@@ -390,6 +417,8 @@ void link_forked(void)
     atomic_store(&link_.busy, false);
     if (born_here)
         atomic_store(born_here, 1);
+    if (!__libc_single_threaded) /* its parent has threads, and it may soon have some, too */
+        make_room();
 }
 
 static bool wait_for_room(uint64_t patience_ms, uint64_t left_ms)
@@ -429,25 +458,47 @@ static void say_last(enum wire_bye_reason reason)
     }
 }
 
-static void end(enum wire_bye_reason reason)
+/* Whether there is somebody to say it to, and something of our own to say. */
+static bool may_say_last(void)
 {
+    return atomic_load(&link_.state) == LINK_CONNECTED && !is_new_copy() && is_own_process();
+}
+
+/* To close the connection takes as long as all the rest: the kernel does it when a process is gone. */
+static void end(enum wire_bye_reason reason, bool is_to_close)
+{
+    uint64_t now_ms;
     uint64_t signals;
     int saved_errno = errno;
 
-    if (atomic_load(&link_.state) != LINK_CONNECTED || is_new_copy() || !is_own_process() ||
-        !lock_briefly(&signals)) {
-        errno = saved_errno;
-        return;
+    if (may_say_last() && lock_briefly(&signals)) {
+        say_last(reason);
+        now_ms = clock_coarse_ms();
+        atomic_store(&link_.due_ms, now_ms + FLUSH_EVERY_MS);
+        atomic_store(&link_.said_last_ms, now_ms);
+        atomic_store(&link_.has_said_last, true);
+        if (is_to_close)
+            stream_close(&link_.stream);
+        unlock(&signals);
     }
-    say_last(reason);
-    stream_close(&link_.stream);
-    unlock(&signals);
     errno = saved_errno;
 }
 
+/* A program may end one interpreter after the other. */
+void link_prepare_exit(void)
+{
+    if (clock_coarse_ms() >= atomic_load(&link_.said_last_ms) + FLUSH_EVERY_MS)
+        end(WIRE_BYE_EXIT, false);
+}
+
+/* Destructors that run after ours, for however long, are not heard: they would take the BYE back. */
 void link_exit(void)
 {
-    end(WIRE_BYE_EXIT);
+    if (!may_say_last())
+        return;
+    if (!atomic_load(&link_.has_said_last))
+        end(WIRE_BYE_EXIT, false);
+    atomic_store(&link_.due_ms, NEVER);
 }
 
 /* The sandbox of a vfork child, not of the process whose memory it runs in. */
@@ -460,7 +511,7 @@ void link_silence(void)
 {
     if (is_guest())
         return;
-    end(WIRE_BYE_SECCOMP);
+    end(WIRE_BYE_SECCOMP, true);
     atomic_store(&link_.state, LINK_SILENT);
     atomic_store(&link_.due_ms, NEVER);
 }

@@ -13,8 +13,13 @@ void link_init(void);
 /* From a thread's slow path. Flushes if a second has passed and no other thread is at it. */
 void link_poll(void);
 
-/* Last totals and BYE, within a few milliseconds or not at all. From the destructor and before
- * _exit. */
+/* The process seems to be about to end: last totals and BYE now, so that link_exit has nothing left to
+ * do. The connection stays, and a process that goes on is heard as before; its next totals take the BYE
+ * back. At most once a second. Any thread. */
+void link_prepare_exit(void);
+
+/* Last totals and BYE, unless they have just been said, within a few milliseconds or not at all. Nothing
+ * is sent afterwards. From the destructor and before _exit. */
 void link_exit(void);
 
 /* Before the program closes a sandbox around itself: last totals, BYE, and not another system call

@@ -19,8 +19,11 @@
 
 /* The kernel's table grows with the highest number in use, 8 KiB up to 1023, and each fork copies it. */
 #define HIGH_FD_MAX 512
+#define HIGH_FD_MIN 3 /* what is closed below that is opened again as the program's output */
 
-static int high_fd = -1; /* where there is room */
+/* Where there is room. A number that is low only because the limit was is no number to stay with. */
+#define ROOMY_FD_MIN 64
+static int roomy_fd = -1;
 
 /* The folder part of path; "" when there is none. */
 static void folder_of(const char *path, char *out, size_t size)
@@ -62,14 +65,15 @@ static bool is_trusted_server(int fd, const char *path)
     return server.uid == 0 || server.uid == geteuid() || owns_folder(path, server.uid);
 }
 
+/* -1: there is no number for us. */
 static int lowest_fd(void)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 < HIGH_FD_MIN)
         return -1;
-    if (high_fd >= 0 && (rlim_t)high_fd < limit.rlim_cur)
-        return high_fd;
+    if (roomy_fd >= 0 && (rlim_t)roomy_fd < limit.rlim_cur)
+        return roomy_fd;
     return limit.rlim_cur / 2 < HIGH_FD_MAX ? (int)(limit.rlim_cur / 2) : HIGH_FD_MAX;
 }
 
@@ -93,12 +97,13 @@ static int open_socket(void)
 /* Not by a descriptor of the program's: to close a copy gives up the file's record locks. */
 void stream_reserve(void)
 {
-    int fd;
+    int saved_errno = errno;
+    int fd = open_socket();
 
-    high_fd = lowest_fd();
-    fd = open_socket();
+    roomy_fd = fd >= ROOMY_FD_MIN ? fd : -1;
     if (fd >= 0)
         call(close, fd);
+    errno = saved_errno;
 }
 
 static bool read_cookie(int fd, uint64_t *cookie)
@@ -135,11 +140,14 @@ int stream_open(struct stream *stream, const char *path)
     return 0;
 }
 
-void stream_close(struct stream *stream)
+bool stream_close(struct stream *stream)
 {
-    if (is_ours(stream))
+    const bool was_ours = is_ours(stream);
+
+    if (was_ours)
         call(close, stream->fd);
     stream->fd = -1;
+    return was_ours;
 }
 
 static long result_of(long rc)

@@ -25,8 +25,8 @@ void stream_reserve(void);
  * socket's folder where only root could have made that folder. Does not wait. */
 int stream_open(struct stream *stream, const char *path);
 
-/* Closes the descriptor if it is still the stream's. */
-void stream_close(struct stream *stream);
+/* Closes the descriptor if it is still the stream's; whether it was. */
+bool stream_close(struct stream *stream);
 
 /* Bytes sent or received, 0 when there is no room or nothing there, a negative errno when the
  * stream is lost. */

@@ -17,7 +17,8 @@
 /* Measures (tally.h) of blocks for so many steps, rounded up; 0: unknown. */
 extern ATTR_HIDDEN uint64_t classes_measures[CLASSES_STEPS + 1];
 
-/* Fills the table if `next` keeps the promise, and says so to slabs_are_kept; once. Allocates and frees a few blocks. */
+/* Fills the table if `next` keeps the promise, and says so to slabs_are_kept; once. Allocates and frees
+ * a few blocks. */
 void classes_probe(void);
 
 /* The measure of a block that malloc has given for this request; 0: the block must be asked. */

@@ -127,23 +127,23 @@ static inline bool must_go_slowly(const void *block)
 
 static ATTR_NOINLINE void free_by_asking(void *block)
 {
-    if (must_go_slowly(block))
-        free_slowly(block);
-    else if (hot_free(thread_self.slot, next.malloc_usable_size(block)))
+    if (hot_free(thread_self.slot, next.malloc_usable_size(block)))
         free_due(block);
     else
         next.free(block);
 }
 
-/* What a page is known for was noted with the gate open: no block of ours, none that is NULL. */
 static ATTR_NOINLINE ATTR_HOT void free_asked(void *block)
 {
-    uint64_t measure = slabs_measure(block);
+    uint64_t measure;
 
+    if (must_go_slowly(block)) { /* first: a page of the bump arena may have been noted, too */
+        free_slowly(block);
+        return;
+    }
+    measure = slabs_measure(block);
     if (measure == 0)
         free_by_asking(block);
-    else if (unlikely(live_maybe((uintptr_t)block)))
-        free_slowly(block);
     else if (hot_free_measured(thread_self.slot, measure))
         free_due(block);
     else

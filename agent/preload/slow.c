@@ -20,6 +20,13 @@ static void poll(void)
     link_poll();
 }
 
+static bool is_urgent(void)
+{
+    const struct core_runtime *runtime = core_runtime();
+
+    return runtime && runtime->is_urgent && runtime->is_urgent();
+}
+
 ATTR_COLD void *slow_alloc(void *block, size_t size_bytes, const struct unwind_registers *from)
 {
     int saved_errno = errno;
@@ -28,7 +35,7 @@ ATTR_COLD void *slow_alloc(void *block, size_t size_bytes, const struct unwind_r
         core_put_off_events();
         return block;
     }
-    if (core_alloc_event(block, size_bytes, from))
+    if (core_alloc_event(block, size_bytes, from) || is_urgent())
         poll();
     core_leave();
     errno = saved_errno;
@@ -43,7 +50,7 @@ ATTR_COLD void slow_free(void)
         core_put_off_events();
         return;
     }
-    if (core_free_event())
+    if (core_free_event() || is_urgent())
         poll();
     core_leave();
     errno = saved_errno;

@@ -114,6 +114,7 @@ __attribute__((constructor)) static void start(void)
     pthread_atfork(NULL, slow_send, forked);
     link_init();
     python_drive(link_poll);
+    python_on_end(link_prepare_exit);
     python_wish = environment_python();
     if (environment_snapshot_in_sandbox())
         python_allow_snapshot_in_sandbox();

@@ -48,7 +48,8 @@ static _Atomic uint64_t *reading;
 
 static const struct interp *python;
 static struct interp_arena_allocator original;
-static arena_on_growth grown;
+static arena_on_change grown;
+static arena_on_change released;
 static size_t pool_bytes;
 static bool started_late;
 
@@ -163,6 +164,8 @@ static void hook_free(void *ctx, void *ptr, size_t size)
         original.free(ctx, ptr, size);
         return;
     }
+    if (released)
+        released();
     /* Taken out of sight first: a walker that comes later finds the place claimed. */
     atomic_store(&table->slots[slot].base, BASE_CLAIMED);
     if (release(slot)) {
@@ -283,7 +286,7 @@ bool arena_totals(struct arena_totals *out)
     return true;
 }
 
-bool arena_init(const struct interp *interp, arena_on_growth on_growth)
+bool arena_init(const struct interp *interp, arena_on_change on_growth, arena_on_change on_release)
 {
     struct interp_arena_allocator hook;
     void *page = own_map(sizeof(*reading), 0);
@@ -294,6 +297,7 @@ bool arena_init(const struct interp *interp, arena_on_growth on_growth)
         return false;
     python = interp;
     grown = on_growth;
+    released = on_release;
     pool_bytes = interp->layout.pool_bytes;
     started_late = interp->is_initialized() != 0;
     interp->get_arena_allocator(&original);

@@ -20,12 +20,12 @@ struct arena_totals {
     bool complete; /* every arena is known; one younger than the last walk is not yet read */
 };
 
-/* Called at each new arena, on the thread that grows the heap, holding the interpreter's lock. */
-typedef void (*arena_on_growth)(void);
+/* Called at each new arena, or at each that is given back, by the thread that holds the interpreter's lock. */
+typedef void (*arena_on_change)(void);
 
 /* Hooks the arena allocator. False: no memory for the table. Before the interpreter starts for
  * complete figures. */
-bool arena_init(const struct interp *interp, arena_on_growth on_growth);
+bool arena_init(const struct interp *interp, arena_on_change on_growth, arena_on_change on_release);
 
 /*
  * Reads all arenas that are new since the last call (for at most 20 times the budget), then for at

@@ -32,6 +32,7 @@ static _Atomic int layout_checked;
 static _Atomic uint64_t retry_at_ms;
 static bool found_late;
 static void (*driven)(void);
+static void (*on_end)(void);
 
 static bool layout_is_right(const uint8_t *thread)
 {
@@ -101,8 +102,28 @@ static void pass_turn(void)
         turn_restart(now_ms);
 }
 
+static _Atomic bool end_is_seen;
+
+/* It begins to end, or another one has begun. */
+static bool is_end_to_be_seen(void)
+{
+    return interp_is_ending(&interp) != atomic_load_explicit(&end_is_seen, memory_order_relaxed);
+}
+
+/* Only the thread that ends the interpreter holds its lock then. */
+static void look_for_end(void)
+{
+    if (!is_end_to_be_seen())
+        return;
+    if (!interp_is_ending(&interp))
+        atomic_store(&end_is_seen, false);
+    else if (interp_thread(&interp) && !atomic_exchange(&end_is_seen, true) && on_end)
+        on_end();
+}
+
 static void runtime_poll(void)
 {
+    look_for_end();
     pass_turn();
     toggle();
 }
@@ -123,6 +144,18 @@ static void on_passage(void)
         runtime_poll();
         if (driven)
             driven();
+        core_leave();
+    }
+    errno = saved_errno;
+}
+
+/* From inside pymalloc, when it gives back an arena. */
+static void on_release(void)
+{
+    int saved_errno = errno;
+
+    if (is_end_to_be_seen() && core_enter()) {
+        look_for_end();
         core_leave();
     }
     errno = saved_errno;
@@ -232,15 +265,23 @@ static void fill_totals(struct wire_domain_totals *totals)
     totals->mapped_bytes = sums.mapped_bytes;
 }
 
+/* The first one is part of a round that connects, and all of it is cold: the heap waits for the next. */
 static void runtime_flush(struct wire_domain_totals *python, struct wire_gc *gc)
 {
+    static bool is_warm;
     const uint8_t *thread = interp_thread(&interp);
 
     if (thread && layout_is_right(thread))
         hook_toggle(); /* also to notice that somebody took them out */
-    fill_totals(python);
     fill_gc(gc);
-    name_types(thread != NULL);
+    if (!is_warm) {
+        is_warm = true;
+        describe();
+        return;
+    }
+    fill_totals(python);
+    if (thread || !interp_is_ending(&interp)) /* else there are no types any more */
+        name_types(thread != NULL);
     describe();
 }
 
@@ -248,6 +289,7 @@ static const struct core_runtime runtime = {
     .frames = runtime_frames,
     .owns_pc = runtime_owns_pc,
     .poll = runtime_poll,
+    .is_urgent = is_end_to_be_seen,
     .flush = runtime_flush,
     .attribute = runtime_attribute,
     .attributing = hook_is_attributing,
@@ -265,7 +307,7 @@ static void start(bool always)
         hook_install_early();
     else
         hook_want(always);
-    arena_init(&interp, on_passage);
+    arena_init(&interp, on_passage, on_release);
     describe();
     core_set_runtime(&runtime);
 }
@@ -273,6 +315,11 @@ static void start(bool always)
 void python_drive(void (*tick)(void))
 {
     driven = tick;
+}
+
+void python_on_end(void (*end)(void))
+{
+    on_end = end;
 }
 
 void python_allow_snapshot_in_sandbox(void)

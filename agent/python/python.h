@@ -24,6 +24,13 @@ bool python_init(bool always);
  */
 void python_drive(void (*tick)(void));
 
+/*
+ * What is to be done when the interpreter begins to end, while nothing is freed yet that its daemon threads
+ * may still look at. Called between core_enter and core_leave, with the interpreter's lock held, once each
+ * time that it ends, or not at all: it is noticed by what it gives back, 32 KiB or an arena. Before python_init.
+ */
+void python_on_end(void (*end)(void));
+
 /* Snapshots are made under a seccomp filter, too: it is known to allow them. Before python_init. */
 void python_allow_snapshot_in_sandbox(void);
 

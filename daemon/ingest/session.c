@@ -128,6 +128,7 @@ static int read_totals(struct session *session, struct process *process,
 
     if (wire_get_totals(frame, &totals) < 0)
         return -EBADMSG;
+    session->said_bye = false; /* it came too early: the process has gone on */
     return store_put_totals(session->store, process, &totals, session->now_mono_ms,
                             session->now_wall_ms);
 }

@@ -22,7 +22,7 @@ struct session {
     bool is_copy; /* a snapshot's copy of a process, not an agent */
     uint32_t snapshot_number; /* and which one */
     uint64_t snapshot_token;
-    bool said_bye;
+    bool said_bye; /* and no totals since */
     bool said_impossible; /* its figures were complained about */
     uint8_t bye_reason; /* enum wire_bye_reason */
     uint64_t frame_count;

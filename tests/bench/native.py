@@ -87,7 +87,6 @@ class Server:
         self.process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir", folder],
             env=variant.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.wait_ready()
 
     def wait_ready(self):
         for _ in range(400):
@@ -99,7 +98,7 @@ class Server:
         raise SystemExit("bench: redis-server does not answer")
 
     def cpu_seconds(self):
-        """Of all its threads, to the nanosecond: getconf's clock of another process, clock_getcpuclockid(3)."""
+        """Of all its threads, to the nanosecond: the clock that clock_getcpuclockid(3) names."""
         return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def stretch(self, words):
@@ -116,10 +115,11 @@ class Server:
 def redis_round(folder, variants, words):
     """{variant name: [CPU seconds of each stretch]} of one server of each, which live beside each other."""
     servers = {}
-    for variant in variants:
-        os.mkdir(os.path.join(folder, variant.name))
-        servers[variant.name] = Server(os.path.join(folder, variant.name), variant)
     try:
+        for variant in variants:
+            os.mkdir(os.path.join(folder, variant.name))
+            servers[variant.name] = Server(os.path.join(folder, variant.name), variant)
+            servers[variant.name].wait_ready()
         for server in servers.values():
             server.stretch(words)  # grows its tables
         return paired(variants, REDIS_STRETCHES, lambda v: servers[v.name].stretch(words))

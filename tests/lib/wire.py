@@ -306,6 +306,8 @@ class Agent:
         elif name == "BYE":
             self.bye = record
         else:
+            if name == "TOTALS":
+                self.bye = None  # taken back
             {"TOTALS": self.totals, "GC": self.gcs, "HEALTH": self.healths,
              "MARK": self.marks}[name].append(record)
 

@@ -185,6 +185,19 @@ class Allocators(Stream):
                 self.check_unseen(self.library(name) + ":" + AGENT)
 
 
+class Rounds(Stream):
+    def test_what_changes_is_told_though_the_totals_take_long(self):
+        # The look at a heap of this size takes a round's time; polls are further apart than totals.
+        script = ("import time\nheap = [[i] for i in range(200000)]\n"
+                  "for i in range(20): block = bytearray(100000); time.sleep(0.15)\n")
+        env = self.environment(period=65536)
+        self.assertEqual(run(["/usr/bin/python3", "-c", script], env, timeout=120)[0], 0)
+        told = "".join({"TOTALS": "T", "SITES": "s"}.get(name, "")
+                       for name in self.daemon.wait_closed()[0].order)
+        self.assertGreaterEqual(told.count("T"), 3, told)
+        self.assertNotIn("TTT", told)
+
+
 class Quiet(Stream):
     def system_calls(self, operations, env):
         with tempfile.NamedTemporaryFile() as trace:

@@ -7,7 +7,9 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, "lib"))
+sys.path.insert(0, os.path.join(TESTS, "system"))
 import pythons  # noqa: E402
+import test_python  # noqa: E402
 import wire  # noqa: E402
 
 ROOT = os.path.dirname(TESTS)
@@ -28,14 +30,6 @@ leakd.time_collections(False)
 assert leakd._on_collection not in gc.callbacks
 print(leakd.is_watched())
 """
-
-# Until the next flush, which the program's own allocations drive.
-SPEAK = """
-import time
-end = time.monotonic() + 2.5
-while time.monotonic() < end: bytes(100000); time.sleep(.02)
-"""
-
 
 def run(path, code, *, env):
     clean = {name: value for name, value in os.environ.items()
@@ -93,12 +87,20 @@ class Told(unittest.TestCase):
                     ("label", "zone=eü"), ("label", "zone="),
                     ("snapshot", "asked for by the program")])
 
+    def speak(self, code, wanted):
+        done, agent = test_python.run_until(
+            [wanted], [pythons.INTERPRETERS[pythons.newest()], "-c", code + test_python.SPEAK],
+            PYTHONPATH=MODULE, PYTHONDONTWRITEBYTECODE="1")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return agent
+
     def test_pauses_of_collections_are_told(self):
-        _, (agent,) = watched(pythons.INTERPRETERS[pythons.newest()], TELLS + SPEAK)
+        agent = self.speak(TELLS, lambda agent: agent.gcs and agent.gcs[-1]["pause_ns_total"])
         self.assertGreater(agent.gcs[-1]["pause_ns_total"], 1000)
 
     def test_without_being_measured_they_are_unknown(self):
-        _, (agent,) = watched(pythons.INTERPRETERS[pythons.newest()], "import gc; gc.collect()" + SPEAK)
+        agent = self.speak("import gc; gc.collect()\n", lambda agent: agent.gcs and
+                           agent.gcs[-1]["generations"][2]["collections"])
         self.assertEqual(agent.gcs[-1]["pause_ns_total"], 0)
         self.assertGreaterEqual(agent.gcs[-1]["generations"][2]["collections"], 1)
 

@@ -51,6 +51,35 @@ def run(python, *arguments, timeout=60, **more):
         return done, agents[0]
 
 
+# In a program: makes it speak, by what it allocates, until it gets a byte or its input ends.
+SPEAK = ("import os, select\n"
+         "while not select.select([0], [], [], .02)[0]: bytearray(100000)\n"
+         "os.read(0, 1)\n")
+
+
+def run_until(wants, argv, timeout=60, **more):
+    """As run. The program speaks (SPEAK) once for each of wants: until wants(its agent) holds, or for so long,
+    and it is the caller's business then to say what is missing."""
+    with wire.Daemon() as daemon:
+        program = subprocess.Popen(argv, env=environment(daemon, **more), text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        try:
+            for wanted in wants:
+                daemon.wait(lambda d, wanted=wanted: d.agents and d.agents[0].totals and
+                            (d.agents[0].closed or wanted(d.agents[0])), timeout)
+                program.stdin.write("x")
+                program.stdin.flush()
+        except (AssertionError, BrokenPipeError):
+            pass
+        finally:
+            out, err = program.communicate(timeout=60)
+        agents = daemon.wait_closed()
+        if daemon.errors:
+            raise AssertionError(daemon.errors)
+        return subprocess.CompletedProcess(argv, program.returncode, out, err), agents[0]
+
+
 Leak = collections.namedtuple("Leak", "live_bytes live_samples frames")
 
 
@@ -288,21 +317,23 @@ class Turns(unittest.TestCase):
             "    made = json.loads(json.dumps(made))\n"
             "    grow()\n"
             "print(sum(map(len, kept)), flush=True)\n"
-            "end = time.monotonic() + 2.5\n"
-            "while time.monotonic() < end: bytearray(100000); time.sleep(.02)\n"
-            "os._exit(0)\n")
+            + SPEAK + "os._exit(0)\n")
     PERIOD = 131072
     BLOCK = 448  # the class of 400 bytes and the head of a bytes object
+
+    @staticmethod
+    def grown(agent):
+        return [leak for leak in leaks(agent)
+                if "grow" in [frame[0].split(".")[0] for frame in leak.frames[:2]]]
 
     def test_sums_stay_right_though_most_moments_are_missed(self):
         for version in some():
             with self.subTest(python=version):
-                done, agent = run(PYTHONS[version], "-c", self.CODE, LEAKD_PYTHON="always",
-                                  LEAKD_PERIOD=str(self.PERIOD))
+                done, agent = run_until([self.grown], [PYTHONS[version], "-c", self.CODE],
+                                        LEAKD_PYTHON="always", LEAKD_PERIOD=str(self.PERIOD))
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
                 self.assertEqual(agent.health["python_attributing"], 1)
-                grown = [leak for leak in leaks(agent)
-                         if "grow" in [frame[0].split(".")[0] for frame in leak.frames[:2]]]
+                grown = self.grown(agent)
                 bytes_seen = sum(leak.live_bytes for leak in grown)
                 samples = sum(leak.live_samples for leak in grown)
                 self.assertGreater(bytes_seen / samples, 1.5 * self.PERIOD, "none was missed")
@@ -312,15 +343,22 @@ class Turns(unittest.TestCase):
 
 @unittest.skipUnless(os.path.exists(AGENT) and PYTHONS, "no agent or no CPython")
 class OtherAllocators(unittest.TestCase):
-    FILL = "import os, time\nkeep = [{i: str(i)} for i in range(50000)]\n"
-    SPEAK = ("end = time.monotonic() + {0}\n"
-             "while time.monotonic() < end: bytearray(100000); time.sleep(.02)\n")
-    BLOCKED = "another allocator"
+    FILL = "keep = [{i: str(i)} for i in range(50000)]\n"
+    END = SPEAK + "os._exit(0)\n"
 
-    def each(self, code, *options, **more):
+    @staticmethod
+    def is_blocked(agent):
+        return "another allocator" in agent.hello["reason"]
+
+    @staticmethod
+    def is_attributing(agent):
+        return agent.health and agent.health["python_attributing"] == 1 and not agent.hello["reason"]
+
+    def each(self, wants, code, *options, **more):
         """Runs code on some interpreters, always attributing: what their agents said."""
         def one(version):
-            return run(PYTHONS[version], *options, "-c", code, LEAKD_PYTHON="always", **more)
+            return run_until(wants, [PYTHONS[version], *options, "-c", code],
+                             LEAKD_PYTHON="always", **more)
 
         with concurrent.futures.ThreadPoolExecutor(len(PYTHONS)) as pool:
             results = list(pool.map(one, some()))
@@ -329,38 +367,33 @@ class OtherAllocators(unittest.TestCase):
         return [agent for _, agent in results]
 
     def test_malloc_instead_of_pymalloc_has_no_python_domain(self):
-        code = self.FILL + self.SPEAK.format(3) + "os._exit(0)"
-        for agent in self.each(code, PYTHONMALLOC="malloc"):
+        for agent in self.each([self.is_blocked], self.FILL + self.END, PYTHONMALLOC="malloc"):
             self.assertIsNone(agent.domain("python"))
-            self.assertIn(self.BLOCKED, agent.hello["reason"])
+            self.assertTrue(self.is_blocked(agent), agent.hello)
             self.assertGreater(agent.native["live_bytes"], 8_000_000)
 
     def test_debug_allocator_is_measured_and_not_attributed(self):
-        code = self.FILL + self.SPEAK.format(3) + "os._exit(0)"
         for options, more in (((), {"PYTHONMALLOC": "debug"}), (("-X", "dev"), {})):
-            for agent in self.each(code, *options, **more):
+            for agent in self.each([self.is_blocked], self.FILL + self.END, *options, **more):
                 self.assertGreater(agent.domain("python")["live_bytes"], 8_000_000)
-                self.assertIn(self.BLOCKED, agent.hello["reason"])
+                self.assertTrue(self.is_blocked(agent), agent.hello)
                 self.assertEqual(agent.health["python_attributing"], 0)
 
     def test_tracemalloc_comes_and_goes_above_the_hooks(self):
         code = (self.FILL + "import tracemalloc\nfor i in range(20):\n"
                 " tracemalloc.start(); more = [{} for j in range(2000)]; tracemalloc.stop()\n" +
-                "last = [{} for j in range(40000)]\n" + self.SPEAK.format(2) + "os._exit(0)")
-        for agent in self.each(code):
-            self.assertEqual(agent.hello["reason"], "")
-            self.assertEqual(agent.health["python_attributing"], 1)
-            self.assertGreater(live_at(leaks(agent), "<listcomp>", "<string>", 6) +
-                               live_at(leaks(agent), "<module>", "<string>", 6), 1_500_000,
+                "last = [{} for j in range(40000)]\n" + self.END)
+        for agent in self.each([self.is_attributing], code):
+            self.assertTrue(self.is_attributing(agent), (agent.hello, agent.health))
+            self.assertGreater(live_at(leaks(agent), "<listcomp>", "<string>", 5) +
+                               live_at(leaks(agent), "<module>", "<string>", 5), 1_500_000,
                                agent.hello["runtime"])
 
     def test_tracemalloc_that_was_first_keeps_the_hooks_out_until_it_goes(self):
-        code = (self.FILL + self.SPEAK.format(1.5) + "import tracemalloc; tracemalloc.stop()\n" +
-                self.SPEAK.format(2.5) + "os._exit(0)")
-        for agent in self.each(code, "-X", "tracemalloc"):
-            self.assertTrue(any(self.BLOCKED in hello["reason"] for hello in agent.hellos))
-            self.assertEqual(agent.hello["reason"], "")
-            self.assertEqual(agent.health["python_attributing"], 1)
+        code = self.FILL + SPEAK + "import tracemalloc; tracemalloc.stop()\n" + self.END
+        for agent in self.each([self.is_blocked, self.is_attributing], code, "-X", "tracemalloc"):
+            self.assertTrue(any("another allocator" in hello["reason"] for hello in agent.hellos))
+            self.assertTrue(self.is_attributing(agent), (agent.hello, agent.health))
 
 
 @unittest.skipUnless(os.path.exists(AGENT) and PYTHONS, "no agent or no CPython")
@@ -375,17 +408,20 @@ class Forking(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (7, "", ""))
 
     def test_child_tells_its_own_heap(self):
-        code = ("import os, time\nkeep = [{} for i in range(100000)]\npid = os.fork()\n"
-                "more = [] if pid else [{i: i} for i in range(100000)]\n"
-                "end = time.monotonic() + 2\n"
-                "while time.monotonic() < end: bytearray(100000); time.sleep(.02)\n"
+        code = ("import os\nkeep = [{} for i in range(100000)]\npid = os.fork()\n"
+                "more = [] if pid else [{i: i} for i in range(100000)]\n" + SPEAK +
                 "if pid: os.waitpid(pid, 0)\n"
                 "os._exit(0)")
         with wire.Daemon() as daemon:
-            done = subprocess.run([PYTHONS[pythons.newest()], "-c", code], env=environment(daemon),
-                                  timeout=60, check=False)
+            program = subprocess.Popen([PYTHONS[pythons.newest()], "-c", code],
+                                       env=environment(daemon), stdin=subprocess.PIPE)
+            try:
+                daemon.wait(lambda d: len(d.agents) == 2)
+            finally:
+                program.stdin.close()
+                status = program.wait(60)
             agents = daemon.wait_closed(2)
-            self.assertEqual(done.returncode, 0)
+            self.assertEqual(status, 0)
             parent, child = sorted(agents, key=lambda a: a.hello["capabilities"] & wire.CAP_FORKED)
             self.assertTrue(child.hello["capabilities"] & wire.CAP_FORKED)
             self.assertGreater(child.domain("python")["live_bytes"],

@@ -214,11 +214,12 @@ class Companions(unittest.TestCase):
         python = shutil.which("python3-dbg", path="/usr/bin")
         if not python:
             self.skipTest("no python3-dbg")
-        code = base.OtherAllocators.FILL + base.OtherAllocators.SPEAK.format(2)
+        code = base.OtherAllocators.FILL + base.SPEAK
         for settings in ({}, {"PYTHONMALLOC": "malloc"}, {"PYTHONMALLOC": "debug"},
                          {"PYTHONTRACEMALLOC": "5"}):
             with self.subTest(**settings):
-                done, agent = run(python, "-c", code, LEAKD_PYTHON="always", **settings)
+                done, agent = base.run_until([lambda agent: True], [python, "-c", code],
+                                             LEAKD_PYTHON="always", **settings)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
                 self.assertEqual(agent.hello["reason"], "python: debug build")
                 self.assertIsNone(agent.domain("python"))
@@ -241,13 +242,11 @@ EMBEDDING = r"""
 static int leak(void)
 {
     return PyRun_SimpleString(
-        "import time\n"
         "keep = []\n"
         "def leak():\n"
         "    for i in range(20000): keep.append({i: i})\n"
         "leak()\n"
-        "end = time.monotonic() + 3\n"
-        "while time.monotonic() < end: bytes(100000); time.sleep(.02)\n");
+        SPEAK);
 }
 
 int main(void)
@@ -286,11 +285,8 @@ int main(int argc, char **argv)
     *(void **)&initialize = dlsym(library, "Py_Initialize");
     *(void **)&run = dlsym(library, "PyRun_SimpleString");
     initialize();
-    if (run("import time\nkeep = []\ndef leak():\n    for i in range(20000): keep.append({i: i})\n"
-            "end = time.monotonic() + 3\n"
-            "while time.monotonic() < end: bytes(100000); time.sleep(.02)\n"
-            "leak()\nend = time.monotonic() + 2\n"
-            "while time.monotonic() < end: bytes(100000); time.sleep(.02)\n"))
+    if (run("keep = []\ndef leak():\n    for i in range(20000): keep.append({i: i})\n"
+            SPEAK "leak()\n" SPEAK))
         return 1;
     _exit(0);
 }
@@ -315,25 +311,34 @@ class Embedded(unittest.TestCase):
         path = os.path.join(self.folder.name, name)
         with open(path + ".c", "w", encoding="ascii") as file:
             file.write(source)
-        subprocess.run(["cc", "-g", "-w", path + ".c", "-o", path, *flags], check=True)
+        speak = "-DSPEAK=" + json.dumps(base.SPEAK)
+        subprocess.run(["cc", "-g", "-w", speak, path + ".c", "-o", path, *flags], check=True)
         return path
+
+    @staticmethod
+    def leaked(agent):
+        return sum(leak.live_bytes for leak in base.leaks(agent)
+                   if leak.frames and leak.frames[0][:1] == ("leak",))
+
+    @staticmethod
+    def is_attributing(agent):
+        return agent.health and agent.health["python_attributing"] == 1
 
     def check_leak(self, agent):
         self.assertIn("cpython 3.", agent.hello["runtime"])
-        live = sum(leak.live_bytes for leak in base.leaks(agent)
-                   if leak.frames and leak.frames[0][:1] == ("leak",))
-        self.assertGreater(live, 2_000_000)
+        self.assertGreater(self.leaked(agent), 2_000_000)
 
     def test_a_program_linked_with_libpython_is_known(self):
         program = self.build("linked", EMBEDDING, *self.cflags, *self.ldflags)
-        done, agent = run(program, LEAKD_PYTHON="always")
+        done, agent = base.run_until([self.leaked], [program], LEAKD_PYTHON="always")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.check_leak(agent)
         self.assertEqual(agent.hello["reason"], "")
 
     def test_one_that_loads_it_later_is_found_and_says_what_it_does_not_know(self):
         program = self.build("loading", LOADING, "-ldl")
-        done, agent = run(program, f"lib{self.library}.so.1.0", LEAKD_PYTHON="always")
+        done, agent = base.run_until([self.is_attributing, self.leaked],
+                                     [program, f"lib{self.library}.so.1.0"], LEAKD_PYTHON="always")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.check_leak(agent)
 

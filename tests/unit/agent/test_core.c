@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/clock.h"
 #include "agent/core/hot.h"
 #include "agent/core/report.h"
 #include "agent/core/site.h"
@@ -68,6 +69,20 @@ START_TEST(with_period_one_sites_hold_what_lives_to_the_byte)
         release(i, 32 + 16 * i);
     ck_assert_uint_eq(live_bytes_of_sites(&samples), 0);
     ck_assert_uint_eq(samples, 0);
+}
+END_TEST
+
+START_TEST(first_samples_are_said_to_cost_no_more_than_they_did)
+{
+    struct wire_health health;
+    uint64_t start_ns = clock_fine_ns();
+
+    for (unsigned i = 0; i < 8; i++)
+        allocate(i, 100);
+    core_read_health(&health);
+    ck_assert_uint_eq(health.samples, 8);
+    ck_assert_uint_gt(health.sample_ns_total, 0);
+    ck_assert_uint_le(health.sample_ns_total, clock_fine_ns() - start_ns);
 }
 END_TEST
 
@@ -355,6 +370,7 @@ SUITE_MAIN_FIXTURE("core", set_up, NULL,
                    totals_that_are_read_beside_eight_threads_go_up_and_are_exact_at_the_end,
                    the_closed_gate_lets_no_block_through_and_the_open_one_all_but_null,
                    with_period_one_sites_hold_what_lives_to_the_byte,
+                   first_samples_are_said_to_cost_no_more_than_they_did,
                    address_that_comes_back_without_a_free_replaces_its_sample,
                    totals_are_exact_and_a_child_starts_with_what_it_inherits,
                    a_childs_sites_start_with_what_it_inherits, types_follow_their_samples,

@@ -65,7 +65,7 @@ static void setup(void)
     ck_assert_ptr_nonnull(memory);
     memset(memory, 0, (size_t)ARENAS * ARENA_BYTES);
     installed = (struct interp_arena_allocator){NULL, fake_alloc, fake_free};
-    ck_assert(arena_init(&python, on_growth));
+    ck_assert(arena_init(&python, on_growth, NULL));
 }
 
 static void teardown(void)

@@ -137,6 +137,42 @@ START_TEST(a_lost_connection_is_lost_only_after_a_while_and_may_come_back)
 }
 END_TEST
 
+/* What becomes of a living process that says good-bye, perhaps goes on, and then closes its connection. */
+static enum process_state state_after_bye(bool goes_on)
+{
+    const struct process *process;
+    struct wire_wr wr;
+    int fd;
+
+    start();
+    fd = connect_agent();
+    say_hello(fd, 1);
+    run_until(only_process());
+    process = only_process();
+    wire_wr_init(&wr, bytes, sizeof(bytes));
+    wire_put_bye(&wr, &(struct wire_bye){.reason = WIRE_BYE_EXIT});
+    if (goes_on)
+        put_totals(&wr, 1000);
+    write_all(fd, &wr);
+    close(fd);
+    run_until(stats().connected == 0);
+    ck_assert_int_eq(process->state, PROCESS_WATCHING);
+    ingest_sweep(ingest, clock_mono_ms() + PEER_AWAY_MAX_MS + 1000);
+    return process->state;
+}
+
+START_TEST(a_closed_connection_after_bye_is_an_end)
+{
+    ck_assert_int_eq(state_after_bye(false), PROCESS_EXITED);
+}
+END_TEST
+
+START_TEST(totals_take_a_bye_back)
+{
+    ck_assert_int_eq(state_after_bye(true), PROCESS_LOST);
+}
+END_TEST
+
 START_TEST(exec_is_the_end_of_the_old_program)
 {
     int old, fresh;
@@ -253,6 +289,7 @@ START_TEST(an_oom_kill_is_seen_in_cgroup_v1)
 END_TEST
 
 SUITE_MAIN_WITHIN("ingest_ending", 30, setup, teardown, bye_and_exit_is_exited, a_signal_is_killed,
+                  a_closed_connection_after_bye_is_an_end, totals_take_a_bye_back,
                   exit_without_bye_is_exited_where_the_kernel_tells,
                   a_crash_after_bye_is_killed_where_the_kernel_tells,
                   a_request_to_stop_is_exited_where_the_kernel_tells,
