@@ -89,8 +89,8 @@ static bool leak_is_gone(const struct detector *detector)
 {
     double lasted = (double)(detector->last_ms - detector->since_ms) / detector->block_ms;
 
-    return detector->base > 0 && detector->level - detector->base <
-                                     detect_rules.gone_share * detector->rate * lasted;
+    return detector->base > 0 &&
+           detector->level - detector->base < detect_rules.gone_share * detector->rate * lasted;
 }
 
 static void leak_step(struct detector *detector, const struct candidate *candidate)
