@@ -60,6 +60,7 @@ static struct {
     uint64_t delay_ms;
     uint64_t totals_due_ms; /* a flush before that says only what else is new */
     bool owes_changes;
+    bool has_connected;
     uint64_t relax_due_ms;
     _Atomic uint64_t said_last_ms;
     _Atomic bool has_said_last; /* and nothing since that would take it back */
@@ -147,8 +148,11 @@ static bool connect_now(uint64_t now_ms)
     }
     atomic_store(&link_.state, LINK_CONNECTED);
     atomic_store(&link_.has_said_last, false);
-    order_start_anew();
-    encode_start_anew();
+    if (link_.has_connected) { /* else all of it is new, and its pages need not be touched now */
+        order_start_anew();
+        encode_start_anew();
+    }
+    link_.has_connected = true;
     return true;
 }
 
