@@ -128,7 +128,9 @@ bool day_grows(const struct detector *detector)
 {
     const struct detect_day *day = &detector->day;
 
-    return day->run >= detect_rules.day_run && !came_at_once(day);
+    /* What came at once stays above yesterday for a day; what still does has come again. */
+    return day->run >= detect_rules.day_run &&
+           (day->run > DETECT_DAY + detect_rules.day_run || !came_at_once(day));
 }
 
 double day_rate(const struct detector *detector)

@@ -101,7 +101,7 @@ void detect_explain(const struct detect_result *result, uint64_t now_ms, char *o
  * The tests behind a verdict, with their figures (SITES_LIVE and COLLECTED are the watch's): those
  * of the growth that would be called a leak first, or of the usual window while nothing grows. A
  * leak passes all of them when it is called, but for waits that a limit has cut short which would
- * have been reached meanwhile.
+ * have been reached meanwhile, and for a newest block that may not have held a trough yet.
  */
 #define DETECT_TESTS(X)                                                                            \
     X(STRAIGHT)                                                                                    \

@@ -69,7 +69,8 @@ struct detector {
     float birth;        /* of the oldest object, in base blocks since the start */
     float rate;         /* bytes per base block, of a standing suspicion or leak */
     float peak_rate;    /* the highest since the alarm */
-    float base;         /* the level at since_ms; 0 is not known */
+    float base;         /* the level where the window began that showed it first; 0 is not known */
+    float top;          /* the highest that the windows which show it have ended with since */
     uint16_t passing;   /* bit k: the newest window of scale k passed */
     uint8_t verdict;
     uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */

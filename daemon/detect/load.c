@@ -181,6 +181,7 @@ static void rest_open(const struct load_detector *detector, struct detector *vie
     view->since_ms = rest->since_ms;
     view->rate = rest->rate;
     view->base = rest->base;
+    view->top = rest->top;
     view->peak_rate = rest->peak_rate;
     view->resolved_at = rest->resolved_at;
     view->passing = rest->passing;
@@ -199,6 +200,7 @@ static void rest_close(struct load_detector *detector, const struct detector *vi
     rest->since_ms = view->since_ms;
     rest->rate = view->rate;
     rest->base = view->base;
+    rest->top = view->top;
     rest->peak_rate = view->peak_rate;
     rest->resolved_at = view->resolved_at;
     rest->passing = view->passing;
@@ -353,7 +355,7 @@ static bool limit_is_near(const struct load_detector *detector)
     const struct detector *raw = &detector->raw;
     double lasted = (double)(raw->last_ms - raw->since_ms) / raw->block_ms;
 
-    return raw->verdict == VERDICT_LEAK && raw->limit_bytes > 0 &&
+    return raw->verdict == VERDICT_LEAK && raw->limit_bytes > 0 && raw->last_ms > raw->since_ms &&
            raw->level + raw->rate * lasted > detect_rules.limit_share * raw->limit_bytes;
 }
 

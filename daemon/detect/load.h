@@ -28,6 +28,7 @@ struct load_rest {
     float rate;
     float peak_rate;
     float base;
+    float top;
     uint32_t resolved_at;
     uint16_t passing;
     uint8_t verdict;
@@ -59,7 +60,7 @@ struct load_detector {
 void load_init(struct load_detector *detector, const struct detect_profile *profile,
                uint64_t step_ms);
 
-/* True when the verdict changed. load >= 0 in any unit. */
+/* True when the verdict changed. load >= 0 in any unit in which it stays below 2^40 (packed.h). */
 bool load_push(struct load_detector *detector, const struct detect_sample *sample, double load);
 
 void load_restart(struct load_detector *detector);

@@ -81,12 +81,14 @@ static void read_fit(const struct detector *detector, unsigned scale, struct det
     out->fit_bytes = shape.line.intercept;
 }
 
-/* Growth seen only from day to day has no line; its interval are its extremes. */
+/* Growth seen only from day to day has no line; its interval are its extremes, those of a run that has
+ * begun since included. */
 static void read_day(const struct detector *detector, struct detect_result *out)
 {
     out->growth.estimate = detector->rate * 1000.0 / detector->block_ms;
-    out->growth.lower = detector->day.gain_min / DETECT_DAY_S;
-    out->growth.upper = detector->day.gain_max / DETECT_DAY_S;
+    out->growth.lower = fmin(detector->day.gain_min / DETECT_DAY_S, out->growth.estimate);
+    out->growth.upper = fmax(detector->day.gain_max / DETECT_DAY_S, out->growth.estimate);
+    out->growth.pace = 0;
     out->has_fit = false;
 }
 

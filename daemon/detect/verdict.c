@@ -34,6 +34,12 @@ static uint64_t time_of(const struct detector *detector, double block)
     return detector->start_ms + (uint64_t)(fmax(block, 0) * detector->block_ms);
 }
 
+/* What a window that passes ends with; its newest block may not have held a trough yet. */
+static float reached(const struct detector *detector, unsigned scale)
+{
+    return fminf(ladder_at(detector, scale, 0), ladder_at(detector, scale, 1));
+}
+
 /* Rate and scale are those of the largest window that passes. */
 static void follow(struct detector *detector, const struct candidate *candidate)
 {
@@ -45,6 +51,9 @@ static void follow(struct detector *detector, const struct candidate *candidate)
     detector->peak_rate = detector->verdict == VERDICT_LEAK
                               ? fmaxf(detector->peak_rate, detector->rate)
                               : detector->rate;
+    if (detector->verdict != VERDICT_LEAK)
+        detector->top = 0;
+    detector->top = fmaxf(detector->top, reached(detector, candidate->scale));
     if (detector->verdict == VERDICT_LEAK && since_ms >= detector->since_ms)
         return;
     detector->since_ms = since_ms;
@@ -82,31 +91,37 @@ static bool leak_has_ended(const struct detector *detector)
            ring->slope < detect_rules.weak_share * detector->rate;
 }
 
-/* A leak does not give back what it took: what stands here is next to nothing of what it would have
- * added. A flush has done that to it, or it stopped long ago; that it grows again is not the same
- * growth. */
+/* A leak does not give back what it took: next to nothing stands of it. A flush has done that to it;
+ * that it grows again is not the same growth. Lower envelopes are compared, so that no trough between
+ * two collections looks like it. */
 static bool leak_is_gone(const struct detector *detector)
 {
-    double lasted = (double)(detector->last_ms - detector->since_ms) / detector->block_ms;
+    if (detector->base <= 0 || detector->scale == DETECT_SCALES)
+        return false;
+    return detector->level - detector->base <
+           detect_rules.gone_share * (detector->top - detector->base);
+}
 
-    return detector->base > 0 &&
-           detector->level - detector->base < detect_rules.gone_share * detector->rate * lasted;
+/* Base blocks since the growth began; time may have run backwards meanwhile. */
+static double leak_lasted(const struct detector *detector)
+{
+    return detector->last_ms > detector->since_ms
+               ? (double)(detector->last_ms - detector->since_ms) / detector->block_ms
+               : 0;
 }
 
 static void leak_step(struct detector *detector, const struct candidate *candidate)
 {
-    uint64_t lasted_ms = detector->last_ms - detector->since_ms;
-
     if (leak_is_gone(detector) ||
         (candidate && candidate->rate < detect_rules.flat_share * detector->peak_rate)) {
-        climb_end(detector, (double)lasted_ms / detector->block_ms);
+        climb_end(detector, leak_lasted(detector));
         become(detector, VERDICT_RESOLVED);
     } else if (candidate) {
         follow(detector, candidate);
     } else if (day_grows(detector)) {
         follow_day(detector);
     } else if (leak_has_ended(detector)) {
-        climb_end(detector, (double)lasted_ms / detector->block_ms);
+        climb_end(detector, leak_lasted(detector));
         become(detector, VERDICT_RESOLVED);
     }
 }

@@ -89,7 +89,7 @@ static double need_above_summit(const struct detector *detector, const struct ca
                 detect_rules.return_share * fmax(fell, 0));
 }
 
-/* So slow that the load of a day may make it. A load that is seen explains its day itself. */
+/* So slow that the load of a day may make it. A load that is seen explains most of its day itself. */
 static bool is_slow_as_day(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_rules *r = &detect_rules;

@@ -59,6 +59,33 @@ START_TEST(what_came_within_hours_is_no_growth_from_day_to_day)
 }
 END_TEST
 
+/* The share of days 3 to 8 in which a leak of so many hours a day is called one. */
+static double leak_share(double hours)
+{
+    double called = 0, seen = 0, leaked = 0;
+    struct feed feed;
+
+    feed_init(&feed, "default", 60);
+    while (feed.t < 8 * DAY) {
+        if (fmod(feed.t, DAY) < hours * HOUR)
+            leaked += 80 * MIB / (hours * 60);
+        feed_one(&feed, 1024 * MIB + leaked + MIB * feed_noise(&feed));
+        if (feed.t > 2 * DAY) {
+            seen++;
+            called += feed.detector.verdict == VERDICT_LEAK;
+        }
+    }
+    return called / seen;
+}
+
+START_TEST(a_leak_in_the_same_hours_of_every_day_goes_on)
+{
+    ck_assert_double_ge(leak_share(6), 0.9);
+    ck_assert_double_ge(leak_share(8), 0.9);
+    ck_assert_double_ge(leak_share(14), 0.9);
+}
+END_TEST
+
 START_TEST(a_daily_cycle_alone_is_no_leak_against_yesterday)
 {
     struct feed feed;
@@ -97,5 +124,6 @@ END_TEST
 SUITE_MAIN("detect_day", the_rise_of_a_day_is_no_leak,
            a_leak_below_a_daily_cycle_is_found_against_yesterday,
            what_came_within_hours_is_no_growth_from_day_to_day,
+           a_leak_in_the_same_hours_of_every_day_goes_on,
            a_daily_cycle_alone_is_no_leak_against_yesterday,
            slow_growth_that_begins_at_once_is_not_the_load_of_a_day)

@@ -52,6 +52,43 @@ START_TEST(a_leak_that_gave_part_of_it_back_goes_on)
 }
 END_TEST
 
-SUITE_MAIN("detect_end", a_leak_below_batches_is_found_between_them,
+START_TEST(a_leak_that_becomes_faster_goes_on)
+{
+    struct feed feed;
+
+    feed_init(&feed, "default", 10);
+    feed_line(&feed, DAY, 500 * MIB, 4 * KIB, 100 * KIB);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    feed_line(&feed, 8 * HOUR, 500 * MIB + DAY * 4 * KIB, 160 * KIB, 100 * KIB);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    ck_assert_uint_eq(feed.alarms, 1);
+}
+END_TEST
+
+/* gap_s: the clock's, while the program stands still. */
+static void check_that_it_goes_on_behind(double gap_s)
+{
+    const double before_s = 3 * HOUR;
+    struct feed feed;
+
+    feed_init(&feed, "default", 10);
+    feed_line(&feed, before_s, 200 * MIB, 50 * KIB, 100 * KIB);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    feed.t += gap_s;
+    feed_line(&feed, HOUR, 200 * MIB + before_s * 50 * KIB, 50 * KIB, 100 * KIB);
+    ck_assert_int_eq(feed_verdict(&feed), VERDICT_LEAK);
+    ck_assert_uint_eq(feed.alarms, 1);
+}
+
+START_TEST(a_leak_goes_on_when_the_machine_has_slept_and_when_time_jumps_back)
+{
+    check_that_it_goes_on_behind(12 * HOUR);
+    check_that_it_goes_on_behind(48 * HOUR);
+    check_that_it_goes_on_behind(-2.9 * HOUR);
+}
+END_TEST
+
+SUITE_MAIN("detect_end", a_leak_that_becomes_faster_goes_on,
+           a_leak_goes_on_when_the_machine_has_slept_and_when_time_jumps_back, a_leak_below_batches_is_found_between_them,
            a_leak_that_gave_all_back_is_over_though_it_grows_again,
            a_leak_that_gave_part_of_it_back_goes_on)
