@@ -158,7 +158,7 @@ const struct detect_rules detect_rules = {
      * that by what its quarters do; no program's rate is steady to better than 6 %; and a day's
      * load that moves the level by 30 % moves it at its steepest by a rate that may be all there
      * is, or hide as much, until a window is straight or a day long. A load that is seen adds what
-     * is not known of its slope instead (load.c). By these 94 to 97 % of the generated leaks'
+     * is not known of its slope instead (load.c). By these 95 to 98 % of the generated leaks'
      * intervals hold the true rate. */
     .change_share = 1,
     .rate_error = 0.06,
