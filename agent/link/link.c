@@ -313,7 +313,7 @@ static void make_room(void)
 {
     uint64_t signals;
 
-    if (!link_.wants_room || !try_lock(&signals))
+    if (!link_.wants_room || !is_own_process() || !try_lock(&signals))
         return;
     link_.wants_room = false;
     stream_reserve();
@@ -389,11 +389,11 @@ void link_init(void)
     courier_init(link_.path);
     map_born_here();
     hello_init();
-    link_.wants_room = __libc_single_threaded;
-    make_room();
     link_.retry_ms = RETRY_MS_FIRST;
     link_.delay_ms = delay_wanted();
     atomic_store(&link_.pid, getpid());
+    link_.wants_room = __libc_single_threaded;
+    make_room();
     atomic_store(&link_.due_ms, clock_coarse_ms() + link_.delay_ms);
     atomic_store(&link_.state, LINK_APART);
 }

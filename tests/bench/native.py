@@ -10,7 +10,7 @@ import time
 from measure import (ALLOCATORS, compiled, cpu_seconds, has, instructions, note, paired, ratios, row,
                      spread, table)
 
-REDIS_STRETCHES = 40
+REDIS_STRETCHES = 20
 PAIRS = {"small": 8000000, "mixed": 2000000}
 SQL = """create table t(id integer primary key, k text, v real);
 with recursive n(i) as (select 1 union all select i+1 from n where i<150000)
