@@ -353,9 +353,9 @@ static double load_rise(const struct load_detector *detector, const struct growi
 static bool limit_is_near(const struct load_detector *detector)
 {
     const struct detector *raw = &detector->raw;
-    double lasted = (double)(raw->last_ms - raw->since_ms) / raw->block_ms;
+    double lasted = verdict_lasted(raw);
 
-    return raw->verdict == VERDICT_LEAK && raw->limit_bytes > 0 && raw->last_ms > raw->since_ms &&
+    return raw->verdict == VERDICT_LEAK && raw->limit_bytes > 0 && lasted > 0 &&
            raw->level + raw->rate * lasted > detect_rules.limit_share * raw->limit_bytes;
 }
 

@@ -102,27 +102,30 @@ static bool leak_is_gone(const struct detector *detector)
            detect_rules.gone_share * (detector->top - detector->base);
 }
 
-/* Base blocks since the growth began; time may have run backwards meanwhile. */
-static double leak_lasted(const struct detector *detector)
+double verdict_lasted(const struct detector *detector)
 {
     return detector->last_ms > detector->since_ms
                ? (double)(detector->last_ms - detector->since_ms) / detector->block_ms
                : 0;
 }
 
+static void leak_end(struct detector *detector)
+{
+    climb_end(detector, verdict_lasted(detector));
+    become(detector, VERDICT_RESOLVED);
+}
+
 static void leak_step(struct detector *detector, const struct candidate *candidate)
 {
     if (leak_is_gone(detector) ||
         (candidate && candidate->rate < detect_rules.flat_share * detector->peak_rate)) {
-        climb_end(detector, leak_lasted(detector));
-        become(detector, VERDICT_RESOLVED);
+        leak_end(detector);
     } else if (candidate) {
         follow(detector, candidate);
     } else if (day_grows(detector)) {
         follow_day(detector);
     } else if (leak_has_ended(detector)) {
-        climb_end(detector, leak_lasted(detector));
-        become(detector, VERDICT_RESOLVED);
+        leak_end(detector);
     }
 }
 

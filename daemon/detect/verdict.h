@@ -8,6 +8,10 @@
 /* A base block was closed. Moves detector->verdict. */
 void verdict_step(struct detector *detector);
 
+/* Base blocks since the growth of a suspicion or leak began; 0 where time has run backwards
+ * meanwhile. */
+double verdict_lasted(const struct detector *detector);
+
 /* The process is another one. */
 void verdict_restart(struct detector *detector);
 

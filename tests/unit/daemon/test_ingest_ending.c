@@ -114,16 +114,21 @@ START_TEST(a_request_to_stop_is_exited_where_the_kernel_tells)
 }
 END_TEST
 
+/* A living process that has said hello, and its connection. */
+static const struct process *greeted(int *fd)
+{
+    start();
+    *fd = connect_agent();
+    say_hello(*fd, 1);
+    run_until(only_process());
+    return only_process();
+}
+
 START_TEST(a_lost_connection_is_lost_only_after_a_while_and_may_come_back)
 {
-    const struct process *process;
     int fd;
+    const struct process *process = greeted(&fd);
 
-    start();
-    fd = connect_agent();
-    say_hello(fd, 1);
-    run_until(only_process());
-    process = only_process();
     close(fd);
     run_until(stats().connected == 0);
     ck_assert_int_eq(process->state, PROCESS_WATCHING);
@@ -140,15 +145,10 @@ END_TEST
 /* What becomes of a living process that says good-bye, perhaps goes on, and then closes its connection. */
 static enum process_state state_after_bye(bool goes_on)
 {
-    const struct process *process;
-    struct wire_wr wr;
     int fd;
+    const struct process *process = greeted(&fd);
+    struct wire_wr wr;
 
-    start();
-    fd = connect_agent();
-    say_hello(fd, 1);
-    run_until(only_process());
-    process = only_process();
     wire_wr_init(&wr, bytes, sizeof(bytes));
     wire_put_bye(&wr, &(struct wire_bye){.reason = WIRE_BYE_EXIT});
     if (goes_on)
