@@ -245,38 +245,6 @@ int wire_get_totals(const struct wire_frame *frame, struct wire_totals *out)
     return 0;
 }
 
-bool wire_put_gc(struct wire_wr *wr, const struct wire_gc *gc)
-{
-    wire_frame_begin(wr, WIRE_GC);
-    wire_wr_u64(wr, gc->time_ms);
-    for (int i = 0; i < WIRE_GC_GENERATIONS; i++) {
-        wire_wr_u64(wr, gc->generations[i].collections);
-        wire_wr_u64(wr, gc->generations[i].collected);
-        wire_wr_u64(wr, gc->generations[i].uncollectable);
-    }
-    wire_wr_u64(wr, gc->pause_ns_total);
-    return wire_frame_end(wr);
-}
-
-int wire_get_gc(const struct wire_frame *frame, struct wire_gc *out)
-{
-    struct wire_gc gc;
-    struct wire_rd rd;
-
-    open_frame(frame, &rd);
-    gc.time_ms = wire_rd_u64(&rd);
-    for (int i = 0; i < WIRE_GC_GENERATIONS; i++) {
-        gc.generations[i].collections = wire_rd_u64(&rd);
-        gc.generations[i].collected = wire_rd_u64(&rd);
-        gc.generations[i].uncollectable = wire_rd_u64(&rd);
-    }
-    gc.pause_ns_total = wire_rd_u64(&rd);
-    if (done(&rd) < 0)
-        return -EBADMSG;
-    *out = gc;
-    return 0;
-}
-
 bool wire_put_smaps(struct wire_wr *wr, const struct wire_smaps *smaps)
 {
     wire_frame_begin(wr, WIRE_SMAPS);

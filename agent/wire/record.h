@@ -147,6 +147,19 @@ struct wire_gc {
     uint64_t pause_ns_total; /* 0 = not measured */
 };
 
+/* The heap of a runtime that collects it and maps the memory for it itself: the Java virtual machine.
+ * Running totals since the process started. */
+struct wire_heap {
+    uint64_t time_ms;
+    uint64_t used_bytes;      /* what the last collection left, garbage it did not look for included */
+    uint64_t committed_bytes; /* mapped for the heap, in use or not; counted in WIRE_DOMAIN_MMAP too */
+    uint64_t max_bytes;       /* it becomes no larger; 0 = not known */
+    uint64_t young_collections; /* of what is new, and of some that is old after a cycle */
+    uint64_t cycle_pauses;      /* of concurrent cycles, which find what is garbage among the old */
+    uint64_t full_collections;  /* of everything at once */
+    uint64_t pause_ns_total;
+};
+
 struct wire_smaps {
     uint64_t time_ms;
     uint64_t rss_bytes;
@@ -281,6 +294,7 @@ bool wire_put_name(struct wire_wr *wr, const struct wire_name *name);
 bool wire_put_site(struct wire_wr *wr, const struct wire_site *site);
 bool wire_put_totals(struct wire_wr *wr, const struct wire_totals *totals);
 bool wire_put_gc(struct wire_wr *wr, const struct wire_gc *gc);
+bool wire_put_heap(struct wire_wr *wr, const struct wire_heap *heap);
 bool wire_put_smaps(struct wire_wr *wr, const struct wire_smaps *smaps);
 bool wire_put_mark(struct wire_wr *wr, const struct wire_mark *mark);
 bool wire_put_health(struct wire_wr *wr, const struct wire_health *health);
@@ -298,6 +312,7 @@ int wire_get_name(const struct wire_frame *frame, struct wire_name *out);
 int wire_get_site(const struct wire_frame *frame, struct wire_site *out);
 int wire_get_totals(const struct wire_frame *frame, struct wire_totals *out);
 int wire_get_gc(const struct wire_frame *frame, struct wire_gc *out);
+int wire_get_heap(const struct wire_frame *frame, struct wire_heap *out);
 int wire_get_smaps(const struct wire_frame *frame, struct wire_smaps *out);
 int wire_get_mark(const struct wire_frame *frame, struct wire_mark *out);
 int wire_get_health(const struct wire_frame *frame, struct wire_health *out);

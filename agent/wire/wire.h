@@ -47,6 +47,7 @@
     X(SNAPSHOT, 11)                                                                                \
     X(BYE, 12)                                                                                     \
     X(HEALTH, 13)                                                                                  \
+    X(HEAP, 14)                                                                                    \
     X(WELCOME, 64)                                                                                 \
     X(ZOOM, 65)                                                                                    \
     X(SNAPSHOT_ORDER, 66)                                                                          \

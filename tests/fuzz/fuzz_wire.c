@@ -65,6 +65,7 @@ static void read_everything(const struct wire_frame *frame)
     ROUND_TRIP(site);
     ROUND_TRIP(totals);
     ROUND_TRIP(gc);
+    ROUND_TRIP(heap);
     ROUND_TRIP(smaps);
     ROUND_TRIP(mark);
     ROUND_TRIP(health);

@@ -20,6 +20,7 @@ STACK_FRAMES_MAX = 64
 TYPES = {
     "HELLO": 1, "MODULE": 2, "NAME": 3, "SITE": 4, "TOTALS": 5, "SITES": 6, "TYPES": 7, "GC": 8,
     "SMAPS": 9, "MARK": 10, "SNAPSHOT": 11, "BYE": 12, "HEALTH": 13,
+    "HEAP": 14,
     "WELCOME": 64, "ZOOM": 65, "SNAPSHOT_ORDER": 66, "PAUSE": 67,
 }
 TYPE_NAMES = {number: name for name, number in TYPES.items()}
@@ -194,6 +195,9 @@ RECORDS = {
         name_id=U32, live_bytes=U64, live_count=U64, live_samples=U32))),
     "GC": Group(time_ms=U64, generations=Fixed(Group(
         collections=U64, collected=U64, uncollectable=U64), 3), pause_ns_total=U64),
+    "HEAP": Group(
+        time_ms=U64, used_bytes=U64, committed_bytes=U64, max_bytes=U64, young_collections=U64,
+        cycle_pauses=U64, full_collections=U64, pause_ns_total=U64),
     "SMAPS": Group(time_ms=U64, rss_bytes=U64, pss_bytes=U64, private_bytes=U64, swap_bytes=U64),
     "MARK": Group(time_ms=U64, text=TEXT, kind=U8, age_ms=U32),
     "HEALTH": Group(
@@ -255,7 +259,8 @@ class Agent:
         self.rest = b""
         self.raw = bytearray()
         self.order = []  # record names as they came
-        self.hellos, self.totals, self.gcs, self.healths, self.marks = [], [], [], [], []
+        self.hellos, self.totals, self.gcs, self.heaps = [], [], [], []
+        self.healths, self.marks = [], []
         self.modules, self.names, self.sites = {}, {}, {}
         self.site_totals, self.types = {}, {}
         self.snapshots = []  # parts, also of a copy that speaks on a connection of its own
@@ -308,7 +313,7 @@ class Agent:
         else:
             if name == "TOTALS":
                 self.bye = None  # taken back
-            {"TOTALS": self.totals, "GC": self.gcs, "HEALTH": self.healths,
+            {"TOTALS": self.totals, "GC": self.gcs, "HEAP": self.heaps, "HEALTH": self.healths,
              "MARK": self.marks}[name].append(record)
 
     def announce(self, name, record):

@@ -231,6 +231,22 @@ START_TEST(totals_and_health_come_back_as_they_were_put)
 }
 END_TEST
 
+START_TEST(heap_comes_back_field_by_field_and_a_short_one_is_refused)
+{
+    struct wire_wr wr = writer(sizeof(buffer));
+    struct wire_heap heap = {1, 2, 3, 4, 5, 6, 7, 8};
+    struct wire_frame frame;
+    struct wire_heap out;
+
+    wire_put_heap(&wr, &heap);
+    frame = only_frame(&wr, WIRE_HEAP);
+    ck_assert_int_eq(wire_get_heap(&frame, &out), 0);
+    ck_assert_mem_eq(&out, &heap, sizeof(heap));
+    frame.body_len--;
+    ck_assert_int_eq(wire_get_heap(&frame, &out), -EBADMSG);
+}
+END_TEST
+
 START_TEST(marks_of_all_kinds_come_back_as_what_they_are)
 {
     for (uint8_t kind = WIRE_MARK_EVENT; kind <= WIRE_MARK_SNAPSHOT; kind++) {
@@ -276,5 +292,6 @@ SUITE_MAIN("wire", numbers_are_little_endian, cursor_stays_failed_after_the_firs
            hello_comes_back_as_it_was_put, site_keeps_native_and_python_frames,
            senseless_records_are_refused, list_holds_what_fits_and_says_how_many,
            totals_and_health_come_back_as_they_were_put,
+           heap_comes_back_field_by_field_and_a_short_one_is_refused,
            marks_of_all_kinds_come_back_as_what_they_are,
            mark_comes_back_and_one_of_a_later_kind_is_an_event)
