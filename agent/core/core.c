@@ -30,6 +30,7 @@ static struct pool name_pool;
 static enum wire_method native_method;
 static _Atomic bool is_sampling;
 static const struct core_runtime *_Atomic the_runtime;
+static const struct core_heap *_Atomic the_heap;
 
 static struct {
     uint64_t samples;
@@ -335,6 +336,16 @@ const struct core_runtime *core_runtime(void)
     return atomic_load_explicit(&the_runtime, memory_order_acquire);
 }
 
+void core_set_heap(const struct core_heap *heap)
+{
+    atomic_store(&the_heap, heap);
+}
+
+const struct core_heap *core_heap(void)
+{
+    return atomic_load_explicit(&the_heap, memory_order_acquire);
+}
+
 /* Returns the length; cut at size - 1. */
 static size_t copy_text(char *to, size_t size, const char *from)
 {
@@ -361,6 +372,14 @@ void core_describe_runtime(const char *runtime, const char *reason)
     if (len > 0 && reason[0])
         len += copy_text(description.reason + len, DESCRIPTION_BYTES - len, "; ");
     copy_text(description.reason + len, DESCRIPTION_BYTES - len, reason);
+    copy_text(description.runtime, DESCRIPTION_BYTES, runtime);
+    atomic_fetch_add(&description.version, 1);
+}
+
+void core_name_runtime(const char *runtime)
+{
+    if (description.runtime[0])
+        return;
     copy_text(description.runtime, DESCRIPTION_BYTES, runtime);
     atomic_fetch_add(&description.version, 1);
 }
@@ -490,5 +509,7 @@ void core_forked(void)
     thread_sum(&inherited);
     mapping_forked();
     mark_forked();
+    if (core_heap())
+        core_heap()->forked();
     thread_reseed((uint64_t)getpid() ^ clock_fine_ns());
 }

@@ -118,6 +118,24 @@ const struct core_runtime *core_runtime(void); /* NULL while there is none */
  * ("" = nothing). Copies. Empty runtime reads as "native". */
 void core_describe_runtime(const char *runtime, const char *reason);
 
+/* The same where nobody has said yet what the runtime is; the reason stays. The flushing thread only. */
+void core_name_runtime(const char *runtime);
+
+/* ---- a runtime that collects its heap and counts what it does ---------------------------------- */
+
+/* What agent/java hands in. */
+struct core_heap {
+    /* Called by the link before it encodes, by the flushing thread. All but time_ms; false: not known, or not
+     * at this moment. */
+    bool (*read)(struct wire_heap *out);
+    /* In a forked child, which has the memory of its parent's runtime and none of its threads. */
+    void (*forked)(void);
+};
+
+/* Once. The pointer must stay valid. */
+void core_set_heap(const struct core_heap *heap);
+const struct core_heap *core_heap(void); /* NULL while there is none */
+
 /* ---- live samples and types ---------------------------------------------------------------- */
 
 /* A copy of a live sample. type_id is 0 until core_live_set_type. */

@@ -251,14 +251,51 @@ static uint32_t index_get(const struct image *image)
     return 0;
 }
 
+/* ---- a file that somebody waits for ---------------------------------------------------------- */
+
+static const char *watched_name;
+static void (*_Atomic watcher)(const struct image *image);
+static _Atomic uint32_t watched_id; /* 0: not met yet */
+
+void module_watch(const char *base_name, void (*met)(const struct image *image))
+{
+    if (!base_name) {
+        atomic_store(&watcher, NULL);
+        atomic_store(&watched_id, 0);
+        return;
+    }
+    watched_name = base_name;
+    atomic_store(&watcher, met);
+}
+
+static bool is_watched(const struct module *module)
+{
+    const char *slash = memrchr(module->path, '/', module->path_len);
+    const char *base = slash ? slash + 1 : module->path;
+    size_t len = (size_t)(module->path + module->path_len - base);
+
+    return strlen(watched_name) == len && memcmp(base, watched_name, len) == 0;
+}
+
+static void tell_watcher(const struct image *image)
+{
+    void (*met)(const struct image *) = atomic_load(&watcher);
+
+    if (met)
+        met(image);
+}
+
 static ATTR_COLD uint32_t module_learn(const struct image *image)
 {
     uint32_t id = find_or_append(image);
 
-    if (id != WIRE_MODULE_UNKNOWN)
-        index_put(image->start, id);
-    else
+    if (id == WIRE_MODULE_UNKNOWN) {
         atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+        return id;
+    }
+    index_put(image->start, id);
+    if (atomic_load(&watcher) && is_watched(module_at(id)))
+        atomic_store(&watched_id, id);
     return id;
 }
 
@@ -282,6 +319,8 @@ void module_find(uintptr_t pc, struct module_span *out)
     out->start = image.start;
     out->end = image.end;
     out->bias = image.map->l_addr;
+    if (unlikely(out->id == atomic_load_explicit(&watched_id, memory_order_relaxed)))
+        tell_watcher(&image);
 }
 
 uint32_t module_of(uintptr_t pc, uint64_t *offset)

@@ -13,6 +13,8 @@
 
 #include "agent/wire/record.h"
 
+struct image;
+
 /* Outside of any allocator hook, before the others. Notes the program's path and the folder that
  * relative paths of libraries are taken to mean. */
 void module_init(void);
@@ -35,6 +37,14 @@ uint32_t module_of(uintptr_t pc, uint64_t *offset);
 
 /* Modules known so far: ids 1..count. */
 uint32_t module_count(void);
+
+/*
+ * From now on met is called with every file of that base name whenever one of its addresses is looked up for a
+ * stack. What is mapped of the file may be read then: a frame of it is on the calling thread's stack. In any
+ * thread, in several at once, inside malloc(). One name at a time, borrowed for ever, before any file is met;
+ * NULL: no more calls begin.
+ */
+void module_watch(const char *base_name, void (*met)(const struct image *image));
 
 /* How often a file found no room in the table: its frames are bare addresses. */
 uint64_t module_dropped(void);

@@ -88,6 +88,17 @@ static bool announce(struct wire_wr *wr)
     return all;
 }
 
+/* Before the totals: who reads these knows what of the mapped bytes is such a heap. */
+static void put_heap(struct wire_wr *wr, uint64_t now_ms)
+{
+    struct wire_heap heap = {0};
+
+    if (!core_heap() || !core_heap()->read(&heap))
+        return;
+    heap.time_ms = now_ms;
+    wire_put_heap(wr, &heap);
+}
+
 static void put_totals(struct wire_wr *wr, uint64_t now_ms)
 {
     const struct core_runtime *runtime = core_runtime();
@@ -100,6 +111,7 @@ static void put_totals(struct wire_wr *wr, uint64_t now_ms)
         runtime->flush(&python, &gc);
         wire_put_gc(wr, &gc);
     }
+    put_heap(wr, now_ms);
     core_read_native_totals(&totals.domains[0]);
     if (python.method != WIRE_METHOD_NONE)
         totals.domains[totals.domain_count++] = python;

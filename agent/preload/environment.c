@@ -32,6 +32,13 @@ enum environment_python environment_python(void)
     return ENVIRONMENT_PYTHON_AUTO;
 }
 
+bool environment_java(void)
+{
+    const char *text = getenv("LEAKD_JAVA");
+
+    return !text || strcmp(text, "off") != 0;
+}
+
 bool environment_snapshot_in_sandbox(void)
 {
     const char *text = getenv("LEAKD_SNAPSHOT_SECCOMP");

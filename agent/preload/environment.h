@@ -18,6 +18,9 @@ uint64_t environment_period_bytes(void);
 /* LEAKD_PYTHON. */
 enum environment_python environment_python(void);
 
+/* LEAKD_JAVA: false when it says off. */
+bool environment_java(void);
+
 /* LEAKD_SNAPSHOT_SECCOMP=1: whoever set this knows that the filter allows what a snapshot needs. */
 bool environment_snapshot_in_sandbox(void);
 

@@ -17,6 +17,7 @@
 #include "agent/core/module.h"
 #include "agent/core/report.h"
 #include "agent/core/unwind.h"
+#include "agent/java/java.h"
 #include "agent/link/link.h"
 #include "agent/preload/environment.h"
 #include "agent/preload/next.h"
@@ -110,6 +111,8 @@ __attribute__((constructor)) static void start(void)
         core_describe_native(what_passes_us());
     module_init();
     unwind_init();
+    if (environment_java())
+        java_init();
     /* A server that forks its workers and then allocates nothing would never be heard otherwise. */
     pthread_atfork(NULL, slow_send, forked);
     link_init();

@@ -7,8 +7,9 @@ cd "$(dirname "$0")/../.." || exit 1
 table='
 agent/wire:
 agent/core: agent/wire
-agent/preload: agent/core agent/python/python.h agent/link/link.h
+agent/preload: agent/core agent/python/python.h agent/java/java.h agent/link/link.h
 agent/python: agent/core agent/wire
+agent/java: agent/core agent/wire
 agent/link: agent/core agent/wire
 daemon/base:
 daemon/detect: daemon/base

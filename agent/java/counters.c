@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/java/counters.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define COLLECTORS     3 /* young; full; pauses of concurrent cycles: of G1, not in release 8 */
+#define SPACES         3
+#define NAME_BYTES     32
+#define NS_PER_S       UINT64_C(1000000000)
+#define CAPACITY_GRAIN UINT64_C(4096) /* capacities are pages; up to release 23 and 8 bytes a space */
+
+/* What a collector tells of itself. */
+enum { INVOCATIONS, TIME, ENTRY, EXIT, COLLECTOR_COUNTERS };
+
+enum {
+    POLICY,
+    VM_NAME,
+    VERSION,
+    TICKS_PER_S,
+    CAPACITY,                     /* of both generations: young, old */
+    CAPACITY_MAX = CAPACITY + 2,  /* likewise */
+    USED = CAPACITY_MAX + 2,      /* old; both survivor spaces */
+    COLLECTOR = USED + SPACES,    /* COLLECTOR_COUNTERS of each */
+    ENTRIES = COLLECTOR + COLLECTORS * COLLECTOR_COUNTERS,
+};
+
+_Static_assert(ENTRIES <= COUNTERS_MAX, "room for each");
+
+static const char *const names[ENTRIES] = {
+    [POLICY] = "sun.gc.policy.name",
+    [VM_NAME] = "java.property.java.vm.name",
+    [VERSION] = "java.property.java.version",
+    [TICKS_PER_S] = "sun.os.hrt.frequency",
+    [CAPACITY] = "sun.gc.generation.0.capacity",
+    [CAPACITY + 1] = "sun.gc.generation.1.capacity",
+    [CAPACITY_MAX] = "sun.gc.generation.0.maxCapacity",
+    [CAPACITY_MAX + 1] = "sun.gc.generation.1.maxCapacity",
+    [USED] = "sun.gc.generation.1.space.0.used",
+    [USED + 1] = "sun.gc.generation.0.space.1.used",
+    [USED + 2] = "sun.gc.generation.0.space.2.used",
+#define COLLECTOR_NAMES(n)                                                                         \
+    [COLLECTOR + (n) * COLLECTOR_COUNTERS + INVOCATIONS] = "sun.gc.collector." #n ".invocations",  \
+    [COLLECTOR + (n) * COLLECTOR_COUNTERS + TIME] = "sun.gc.collector." #n ".time",                \
+    [COLLECTOR + (n) * COLLECTOR_COUNTERS + ENTRY] = "sun.gc.collector." #n ".lastEntryTime",      \
+    [COLLECTOR + (n) * COLLECTOR_COUNTERS + EXIT] = "sun.gc.collector." #n ".lastExitTime",
+    COLLECTOR_NAMES(0) COLLECTOR_NAMES(1) COLLECTOR_NAMES(2)
+#undef COLLECTOR_NAMES
+};
+
+/* ---- finding ------------------------------------------------------------------------------------ */
+
+static bool is_optional(size_t i)
+{
+    return i == VM_NAME || i == VERSION || i >= COLLECTOR + 2 * COLLECTOR_COUNTERS;
+}
+
+static bool has_all(const struct counters *counters)
+{
+    for (size_t i = 0; i < ENTRIES; i++) {
+        if (!counters->entries[i].value && !is_optional(i))
+            return false;
+    }
+    return perfdata_number(&counters->entries[TICKS_PER_S]) > 0;
+}
+
+/* The names of the serial and the parallel collector say how they were put together long ago. */
+static bool is_known(struct counters *counters)
+{
+    char policy[NAME_BYTES];
+
+    perfdata_text(&counters->entries[POLICY], policy, sizeof(policy));
+    counters->is_g1 = strcmp(policy, "GarbageFirst") == 0;
+    return counters->is_g1 || strcmp(policy, "Copy:MSC") == 0 || strcmp(policy, "ParScav:MSC") == 0;
+}
+
+enum counters_found counters_find(struct counters *counters, const void *memory, size_t size)
+{
+    for (size_t i = 0; i < ENTRIES; i++) {
+        counters->entries[i].name = names[i];
+        counters->entries[i].type = i <= VERSION ? PERFDATA_TEXT : PERFDATA_NUMBER;
+    }
+    if (!perfdata_find(memory, size, counters->entries, ENTRIES) || !perfdata_is_complete(memory))
+        return COUNTERS_SOME;
+    return has_all(counters) && is_known(counters) ? COUNTERS_ALL : COUNTERS_NEVER;
+}
+
+/* ---- what the machine is ------------------------------------------------------------------------- */
+
+static bool is_release_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c != '\0' && strchr("._+-", c));
+}
+
+bool counters_describe(const struct counters *counters, char *out, size_t size)
+{
+    char name[NAME_BYTES];
+    char version[NAME_BYTES];
+    size_t len = 0;
+
+    perfdata_text(&counters->entries[VM_NAME], name, sizeof(name));
+    perfdata_text(&counters->entries[VERSION], version, sizeof(version));
+    while (is_release_char(version[len]))
+        len++;
+    if (!name[0] || len == 0 || version[len] != '\0')
+        return false;
+    strcpy(name, strncmp(name, "OpenJDK", 7) == 0 ? "openjdk " : "hotspot ");
+    if (strlen(name) + len >= size)
+        return false;
+    strcpy(out, name);
+    strcat(out, version);
+    return true;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+static uint64_t number(const struct counters *counters, size_t i)
+{
+    return perfdata_number(&counters->entries[i]);
+}
+
+static uint64_t of_collector(const struct counters *counters, size_t collector, size_t what)
+{
+    return number(counters, COLLECTOR + collector * COLLECTOR_COUNTERS + what);
+}
+
+static uint64_t sum(const struct counters *counters, size_t what)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < COLLECTORS; i++)
+        total += of_collector(counters, i, what);
+    return total;
+}
+
+static bool is_collecting(const struct counters *counters)
+{
+    for (size_t i = 0; i < COLLECTORS; i++) {
+        if (of_collector(counters, i, ENTRY) > of_collector(counters, i, EXIT))
+            return true;
+    }
+    return false;
+}
+
+static uint64_t in_pages(uint64_t capacity)
+{
+    return capacity / CAPACITY_GRAIN * CAPACITY_GRAIN;
+}
+
+static uint64_t in_ns(uint64_t ticks, uint64_t ticks_per_s)
+{
+    return ticks / ticks_per_s * NS_PER_S + ticks % ticks_per_s * NS_PER_S / ticks_per_s;
+}
+
+static uint64_t max_bytes(const struct counters *counters)
+{
+    uint64_t young = in_pages(number(counters, CAPACITY_MAX));
+    uint64_t old = in_pages(number(counters, CAPACITY_MAX + 1));
+
+    return counters->is_g1 ? old : young + old; /* in G1 each may become all of the heap */
+}
+
+bool counters_read(const struct counters *counters, struct wire_heap *out)
+{
+    const uint64_t begun = sum(counters, INVOCATIONS);
+
+    if (is_collecting(counters))
+        return false;
+    atomic_thread_fence(memory_order_acquire);
+    out->used_bytes = number(counters, USED) + number(counters, USED + 1) + number(counters, USED + 2);
+    out->committed_bytes =
+        in_pages(number(counters, CAPACITY)) + in_pages(number(counters, CAPACITY + 1));
+    out->max_bytes = max_bytes(counters);
+    out->young_collections = of_collector(counters, 0, INVOCATIONS);
+    out->full_collections = of_collector(counters, 1, INVOCATIONS);
+    out->cycle_pauses = of_collector(counters, 2, INVOCATIONS);
+    out->pause_ns_total = in_ns(sum(counters, TIME), number(counters, TICKS_PER_S));
+    atomic_thread_fence(memory_order_acquire);
+    return !is_collecting(counters) && sum(counters, INVOCATIONS) == begun;
+}

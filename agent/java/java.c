@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/java/java.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "agent/core/clock.h"
+#include "agent/core/core.h"
+#include "agent/core/image.h"
+#include "agent/core/module.h"
+#include "agent/java/counters.h"
+#include "agent/java/vmstructs.h"
+
+/* A machine that has its code in the process makes the counters within milliseconds, or much later when a
+ * program loads it first and starts it when it is needed: each look waits twice as long as the last. The
+ * last of them is some 35 minutes behind the first. */
+#define LOOK_AGAIN_MS 16
+#define LOOKS_MAX     18
+
+/* Rounds in which the collector's counters may be missing while the machine starts. */
+#define ROUNDS_MAX 600
+
+enum java_state {
+    JAVA_SOUGHT,  /* no machine yet, or one that has not begun */
+    JAVA_MAPPED,  /* its memory is known, not yet all that is wanted */
+    JAVA_READ,
+    JAVA_IGNORED,
+};
+
+static _Atomic int state = JAVA_IGNORED;
+
+static struct {
+    _Atomic bool busy;
+    unsigned looks;
+    uint64_t due_ms;
+} search;
+
+static struct vmstructs_counters found; /* from JAVA_MAPPED on */
+static struct counters counters;        /* the flushing thread's */
+static unsigned rounds;
+
+/* ---- the machine, met on a stack --------------------------------------------------------------- */
+
+static void settle(enum java_state how)
+{
+    module_watch(NULL, NULL);
+    atomic_store(&state, how);
+}
+
+static void look(const struct image *image)
+{
+    const uint64_t now_ms = clock_coarse_ms();
+
+    if (atomic_load(&state) != JAVA_SOUGHT || now_ms < search.due_ms)
+        return;
+    if (vmstructs_find_counters(image, &found)) {
+        settle(JAVA_MAPPED);
+        return;
+    }
+    search.due_ms = now_ms + ((uint64_t)LOOK_AGAIN_MS << search.looks);
+    if (++search.looks == LOOKS_MAX)
+        settle(JAVA_IGNORED);
+}
+
+/* One thread at a time; the others need not wait. */
+static void met(const struct image *image)
+{
+    if (atomic_exchange(&search.busy, true))
+        return;
+    look(image);
+    atomic_store(&search.busy, false);
+}
+
+/* ---- the counters, at a flush ------------------------------------------------------------------- */
+
+static void find_counters(void)
+{
+    enum counters_found how = counters_find(&counters, found.memory, found.size);
+    char runtime[COUNTERS_RELEASE_BYTES];
+
+    if (counters_describe(&counters, runtime, sizeof(runtime)))
+        core_name_runtime(runtime);
+    if (how == COUNTERS_ALL)
+        atomic_store(&state, JAVA_READ);
+    else if (how == COUNTERS_NEVER || ++rounds == ROUNDS_MAX)
+        atomic_store(&state, JAVA_IGNORED);
+}
+
+static bool read_heap(struct wire_heap *out)
+{
+    if (atomic_load(&state) == JAVA_MAPPED)
+        find_counters();
+    return atomic_load(&state) == JAVA_READ && counters_read(&counters, out);
+}
+
+/* The machine's threads are not in the child, and its counters are the parent's still: they may be memory
+ * that both share. What is only loaded the child may start itself. */
+static void forked(void)
+{
+    atomic_store(&search.busy, false);
+    if (atomic_load(&state) != JAVA_SOUGHT)
+        settle(JAVA_IGNORED);
+}
+
+static const struct core_heap heap = {.read = read_heap, .forked = forked};
+
+void java_init(void)
+{
+    atomic_store(&state, JAVA_SOUGHT);
+    core_set_heap(&heap);
+    module_watch("libjvm.so", met);
+}
