@@ -2,13 +2,17 @@
 #include "agent/java/counters.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COLLECTORS     3 /* young; full; pauses of concurrent cycles: of G1, not in release 8 */
 #define SPACES         3
 #define NAME_BYTES     32
 #define NS_PER_S       UINT64_C(1000000000)
-#define CAPACITY_GRAIN UINT64_C(4096) /* capacities are pages; up to release 23 and 8 bytes a space */
+#define CAPACITY_GRAIN UINT64_C(4096) /* capacities are pages; older releases add 8 bytes a space */
+
+/* From here on the old generation of the parallel collector may become all of the heap, too. */
+#define RELEASE_OF_ELASTIC_PARALLEL 28
 
 /* What a collector tells of itself. */
 enum { INVOCATIONS, TIME, ENTRY, EXIT, COLLECTOR_COUNTERS };
@@ -17,6 +21,7 @@ enum {
     POLICY,
     VM_NAME,
     VERSION,
+    RELEASE, /* "17"; "1.8" */
     TICKS_PER_S,
     CAPACITY,                     /* of both generations: young, old */
     CAPACITY_MAX = CAPACITY + 2,  /* likewise */
@@ -31,6 +36,7 @@ static const char *const names[ENTRIES] = {
     [POLICY] = "sun.gc.policy.name",
     [VM_NAME] = "java.property.java.vm.name",
     [VERSION] = "java.property.java.version",
+    [RELEASE] = "java.property.java.vm.specification.version",
     [TICKS_PER_S] = "sun.os.hrt.frequency",
     [CAPACITY] = "sun.gc.generation.0.capacity",
     [CAPACITY + 1] = "sun.gc.generation.1.capacity",
@@ -52,7 +58,7 @@ static const char *const names[ENTRIES] = {
 
 static bool is_optional(size_t i)
 {
-    return i == VM_NAME || i == VERSION || i >= COLLECTOR + 2 * COLLECTOR_COUNTERS;
+    return i == VM_NAME || i == VERSION || i == RELEASE || i >= COLLECTOR + 2 * COLLECTOR_COUNTERS;
 }
 
 static bool has_all(const struct counters *counters)
@@ -64,21 +70,31 @@ static bool has_all(const struct counters *counters)
     return perfdata_number(&counters->entries[TICKS_PER_S]) > 0;
 }
 
+static bool may_old_become_all(const struct counters *counters, const char *policy)
+{
+    char release[NAME_BYTES];
+
+    perfdata_text(&counters->entries[RELEASE], release, sizeof(release));
+    return strcmp(policy, "GarbageFirst") == 0 ||
+           (strcmp(policy, "ParScav:MSC") == 0 && strtoul(release, NULL, 10) >= RELEASE_OF_ELASTIC_PARALLEL);
+}
+
 /* The names of the serial and the parallel collector say how they were put together long ago. */
 static bool is_known(struct counters *counters)
 {
     char policy[NAME_BYTES];
 
     perfdata_text(&counters->entries[POLICY], policy, sizeof(policy));
-    counters->is_g1 = strcmp(policy, "GarbageFirst") == 0;
-    return counters->is_g1 || strcmp(policy, "Copy:MSC") == 0 || strcmp(policy, "ParScav:MSC") == 0;
+    counters->is_old_all = may_old_become_all(counters, policy);
+    return strcmp(policy, "GarbageFirst") == 0 || strcmp(policy, "Copy:MSC") == 0 ||
+           strcmp(policy, "ParScav:MSC") == 0;
 }
 
 enum counters_found counters_find(struct counters *counters, const void *memory, size_t size)
 {
     for (size_t i = 0; i < ENTRIES; i++) {
         counters->entries[i].name = names[i];
-        counters->entries[i].type = i <= VERSION ? PERFDATA_TEXT : PERFDATA_NUMBER;
+        counters->entries[i].type = i <= RELEASE ? PERFDATA_TEXT : PERFDATA_NUMBER;
     }
     if (!perfdata_find(memory, size, counters->entries, ENTRIES) || !perfdata_is_complete(memory))
         return COUNTERS_SOME;
@@ -158,7 +174,7 @@ static uint64_t max_bytes(const struct counters *counters)
     uint64_t young = in_pages(number(counters, CAPACITY_MAX));
     uint64_t old = in_pages(number(counters, CAPACITY_MAX + 1));
 
-    return counters->is_g1 ? old : young + old; /* in G1 each may become all of the heap */
+    return counters->is_old_all ? old : young + old;
 }
 
 bool counters_read(const struct counters *counters, struct wire_heap *out)

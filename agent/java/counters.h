@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which of HotSpot's counters say what of its heap, for the collectors of which that is known: serial, parallel,
- * G1. Of the same names and meanings in releases 8 to 26, but for what counters.c says.
+ * G1. Of the same names and meanings in releases 8 to 28, but for what counters.c says.
  */
 #ifndef LEAKD_AGENT_JAVA_COUNTERS_H
 #define LEAKD_AGENT_JAVA_COUNTERS_H
@@ -13,12 +13,12 @@
 #include "agent/java/perfdata.h"
 #include "agent/wire/record.h"
 
-#define COUNTERS_MAX           27
+#define COUNTERS_MAX           28
 #define COUNTERS_RELEASE_BYTES 48
 
 struct counters {
     struct perfdata_entry entries[COUNTERS_MAX];
-    bool is_g1;
+    bool is_old_all; /* the old generation may become all of the heap */
 };
 
 enum counters_found {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of HotSpot's own variables that libjvm.so exports for debuggers (gHotSpotVMStructs): the same form
- * in releases 8 to 26. Every address is checked against the image's segments before it is read.
+ * in releases 8 to 28. Every address is checked against the image's segments before it is read.
  */
 #ifndef LEAKD_AGENT_JAVA_VMSTRUCTS_H
 #define LEAKD_AGENT_JAVA_VMSTRUCTS_H
