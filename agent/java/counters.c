@@ -8,6 +8,7 @@
 #define COLLECTORS     3 /* young; full; pauses of concurrent cycles: of G1, not in release 8 */
 #define SPACES         3
 #define NAME_BYTES     32
+#define READS_MAX      3 /* a collection begins or ends meanwhile: again */
 #define NS_PER_S       UINT64_C(1000000000)
 #define CAPACITY_GRAIN UINT64_C(4096) /* capacities are pages; older releases add 8 bytes a space */
 
@@ -96,7 +97,7 @@ enum counters_found counters_find(struct counters *counters, const void *memory,
         counters->entries[i].name = names[i];
         counters->entries[i].type = i <= RELEASE ? PERFDATA_TEXT : PERFDATA_NUMBER;
     }
-    if (!perfdata_find(memory, size, counters->entries, ENTRIES) || !perfdata_is_complete(memory))
+    if (!perfdata_is_complete(memory, size) || !perfdata_find(memory, size, counters->entries, ENTRIES))
         return COUNTERS_SOME;
     return has_all(counters) && is_known(counters) ? COUNTERS_ALL : COUNTERS_NEVER;
 }
@@ -150,13 +151,24 @@ static uint64_t sum(const struct counters *counters, size_t what)
     return total;
 }
 
-static bool is_collecting(const struct counters *counters)
+/* A collection is counted when it begins. */
+struct moment {
+    uint64_t begun[COLLECTORS];
+    bool is_under_way[COLLECTORS];
+};
+
+static void look(const struct counters *counters, struct moment *out)
 {
+    memset(out, 0, sizeof(*out));
     for (size_t i = 0; i < COLLECTORS; i++) {
-        if (of_collector(counters, i, ENTRY) > of_collector(counters, i, EXIT))
-            return true;
+        out->begun[i] = of_collector(counters, i, INVOCATIONS);
+        out->is_under_way[i] = of_collector(counters, i, ENTRY) > of_collector(counters, i, EXIT);
     }
-    return false;
+}
+
+static uint64_t ended(const struct moment *moment, size_t collector)
+{
+    return moment->begun[collector] - (moment->is_under_way[collector] && moment->begun[collector] > 0);
 }
 
 static uint64_t in_pages(uint64_t capacity)
@@ -177,21 +189,35 @@ static uint64_t max_bytes(const struct counters *counters)
     return counters->is_old_all ? old : young + old;
 }
 
-bool counters_read(const struct counters *counters, struct wire_heap *out)
+static void read_all(const struct counters *counters, const struct moment *moment, struct wire_heap *out)
 {
-    const uint64_t begun = sum(counters, INVOCATIONS);
-
-    if (is_collecting(counters))
-        return false;
-    atomic_thread_fence(memory_order_acquire);
     out->used_bytes = number(counters, USED) + number(counters, USED + 1) + number(counters, USED + 2);
     out->committed_bytes =
         in_pages(number(counters, CAPACITY)) + in_pages(number(counters, CAPACITY + 1));
     out->max_bytes = max_bytes(counters);
-    out->young_collections = of_collector(counters, 0, INVOCATIONS);
-    out->full_collections = of_collector(counters, 1, INVOCATIONS);
-    out->cycle_pauses = of_collector(counters, 2, INVOCATIONS);
+    out->young_collections = ended(moment, 0);
+    out->full_collections = ended(moment, 1);
+    out->cycle_pauses = ended(moment, 2);
     out->pause_ns_total = in_ns(sum(counters, TIME), number(counters, TICKS_PER_S));
-    atomic_thread_fence(memory_order_acquire);
-    return !is_collecting(counters) && sum(counters, INVOCATIONS) == begun;
+}
+
+/*
+ * What is left is written last: by the serial collector up to release 21 some 10 us after the end, which nothing
+ * tells from the rest. These releases also write what is used, of the serial and the parallel collector, every
+ * 50 ms, amid a collection, too.
+ */
+bool counters_read(const struct counters *counters, struct wire_heap *out)
+{
+    struct moment before, after;
+
+    for (unsigned i = 0; i < READS_MAX; i++) {
+        look(counters, &before);
+        atomic_thread_fence(memory_order_acquire);
+        read_all(counters, &before, out);
+        atomic_thread_fence(memory_order_acquire);
+        look(counters, &after);
+        if (memcmp(&before, &after, sizeof(before)) == 0)
+            return true;
+    }
+    return false;
 }

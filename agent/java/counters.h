@@ -33,7 +33,8 @@ enum counters_found counters_find(struct counters *counters, const void *memory,
 /* "openjdk 17.0.15"; false while that is not known. */
 bool counters_describe(const struct counters *counters, char *out, size_t size);
 
-/* All but time_ms. False while a collection is under way: it has been counted, and its result has not. */
+/* All but time_ms. A collection that is under way has not happened yet. False when this cannot be had, which is
+ * hardly ever: one collection after the other began and ended meanwhile. */
 bool counters_read(const struct counters *counters, struct wire_heap *out);
 
 #endif

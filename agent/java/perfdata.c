@@ -48,13 +48,11 @@ static bool is_perfdata(const uint8_t *memory, size_t size)
            byte_at(memory + PROLOGUE_MAJOR) == MAJOR_VERSION;
 }
 
-static bool is_named(const uint8_t *entry, uint32_t length, const char *name)
+/* What a name must have behind its last character is looked at first: most have another length. */
+static bool is_named(const char *name, size_t room, const struct perfdata_entry *wanted)
 {
-    uint32_t offset = number_at(entry + ENTRY_NAME_OFFSET);
-    size_t size = strlen(name) + 1;
-
-    return offset >= ENTRY_BYTES && offset < length && size <= length - offset &&
-           memcmp(entry + offset, name, size) == 0;
+    return wanted->name_len < room && name[wanted->name_len] == '\0' &&
+           memcmp(name, wanted->name, wanted->name_len) == 0;
 }
 
 static void note_value(const uint8_t *entry, uint32_t length, struct perfdata_entry *out)
@@ -78,8 +76,14 @@ static void note_value(const uint8_t *entry, uint32_t length, struct perfdata_en
 
 static void match(const uint8_t *entry, uint32_t length, struct perfdata_entry *entries, size_t count)
 {
+    uint32_t offset = number_at(entry + ENTRY_NAME_OFFSET);
+    const char *name;
+
+    if (offset < ENTRY_BYTES || offset >= length)
+        return;
+    name = (const char *)entry + offset;
     for (size_t i = 0; i < count; i++) {
-        if (!entries[i].value && is_named(entry, length, entries[i].name)) {
+        if (is_named(name, length - offset, &entries[i]) && !entries[i].value) {
             note_value(entry, length, &entries[i]);
             return;
         }
@@ -92,8 +96,10 @@ bool perfdata_find(const void *memory, size_t size, struct perfdata_entry *entri
     size_t used, at;
     uint32_t left;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        entries[i].name_len = strlen(entries[i].name);
         entries[i].value = NULL;
+    }
     if (!is_perfdata(bytes, size))
         return false;
     used = number_at(bytes + PROLOGUE_USED);
@@ -113,9 +119,9 @@ bool perfdata_find(const void *memory, size_t size, struct perfdata_entry *entri
     return true;
 }
 
-bool perfdata_is_complete(const void *memory)
+bool perfdata_is_complete(const void *memory, size_t size)
 {
-    return byte_at((const uint8_t *)memory + PROLOGUE_ACCESSIBLE) != 0;
+    return is_perfdata(memory, size) && byte_at((const uint8_t *)memory + PROLOGUE_ACCESSIBLE) != 0;
 }
 
 uint64_t perfdata_number(const struct perfdata_entry *entry)

@@ -18,6 +18,7 @@ enum perfdata_type {
 
 struct perfdata_entry {
     const char *name;
+    size_t name_len; /* perfdata_find sees to it */
     enum perfdata_type type;
     const volatile void *value; /* inside the memory; NULL: not there, or of another type */
     size_t value_bytes;         /* at most, of a text */
@@ -27,8 +28,8 @@ struct perfdata_entry {
  * memory (yet). memory is aligned to 8 bytes, all size of it can be read. */
 bool perfdata_find(const void *memory, size_t size, struct perfdata_entry *entries, size_t count);
 
-/* The machine has started: what is not there will not come. Only of a memory that perfdata_find has accepted. */
-bool perfdata_is_complete(const void *memory);
+/* The machine has started: what is not there will not come. */
+bool perfdata_is_complete(const void *memory, size_t size);
 
 /* 0 of an entry without value. */
 uint64_t perfdata_number(const struct perfdata_entry *entry);

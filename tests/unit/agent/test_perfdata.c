@@ -201,9 +201,12 @@ END_TEST
 
 START_TEST(it_is_complete_when_the_machine_says_so)
 {
-    ck_assert(!perfdata_is_complete(memory));
+    ck_assert(!perfdata_is_complete(memory, sizeof(memory)));
     memory[7] = 1;
-    ck_assert(perfdata_is_complete(memory));
+    ck_assert(perfdata_is_complete(memory, sizeof(memory)));
+    ck_assert(!perfdata_is_complete(memory, 31));
+    memory[0] = 0;
+    ck_assert(!perfdata_is_complete(memory, sizeof(memory)));
 }
 END_TEST
 
