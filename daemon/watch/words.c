@@ -184,8 +184,40 @@ static void say_fragmentation(struct sentence *sentence, const struct process *p
     say(sentence, " while the %s that live in it do not", live);
 }
 
-static const char *doubt_of(const struct detect_result *fit)
+/* Of a leak by resident memory alone, though live bytes are known. */
+static void say_elsewhere(struct sentence *sentence, const struct process *process,
+                          uint64_t now_wall_ms)
 {
+    char live[40];
+
+    words_bytes((double)process->live_bytes, live, sizeof(live));
+    say(sentence, "resident memory grows ");
+    say_growth(sentence, process, now_wall_ms);
+    if (process->growth_in == GROWTH_IN_MAPPED)
+        say(sentence, ", as memory that was mapped before comes into use");
+    else
+        say(sentence, " in memory that no allocator gave out; the %s that one did do not", live);
+}
+
+static void say_what_grows(struct sentence *sentence, const struct process *process,
+                           uint64_t now_wall_ms)
+{
+    if (process->growth_in == GROWTH_IN_MAPPED || process->growth_in == GROWTH_IN_ELSEWHERE) {
+        say_elsewhere(sentence, process, now_wall_ms);
+        return;
+    }
+    say(sentence, "growing ");
+    say_growth(sentence, process, now_wall_ms);
+    if (process->growth_in == GROWTH_IN_JAVA_HEAP)
+        say(sentence, " in the Java heap");
+}
+
+static const char *doubt_of(const struct process *process)
+{
+    const struct detect_result *fit = &process->fit;
+
+    if (process->growth_in == GROWTH_IN_MAPPED)
+        return "more than its limit leaves room for";
     if (fit->explained_by_load)
         return "but the allocations a second rise too: it may be the load";
     if (fit->oldest_die)
@@ -203,10 +235,10 @@ void words_summary(const struct store *store, const struct process *process, uin
     switch (process->verdict) {
     case VERDICT_LEAK:
     case VERDICT_SUSPECT:
-        say(&sentence, "%s: growing ", verdict_name(process->verdict));
-        say_growth(&sentence, process, now_wall_ms);
+        say(&sentence, "%s: ", verdict_name(process->verdict));
+        say_what_grows(&sentence, process, now_wall_ms);
         if (process->verdict == VERDICT_SUSPECT)
-            say(&sentence, ", %s", doubt_of(&process->fit));
+            say(&sentence, ", %s", doubt_of(process));
         say_blame(&sentence, store, process);
         say_limit(&sentence, process);
         break;
