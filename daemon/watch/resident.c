@@ -45,6 +45,8 @@ static enum growth_in place_of(const struct process *process, const struct detec
     double gained = rss->growth.estimate * (double)(now_mono_ms - rss->since_ms) / 1000;
     double resident = (double)process->rss_bytes, allocated = allocated_bytes(process);
 
+    if (process->is_silent) /* what its allocators gave out is not known */
+        return GROWTH_IN_RESIDENT;
     if (resident - (double)process->held_bytes < EXPLAINED_SHARE * gained)
         return GROWTH_IN_MAPPED;
     return allocated >= gained && allocated >= ALLOCATED_SHARE * (resident - gained)

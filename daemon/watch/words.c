@@ -159,6 +159,13 @@ static void say_blame(struct sentence *sentence, const struct store *store,
         say(sentence, ", held by %s", keeper);
 }
 
+static const char *limit_words(const char *source)
+{
+    if (strcmp(source, procfs_limit_name(LIMIT_HOST)) == 0)
+        return "the host's memory";
+    return strcmp(source, HEAP_LIMIT_NAME) == 0 ? "the heap's maximum" : source;
+}
+
 static void say_limit(struct sentence *sentence, const struct process *process)
 {
     char limit[40], span[40];
@@ -167,10 +174,7 @@ static void say_limit(struct sentence *sentence, const struct process *process)
         return;
     words_bytes((double)process->limit_bytes, limit, sizeof(limit));
     words_span(process->time_to_limit.estimate_s, span, sizeof(span));
-    say(sentence, "; reaches %s (%s) in %s",
-        strcmp(process->limit_source, procfs_limit_name(LIMIT_HOST)) == 0 ? "the host's memory"
-                                                                          : process->limit_source,
-        limit, span);
+    say(sentence, "; reaches %s (%s) in %s", limit_words(process->limit_source), limit, span);
 }
 
 static void say_fragmentation(struct sentence *sentence, const struct process *process,

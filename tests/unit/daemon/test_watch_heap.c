@@ -108,7 +108,7 @@ START_TEST(what_full_collections_leave_is_a_leak_and_ends_at_the_heaps_own_maxim
     ck_assert_uint_eq(process->limit_bytes, (uint64_t)HEAP_MAX);
     ck_assert(process->time_to_limit.known);
     ck_assert(fabs(process->time_to_limit.estimate_s - (HEAP_MAX - 30 * MIB - RATE * 1200) / RATE) < 300);
-    ck_assert_ptr_nonnull(strstr(process->summary, "reaches java_heap_max (512 MiB) in "));
+    ck_assert_ptr_nonnull(strstr(process->summary, "reaches the heap's maximum (512 MiB) in "));
 }
 END_TEST
 
