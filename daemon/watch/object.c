@@ -60,14 +60,16 @@ static bool may_be_garbage(const struct process *process, const struct detect_re
            gained <= COLLECTION_DUE_SHARE * ((double)process->live_bytes - gained);
 }
 
-/* A collection has been through at least half of what has grown, and the growth has gone on: what only
- * just began before it is what came after. */
+/* A collection has been through what has grown, and the growth has gone on. Of a Java heap, most of
+ * which may be garbage, through at least half of it: growth that seems to have begun just before a
+ * collection is what came after. */
 static bool is_collected(const struct process *process, const struct detect_result *live,
                          uint64_t now_mono_ms)
 {
     uint64_t at_ms = process->collected_mono_ms;
+    uint64_t least_ms = heap_grows(process) ? (now_mono_ms - live->since_ms) / 2 : 0;
 
-    return at_ms > live->since_ms && at_ms - live->since_ms >= (now_mono_ms - live->since_ms) / 2 &&
+    return at_ms > live->since_ms && at_ms - live->since_ms >= least_ms &&
            now_mono_ms - at_ms >= COLLECTION_SEEN_MS;
 }
 
