@@ -226,6 +226,9 @@ static const char *doubt_of(const struct process *process)
         return "but the allocations a second rise too: it may be the load";
     if (fit->oldest_die)
         return "but its oldest objects die: it may be work in progress";
+    if (fit->uncollected && process->growth_in == GROWTH_IN_JAVA_HEAP)
+        return "but no full garbage collection has been since: it may be garbage, which `jcmd PID "
+               "GC.run` would tell";
     if (fit->uncollected)
         return "but no full garbage collection has been since: it may be garbage";
     return "not long enough to be sure";
