@@ -200,7 +200,7 @@ static void say_elsewhere(struct sentence *sentence, const struct process *proce
     if (process->growth_in == GROWTH_IN_MAPPED)
         say(sentence, ", as memory that was mapped before comes into use");
     else
-        say(sentence, " in memory that no allocator gave out; the %s that one did do not", live);
+        say(sentence, " outside of the %s that allocators gave out", live);
 }
 
 static void say_what_grows(struct sentence *sentence, const struct process *process,
