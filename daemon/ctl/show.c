@@ -150,6 +150,23 @@ static void put_gc(struct buf *out, const struct json_tree *gc)
     buf_putc(out, '\n');
 }
 
+/* Collections: those of what is new, and those that have looked through all. */
+static void put_java_heap(struct buf *out, const struct json_tree *heap, bool raw)
+{
+    char used[FIGURE_MAX], committed[FIGURE_MAX], max[FIGURE_MAX], text[6 * FIGURE_MAX];
+
+    if (json_len(heap) == 0)
+        return;
+    figure_bytes(heap, "used_bytes", raw, used);
+    figure_bytes(heap, "committed_bytes", raw, committed);
+    figure_bytes(heap, "max_bytes", raw, max);
+    snprintf(text, sizeof(text), "%s left by the last collection, %s mapped, at most %s; %.0f young, "
+                                 "%.0f full collections, paused for %.3f s",
+             used, committed, max, json_get_double(heap, "young_collections", 0),
+             json_get_double(heap, "full_collections", 0), json_get_double(heap, "pause_s_total", 0));
+    put_line(out, "java heap", text);
+}
+
 static bool is_of(const struct json_tree *incident, const struct json_tree *process)
 {
     return strcmp(json_get_str(json_get(incident, "process"), "id", ""),
@@ -191,6 +208,7 @@ static int print_show(struct show *show)
     put_arenas(&out, json_get(show->process, "domains"), client->bytes);
     put_maps(&out, json_get(show->process, "domains"), client->bytes);
     put_gc(&out, json_get(show->process, "gc"));
+    put_java_heap(&out, json_get(show->process, "java_heap"), client->bytes);
     evidence_put_tests(client, json_get(show->whole.tree, "tests"), "Why", &out);
     evidence_put_sites(client, json_get(show->sites.tree, "sites"), "Where it is allocated", &out);
     evidence_put_types(client, json_get(show->types.tree, "types"), "What it is", &out);

@@ -114,6 +114,30 @@ static bool read_gc_pause(const struct process *p, double *out)
     return p->has_gc;
 }
 
+static bool read_java_used(const struct process *p, double *out)
+{
+    *out = p->heap ? (double)p->heap->totals.used_bytes : 0;
+    return p->heap != NULL;
+}
+
+static bool read_java_max(const struct process *p, double *out)
+{
+    *out = p->heap ? (double)p->heap->totals.max_bytes : 0;
+    return *out > 0;
+}
+
+static bool read_java_full(const struct process *p, double *out)
+{
+    *out = p->heap ? (double)p->heap->totals.full_collections : 0;
+    return p->heap != NULL;
+}
+
+static bool read_java_pause(const struct process *p, double *out)
+{
+    *out = p->heap ? (double)p->heap->totals.pause_ns_total / 1e9 : 0;
+    return p->heap != NULL;
+}
+
 static bool read_overhead(const struct process *p, double *out)
 {
     *out = (double)(p->health.flush_ns_total + p->health.sample_ns_total) / 1e9;
@@ -139,6 +163,13 @@ static const struct figure figures[] = {
      read_time_to_limit},
     {"leakd_python_gc_pause_seconds", METRIC_COUNTER, "Time spent in garbage collections.",
      read_gc_pause},
+    {"leakd_java_heap_used_bytes", METRIC_GAUGE, "What the last collection left in a Java heap.",
+     read_java_used},
+    {"leakd_java_heap_max_bytes", METRIC_GAUGE, "The most a Java heap may become.", read_java_max},
+    {"leakd_java_full_collections", METRIC_COUNTER, "Full collections of a Java heap.",
+     read_java_full},
+    {"leakd_java_gc_pause_seconds", METRIC_COUNTER, "Time a Java program stood still for them all.",
+     read_java_pause},
     {"leakd_agent_overhead_seconds", METRIC_COUNTER, "Time the agent spent in its slow path.",
      read_overhead},
 };

@@ -20,6 +20,12 @@ static void put_identity(struct json *json, const struct process *process)
     json_u64(json, "uid", process->identity.uid);
 }
 
+static bool is_growing(const struct process *process)
+{
+    return process->verdict == VERDICT_SUSPECT || process->verdict == VERDICT_LEAK ||
+           process->verdict == VERDICT_FRAGMENTATION;
+}
+
 static void put_verdict(struct json *json, const struct process *process)
 {
     json_str(json, "state", process_state_name(process->state));
@@ -29,6 +35,7 @@ static void put_verdict(struct json *json, const struct process *process)
     json_str(json, "summary", process->summary);
     view_growth(json, "growth_bytes_per_s", &process->growth);
     view_forecast(json, "time_to_limit_s", &process->time_to_limit);
+    json_str(json, "growth_in", is_growing(process) ? growth_in_name(process->growth_in) : NULL);
 }
 
 static void put_limit(struct json *json, const struct process *process)
@@ -111,6 +118,28 @@ static void put_gc(struct json *json, const struct process *process)
         json_object_end(json);
     }
     json_array_end(json);
+    json_object_end(json);
+}
+
+static void put_java_heap(struct json *json, const struct process *process)
+{
+    const struct wire_heap *heap = process->heap ? &process->heap->totals : NULL;
+
+    if (!heap) {
+        json_null(json, "java_heap");
+        return;
+    }
+    json_object(json, "java_heap");
+    json_u64(json, "used_bytes", heap->used_bytes);
+    json_u64(json, "committed_bytes", heap->committed_bytes);
+    if (heap->max_bytes > 0)
+        json_u64(json, "max_bytes", heap->max_bytes);
+    else
+        json_null(json, "max_bytes");
+    json_u64(json, "young_collections", heap->young_collections);
+    json_u64(json, "cycle_pauses", heap->cycle_pauses);
+    json_u64(json, "full_collections", heap->full_collections);
+    json_double(json, "pause_s_total", (double)heap->pause_ns_total / 1e9);
     json_object_end(json);
 }
 
@@ -264,6 +293,7 @@ static void put_fields(struct json *json, const struct http_source *source,
     put_memory(json, process);
     put_domains(json, process);
     put_gc(json, process);
+    put_java_heap(json, process);
     put_group(json, process);
     json_u64(json, "started_ms", process->started_wall_ms);
     view_time(json, "ended_ms", process->ended_wall_ms);

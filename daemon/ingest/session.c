@@ -190,6 +190,17 @@ static int read_gc(struct session *session, struct process *process, const struc
     return 0;
 }
 
+static int read_heap(struct session *session, struct process *process,
+                     const struct wire_frame *frame)
+{
+    struct wire_heap heap;
+
+    if (wire_get_heap(frame, &heap) < 0)
+        return -EBADMSG;
+    store_put_heap(session->store, process, &heap, session->now_mono_ms);
+    return 0;
+}
+
 static int read_smaps(struct session *session, struct process *process,
                       const struct wire_frame *frame)
 {
@@ -320,7 +331,7 @@ static const struct {
     {WIRE_NAME, read_name},   {WIRE_MODULE, read_module}, {WIRE_TYPES, read_types},
     {WIRE_GC, read_gc},       {WIRE_SMAPS, read_smaps},   {WIRE_HEALTH, read_health},
     {WIRE_BYE, read_bye},     {WIRE_SNAPSHOT, read_snapshot},
-    {WIRE_MARK, read_mark},
+    {WIRE_MARK, read_mark},   {WIRE_HEAP, read_heap},
 };
 
 static int read_record(struct session *session, struct process *process,

@@ -142,6 +142,33 @@ struct process_marks {
 
 #define PROCESS_OBJECTIONS_MAX 2
 
+/* A heap that its runtime collects: Java's. */
+struct process_heap {
+    struct wire_heap totals; /* as the agent says */
+    struct points used;      /* used_bytes, the least of each step; from here on the watch's alone */
+    uint64_t full_seen;
+    uint64_t pauses_seen;
+    uint64_t swept_at; /* the young collection by which what the last cycle found is swept, 0 = none */
+    uint64_t grew_mono_ms;
+    bool grows; /* it is what grows, of live bytes */
+};
+
+/* What it is that grows. */
+#define GROWTHS_IN(X)                                                                              \
+    X(ALLOCATIONS, "allocations") /* live bytes */                                                 \
+    X(RESIDENT, "resident")       /* resident memory, nothing else is known */                     \
+    X(ALLOCATOR, "allocator")     /* what an allocator keeps beyond the live bytes: fragmentation */ \
+    X(MAPPED, "mapped")           /* memory mapped before that is used for the first time */       \
+    X(ELSEWHERE, "elsewhere")     /* resident memory that came from no allocator we see */         \
+    X(JAVA_HEAP, "java_heap")     /* what collections leave */
+
+enum growth_in {
+#define X(name, text) GROWTH_IN_##name,
+    GROWTHS_IN(X)
+#undef X
+};
+const char *growth_in_name(enum growth_in in);
+
 struct process {
     char id[40]; /* "PID-STARTTICKS", and "-2" ... for a program that took its place by exec */
     struct process_identity identity;
@@ -169,7 +196,8 @@ struct process {
     int end_status; /* of its exit; -1: the kernel does not say */
 
     bool has_totals;
-    uint64_t live_bytes; /* all domains */
+    uint64_t live_bytes; /* all domains; of a collected heap what is used, not what is mapped for it */
+    uint64_t held_bytes; /* all domains, a collected heap as it is mapped */
     uint64_t live_count;
     uint64_t alloc_bytes;
     uint64_t free_bytes;
@@ -184,6 +212,7 @@ struct process {
     const char *limit_source;
     struct wire_gc gc;
     bool has_gc;
+    struct process_heap *heap; /* NULL: the program has none that is collected, or none that is known */
     struct wire_health health;
     struct process_marks *marks; /* NULL while there are none */
 
@@ -208,6 +237,7 @@ struct process {
     struct forecast time_to_limit;
     struct detect_result fit; /* of the series the verdict is about */
     bool fit_is_rss;
+    enum growth_in growth_in; /* while it grows; set by the watch alone */
     char summary[512]; /* one sentence */
 
     struct site *sites; /* in order of arrival */

@@ -9,6 +9,8 @@
 #define NAMES_STEP 256u
 /* Repeated totals count as fresh for so long: a tick is 1 s and may come a little early. */
 #define TOTALS_FRESH_MS 900u
+/* Of the points of a collected heap, at first. */
+#define HEAP_STEP_MS 10000u
 
 static size_t module_position(const struct entry *entry, uint32_t id)
 {
@@ -300,9 +302,25 @@ static uint64_t add(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+/* The memory mapped for a collected heap is in its domain whether it is used or not: what counts as
+ * live is what the last collection left of it. */
+static uint64_t live_of_held(const struct process *process)
+{
+    const struct wire_domain_totals *maps = &process->domains[WIRE_DOMAIN_MMAP];
+    uint64_t mapped = maps->method == WIRE_METHOD_NONE ? 0 : maps->live_bytes;
+    const struct wire_heap *heap;
+
+    if (!process->heap)
+        return process->held_bytes;
+    heap = &process->heap->totals;
+    if (heap->committed_bytes < mapped)
+        mapped = heap->committed_bytes;
+    return add(process->held_bytes - mapped, heap->used_bytes);
+}
+
 static void sum_domains(struct process *process)
 {
-    process->live_bytes = process->live_count = 0;
+    process->held_bytes = process->live_count = 0;
     process->alloc_bytes = process->free_bytes = 0;
     process->alloc_count = process->free_count = 0;
     for (int i = 0; i < WIRE_DOMAINS; i++) {
@@ -310,13 +328,14 @@ static void sum_domains(struct process *process)
 
         if (domain->method == WIRE_METHOD_NONE)
             continue;
-        process->live_bytes = add(process->live_bytes, domain->live_bytes);
+        process->held_bytes = add(process->held_bytes, domain->live_bytes);
         process->live_count = add(process->live_count, domain->live_count);
         process->alloc_bytes = add(process->alloc_bytes, domain->alloc_bytes);
         process->free_bytes = add(process->free_bytes, domain->free_bytes);
         process->alloc_count = add(process->alloc_count, domain->alloc_count);
         process->free_count = add(process->free_count, domain->free_count);
     }
+    process->live_bytes = live_of_held(process);
 }
 
 /* What Python holds of the live bytes; without memory for it the page draws one kind less. */
@@ -402,6 +421,24 @@ void store_put_gc(struct store *store, struct process *process, const struct wir
     process->gc = *gc;
     process->has_gc = true;
     store_touch(process);
+}
+
+int store_put_heap(struct store *store, struct process *process, const struct wire_heap *heap,
+                   uint64_t now_mono_ms)
+{
+    (void)store;
+    if (!process->heap) {
+        process->heap = calloc(1, sizeof(*process->heap));
+        if (!process->heap)
+            return -ENOMEM;
+        points_init(&process->heap->used, now_mono_ms, HEAP_STEP_MS);
+        process->heap->full_seen = heap->full_collections; /* what was before tells nothing */
+        process->heap->pauses_seen = heap->cycle_pauses;
+    }
+    process->heap->totals = *heap;
+    points_put(&process->heap->used, now_mono_ms, (double)heap->used_bytes);
+    store_touch(process);
+    return 0;
 }
 
 void store_put_health(struct store *store, struct process *process,

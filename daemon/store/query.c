@@ -159,6 +159,8 @@ static size_t entry_bytes(const struct entry *entry)
     bytes += series_bytes(entry->process.live_series) + series_bytes(entry->process.rss_series);
     if (entry->process.python_series)
         bytes += series_bytes(entry->process.python_series);
+    if (entry->process.heap)
+        bytes += sizeof(*entry->process.heap);
     return bytes;
 }
 

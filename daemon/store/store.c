@@ -23,6 +23,13 @@ struct start_key {
 };
 
 #define X(name, text) text,
+const char *growth_in_name(enum growth_in in)
+{
+    static const char *const names[] = {GROWTHS_IN(X)};
+
+    return names[in];
+}
+
 const char *process_state_name(enum process_state state)
 {
     static const char *const names[] = {PROCESS_STATES(X)};
@@ -125,6 +132,7 @@ void entry_free(struct store *store, struct entry *entry)
     series_free(process->rss_series);
     series_free(process->python_series);
     shots_free(entry->shots);
+    free(process->heap);
     free(process->marks);
     free(process->name);
     free(process->unit);

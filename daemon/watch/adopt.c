@@ -69,15 +69,17 @@ void watch_restored(struct watch *watch, uint64_t now_mono_ms)
     }
 }
 
-/* Fragmentation is growth of RSS over live bytes that do not grow. */
+/* Fragmentation is growth of RSS over live bytes that do not grow, and so may be a leak without any
+ * site. */
 static struct growth growth_now(const struct process *process, const struct incident *incident)
 {
     struct detect_result rss;
 
-    if (incident->verdict != VERDICT_FRAGMENTATION)
+    if (incident->verdict != VERDICT_FRAGMENTATION && incident->site_count > 0)
         return process->growth;
     detector_read(&process->rss_detector, &rss);
-    return rss.growth;
+    return process->growth.known && process->growth.estimate > rss.growth.estimate ? process->growth
+                                                                                   : rss.growth;
 }
 
 /* Watched for as long as growth must last to be a leak, and nearly nothing of it is left. */

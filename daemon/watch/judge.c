@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Live bytes are the truth about a leak: arenas and pages that the allocator keeps do not disturb
- * them. RSS decides only where there are none. RSS that leaks over live bytes that do not is memory
- * the allocator cannot give back, and called fragmentation.
+ * them. RSS decides only where there are none, and where it leaks and live bytes do not account for
+ * it (resident.c).
  */
 #include <math.h>
 #include <string.h>
 
 #include "daemon/watch/private.h"
-
-/* Of RSS's growth: what live bytes gain beyond that makes it their growth, not fragmentation. */
-#define EXPLAINED_SHARE 0.5
-/* Live bytes must have been calm for at least this part of the time in which RSS grew. */
-#define CALM_SHARE 0.5
 
 static double add_noise(const struct process *process)
 {
@@ -25,8 +20,7 @@ static double add_noise(const struct process *process)
     return noise;
 }
 
-/* What the nearest limit counts already. */
-static double used_of(const struct process *process)
+double judge_used_bytes(const struct process *process)
 {
     if (process->limit_used_bytes > 0)
         return (double)process->limit_used_bytes;
@@ -37,7 +31,7 @@ static double used_of(const struct process *process)
 /* The limit as a series of bytes meets it: a limit binds all that it counts, not this series. */
 static double limit_for(const struct process *process, double bytes)
 {
-    double room = (double)process->limit_bytes - used_of(process);
+    double room = (double)process->limit_bytes - judge_used_bytes(process);
 
     if (process->limit_bytes == 0)
         return 0;
@@ -46,7 +40,7 @@ static double limit_for(const struct process *process, double bytes)
 
 struct forecast judge_forecast(const struct process *process, const struct growth *growth)
 {
-    return forecast_to_limit(growth, used_of(process), (double)process->limit_bytes);
+    return forecast_to_limit(growth, judge_used_bytes(process), (double)process->limit_bytes);
 }
 
 /* One that has said nothing speaks for its workers, also while there is none of them. */
@@ -102,40 +96,24 @@ static void feed(struct process *process, uint64_t now_mono_ms)
     }
 }
 
-static bool is_fragmentation(const struct detect_result *live, const struct detect_result *rss,
-                             uint64_t now_mono_ms)
-{
-    double growing_ms = (double)(now_mono_ms - rss->since_ms);
-    double calm_ms = (double)(now_mono_ms - live->changed_ms);
-
-    if (rss->verdict != VERDICT_LEAK || verdict_is_growing(live->verdict) || !live->growth.known)
-        return false;
-    return calm_ms >= CALM_SHARE * growing_ms &&
-           live->growth.estimate < EXPLAINED_SHARE * rss->growth.estimate;
-}
-
-/* The result that decides, and whether it is RSS's. */
-static struct detect_result decide(struct process *process, uint64_t now_mono_ms, bool *is_rss)
+/* The result that decides, and what it is that grows. */
+static struct detect_result decide(struct process *process, uint64_t now_mono_ms,
+                                   enum growth_in *growth_in)
 {
     struct detect_result live, bytes, rss;
 
     detector_read(&process->live_detector.raw, &bytes); /* explained or not, they are held */
     load_read(&process->live_detector, &live);
+    heap_look(process, &live, now_mono_ms);
+    *growth_in = heap_grows(process) ? GROWTH_IN_JAVA_HEAP : GROWTH_IN_ALLOCATIONS;
     object_leak(process, &live, now_mono_ms);
     detector_read(&process->rss_detector, &rss);
-    *is_rss = true;
     /* A lost agent's last word stands while it was an alarm: its process still leaks. */
-    if (!has_live(process) && !(process->has_totals && verdict_is_growing(live.verdict)))
-        return rss;
-    if (is_fragmentation(&bytes, &rss, now_mono_ms)) {
-        rss.verdict = VERDICT_FRAGMENTATION;
+    if (!has_live(process) && !(process->has_totals && verdict_is_growing(live.verdict))) {
+        *growth_in = GROWTH_IN_RESIDENT;
         return rss;
     }
-    if (process->verdict == VERDICT_FRAGMENTATION && rss.verdict == VERDICT_RESOLVED &&
-        !verdict_is_growing(live.verdict))
-        return rss;
-    *is_rss = false;
-    return live;
+    return resident_decides(process, &bytes, &live, &rss, now_mono_ms, growth_in) ? rss : live;
 }
 
 static struct forecast time_to_limit(const struct process *process)
@@ -157,12 +135,16 @@ static uint64_t wall_of(uint64_t mono_ms, uint64_t now_mono_ms, uint64_t now_wal
 
 bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_wall_ms)
 {
+    enum growth_in growth_in;
     struct detect_result result;
     bool changed, has_since;
 
     feed(process, now_mono_ms);
     object_note(process, now_mono_ms);
-    result = decide(process, now_mono_ms, &process->fit_is_rss);
+    heap_note(process, now_mono_ms);
+    result = decide(process, now_mono_ms, &growth_in);
+    process->growth_in = growth_in;
+    process->fit_is_rss = growth_is_resident(growth_in);
     changed = result.verdict != process->verdict;
     has_since = verdict_is_growing(result.verdict) || result.verdict == VERDICT_RESOLVED;
     if (changed)
@@ -172,6 +154,7 @@ bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_w
     process->growth = result.growth;
     process->growth_since_wall_ms =
         has_since ? wall_of(result.since_ms, now_mono_ms, now_wall_ms) : 0;
+    heap_put_limit(process);
     process->time_to_limit = time_to_limit(process);
     return changed;
 }

@@ -3,7 +3,8 @@
  * What speaks against a leak that live bytes cannot know. What is work in progress, a buffer that is
  * flushed or sessions that end: there the oldest objects die and others take their place; who leaks
  * keeps them. And what only waits for the collector: CPython collects its oldest generation when it
- * has grown by a quarter, so that until then cycles that nobody needs look like a leak.
+ * has grown by a quarter, so that until then cycles that nobody needs look like a leak. Java's
+ * collectors wait until the heap is half full, or full.
  */
 #include <string.h>
 
@@ -45,16 +46,39 @@ static bool oldest_die(struct process *process, uint64_t lasted_ms, uint64_t now
     return share > DYING_SHARE_MAX;
 }
 
-/* Growth that a full collection, which is not due yet, may end. */
-static bool is_uncollected(struct process *process, const struct detect_result *live,
+/* A collection, which is not due yet, may end the growth. Java's is due when it says so. */
+static bool may_be_garbage(const struct process *process, const struct detect_result *live,
                            uint64_t now_mono_ms)
 {
     double gained = live->growth.estimate * (double)(now_mono_ms - live->since_ms) / 1000;
-    bool collected = process->collected_mono_ms > live->since_ms &&
-                     now_mono_ms - process->collected_mono_ms >= COLLECTION_SEEN_MS;
 
-    if (process->full_collections == 0 || process->group.gained_bytes > 0 || /* not its garbage */
-        gained > COLLECTION_DUE_SHARE * ((double)process->live_bytes - gained))
+    if (process->group.gained_bytes > 0) /* that would not be its garbage */
+        return false;
+    if (heap_grows(process))
+        return true;
+    return process->full_collections > 0 &&
+           gained <= COLLECTION_DUE_SHARE * ((double)process->live_bytes - gained);
+}
+
+/* A collection has been through what has grown, and the growth has gone on. Of a Java heap, most of
+ * which may be garbage, through at least half of it: growth that seems to have begun just before a
+ * collection is what came after. */
+static bool is_collected(const struct process *process, const struct detect_result *live,
+                         uint64_t now_mono_ms)
+{
+    uint64_t at_ms = process->collected_mono_ms;
+    uint64_t least_ms = heap_grows(process) ? (now_mono_ms - live->since_ms) / 2 : 0;
+
+    return at_ms > live->since_ms && at_ms - live->since_ms >= least_ms &&
+           now_mono_ms - at_ms >= COLLECTION_SEEN_MS;
+}
+
+static bool is_uncollected(struct process *process, const struct detect_result *live,
+                           uint64_t now_mono_ms)
+{
+    bool collected = is_collected(process, live, now_mono_ms);
+
+    if (!may_be_garbage(process, live, now_mono_ms))
         return false;
     add(process, (struct detect_check){.test = DETECT_TEST_COLLECTED,
                                        .value = collected,
@@ -63,12 +87,15 @@ static bool is_uncollected(struct process *process, const struct detect_result *
     return !collected;
 }
 
-/* Waiting for certainty would take longer than the limit leaves. */
+/* Waiting for certainty would take longer than the limit leaves. Garbage in a heap that stays below
+ * it is collected before. */
 static bool is_urgent(const struct process *process, const struct detect_result *live,
                       uint64_t now_mono_ms)
 {
     struct forecast forecast = judge_forecast(process, &live->growth);
 
+    if (live->uncollected && heap_grows(process) && heap_fits(process))
+        return false;
     return forecast.known && forecast.estimate_s * 1000 < (double)(now_mono_ms - live->since_ms);
 }
 

@@ -170,6 +170,8 @@ size_t grown_sites(const struct store *store, const struct process *process, str
     const struct site *sites[GROWN_MAX];
     size_t count;
 
+    if (growth_has_no_site(process))
+        return 0;
     if (has_workers(process))
         return pool_top(store, process, add_sites, out, max);
     count = attribute_top_sites(process, sites, max < GROWN_MAX ? max : GROWN_MAX);
@@ -190,6 +192,8 @@ size_t grown_types(const struct store *store, const struct process *process, str
     const struct type *types[GROWN_MAX];
     size_t count;
 
+    if (growth_has_no_site(process))
+        return 0;
     if (has_workers(process))
         return pool_top(store, process, add_types, out, max);
     count = attribute_top_types(process, types, max < GROWN_MAX ? max : GROWN_MAX);

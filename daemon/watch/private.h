@@ -98,6 +98,39 @@ static inline bool verdict_is_alarm(enum verdict verdict)
 bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_wall_ms);
 /* Time until the process's limit is reached at that growth; not known without a limit. */
 struct forecast judge_forecast(const struct process *process, const struct growth *growth);
+/* What the nearest limit counts already. */
+double judge_used_bytes(const struct process *process);
+
+/* ---- resident.c: resident memory that grows over live bytes that do not ------------------------ */
+
+static inline bool growth_is_resident(enum growth_in in)
+{
+    return in != GROWTH_IN_ALLOCATIONS && in != GROWTH_IN_JAVA_HEAP;
+}
+
+/* It grows where no allocation is seen: no site and no type of the program has to do with it. */
+bool growth_has_no_site(const struct process *process);
+
+/* True when RSS decides: its verdict and what grows are then set. `bytes` are live bytes with what
+ * their load explains, `live` is the verdict about them. */
+bool resident_decides(const struct process *process, const struct detect_result *bytes,
+                      const struct detect_result *live, struct detect_result *rss,
+                      uint64_t now_mono_ms, enum growth_in *growth_in);
+
+/* ---- heap.c: a heap that its runtime collects -------------------------------------------------- */
+
+/* Once a tick: remembers when all of the heap was collected. */
+void heap_note(struct process *process, uint64_t now_mono_ms);
+/* Each tick, with the verdict about live bytes: finds out whether most of what they have gained since
+ * their growth began lies in the heap. */
+void heap_look(struct process *process, const struct detect_result *live, uint64_t now_mono_ms);
+/* As of the last look. */
+bool heap_grows(const struct process *process);
+/* The heap, which there is, meets its own limit before the process meets its. */
+bool heap_fits(const struct process *process);
+/* Then that is the limit of a leak in the heap: a program ends there, too. */
+#define HEAP_LIMIT_NAME "java_heap_max"
+void heap_put_limit(struct process *process);
 
 /* ---- object.c: what speaks against a leak that one series cannot know ------------------------ */
 

@@ -159,6 +159,13 @@ static void say_blame(struct sentence *sentence, const struct store *store,
         say(sentence, ", held by %s", keeper);
 }
 
+static const char *limit_words(const char *source)
+{
+    if (strcmp(source, procfs_limit_name(LIMIT_HOST)) == 0)
+        return "the host's memory";
+    return strcmp(source, HEAP_LIMIT_NAME) == 0 ? "the heap's maximum" : source;
+}
+
 static void say_limit(struct sentence *sentence, const struct process *process)
 {
     char limit[40], span[40];
@@ -167,10 +174,7 @@ static void say_limit(struct sentence *sentence, const struct process *process)
         return;
     words_bytes((double)process->limit_bytes, limit, sizeof(limit));
     words_span(process->time_to_limit.estimate_s, span, sizeof(span));
-    say(sentence, "; reaches %s (%s) in %s",
-        strcmp(process->limit_source, procfs_limit_name(LIMIT_HOST)) == 0 ? "the host's memory"
-                                                                          : process->limit_source,
-        limit, span);
+    say(sentence, "; reaches %s (%s) in %s", limit_words(process->limit_source), limit, span);
 }
 
 static void say_fragmentation(struct sentence *sentence, const struct process *process,
@@ -184,12 +188,47 @@ static void say_fragmentation(struct sentence *sentence, const struct process *p
     say(sentence, " while the %s that live in it do not", live);
 }
 
-static const char *doubt_of(const struct detect_result *fit)
+/* Of a leak by resident memory alone, though live bytes are known. */
+static void say_elsewhere(struct sentence *sentence, const struct process *process,
+                          uint64_t now_wall_ms)
 {
+    char live[40];
+
+    words_bytes((double)process->live_bytes, live, sizeof(live));
+    say(sentence, "resident memory grows ");
+    say_growth(sentence, process, now_wall_ms);
+    if (process->growth_in == GROWTH_IN_MAPPED)
+        say(sentence, ", as memory that was mapped before comes into use");
+    else
+        say(sentence, " outside of the %s that allocators gave out", live);
+}
+
+static void say_what_grows(struct sentence *sentence, const struct process *process,
+                           uint64_t now_wall_ms)
+{
+    if (process->growth_in == GROWTH_IN_MAPPED || process->growth_in == GROWTH_IN_ELSEWHERE) {
+        say_elsewhere(sentence, process, now_wall_ms);
+        return;
+    }
+    say(sentence, "growing ");
+    say_growth(sentence, process, now_wall_ms);
+    if (process->growth_in == GROWTH_IN_JAVA_HEAP)
+        say(sentence, " in the Java heap");
+}
+
+static const char *doubt_of(const struct process *process)
+{
+    const struct detect_result *fit = &process->fit;
+
+    if (process->growth_in == GROWTH_IN_MAPPED)
+        return "more than its limit leaves room for";
     if (fit->explained_by_load)
         return "but the allocations a second rise too: it may be the load";
     if (fit->oldest_die)
         return "but its oldest objects die: it may be work in progress";
+    if (fit->uncollected && process->growth_in == GROWTH_IN_JAVA_HEAP)
+        return "but no full garbage collection has been since: it may be garbage, which `jcmd PID "
+               "GC.run` would tell";
     if (fit->uncollected)
         return "but no full garbage collection has been since: it may be garbage";
     return "not long enough to be sure";
@@ -203,10 +242,10 @@ void words_summary(const struct store *store, const struct process *process, uin
     switch (process->verdict) {
     case VERDICT_LEAK:
     case VERDICT_SUSPECT:
-        say(&sentence, "%s: growing ", verdict_name(process->verdict));
-        say_growth(&sentence, process, now_wall_ms);
+        say(&sentence, "%s: ", verdict_name(process->verdict));
+        say_what_grows(&sentence, process, now_wall_ms);
         if (process->verdict == VERDICT_SUSPECT)
-            say(&sentence, ", %s", doubt_of(&process->fit));
+            say(&sentence, ", %s", doubt_of(process));
         say_blame(&sentence, store, process);
         say_limit(&sentence, process);
         break;

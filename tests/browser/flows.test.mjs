@@ -229,6 +229,32 @@ describe('health', () => {
   });
 });
 
+describe('java', () => {
+  test('a_heap_that_leaks_is_measured_against_its_own_maximum_and_shows_its_collections', async () => {
+    const MIB = 1 << 20;
+    const java = {
+      runtime: 'openjdk 17.0.15', verdict: 'leak', growth_in: 'java_heap', limit_bytes: 512 * MIB, limit_source: 'java_heap_max',
+      rss_bytes: 700 * MIB,
+      java_heap: { used_bytes: 128 * MIB, committed_bytes: 440 * MIB, max_bytes: 512 * MIB, young_collections: 1204, cycle_pauses: 6, full_collections: 2, pause_s_total: 3.5 },
+    };
+    await open('/');
+    await page.route(/\/api\/v1\/processes(\/[\d-]+)?(\?|$)/, async (route) => {
+      const answer = await route.fetch();
+      const body = await answer.json();
+      for (const process of body.processes ?? [body.process ?? body]) if (process.name === 'nginx') Object.assign(process, java);
+      await route.fulfill({ response: answer, json: body });
+    });
+    await page.reload();
+    const row = page.locator('tr', { hasText: 'nginx' });
+    await retry(async () => assert.match(await row.textContent(), /25 % of Java heap’s 512 MiB/));
+    await row.getByRole('link').first().click();
+    await page.getByRole('button', { name: 'GC', exact: true }).click();
+    await page.getByText('Left by the last collection').waitFor();
+    const facts = await page.locator('.panel').last().textContent();
+    assert.match(facts, /128 MiB.*440 MiB.*512 MiB.*1,204.*6.*2.*3\.5 s/);
+  });
+});
+
 const SCREENS = [
   `${ORDERS}?tab=flame&metric=diff`,
   `${ORDERS}?tab=flame&as=table`,

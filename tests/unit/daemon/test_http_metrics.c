@@ -16,6 +16,7 @@ static struct process *first;
 
 static void set_up(void)
 {
+    struct wire_heap heap = {.used_bytes = 30, .max_bytes = 40, .full_collections = 7};
     struct wire_gc gc = {.time_ms = 1, .generations = {{10, 5, 0}, {2, 1, 0}, {1, 0, 3}}};
     struct wire_health health = {.dropped_samples = 4, .flush_ns_total = 1500000000};
 
@@ -25,6 +26,7 @@ static void set_up(void)
     store_put_rss(server.store, first, 2000000, server_mono_ms(), server_wall_ms());
     store_put_limit(server.store, first, 1 << 30, "memory_max");
     store_put_gc(server.store, first, &gc);
+    store_put_heap(server.store, first, &heap, 1);
     store_put_health(server.store, first, &health);
     first->growth = (struct growth){true, 10.5, 9, 12, 0};
     put_totals(&server, put_process(&server, 4712, "orders", "orders.service"), 5);
@@ -231,6 +233,10 @@ START_TEST(the_figures_are_those_of_the_store)
                     "source=\"memory_max\"} 1073741824");
     expect(&answer, "leakd_python_gc_collections_total{unit=\"orders.service\",worker=\"0\","
                     "generation=\"0\"} 10");
+    expect(&answer, "leakd_java_heap_used_bytes{unit=\"orders.service\",worker=\"0\"} 30");
+    expect(&answer, "leakd_java_full_collections_total{unit=\"orders.service\",worker=\"0\"} 7");
+    ck_assert_ptr_null(strstr(answer.body, "leakd_java_heap_used_bytes{unit=\"orders.service\","
+                                           "worker=\"1\"}"));
     expect(&answer, "leakd_agent_overhead_seconds_total{unit=\"orders.service\",worker=\"0\"} 1.5");
     expect(&answer, "leakd_incidents{severity=\"critical\",state=\"open\"} 1");
     expect(&answer, "leakd_incidents{severity=\"warning\",state=\"resolved\"} 0");

@@ -142,6 +142,26 @@ START_TEST(growth_that_ended_meanwhile_resolves_it_once_that_is_sure)
 }
 END_TEST
 
+/* Resident memory grows that no allocator gave out: the live bytes say that nothing does. */
+START_TEST(a_leak_outside_of_live_bytes_is_not_over_because_they_are_calm)
+{
+    write_boot_id("boot-1\n");
+    hello(1, "default");
+    for (unsigned i = 0; i < 20 * MINUTE; i++)
+        run_second(5 * MIB, 60 * MIB + RATE * (double)second, 0);
+    ck_assert_int_eq(process->growth_in, GROWTH_IN_ELSEWHERE);
+    restart(60);
+    hello(1, "default");
+    for (unsigned i = 0; i < 40 * MINUTE; i++) {
+        run_second(5 * MIB, 60 * MIB + RATE * (double)second, 0);
+        ck_assert_int_ne(query_incident_at(store, 0)->state, INCIDENT_RESOLVED);
+    }
+    ck_assert_int_eq(process->verdict, VERDICT_LEAK);
+    ck_assert_uint_eq(opened, 0);
+    ck_assert_uint_eq(query_incident_count(store), 1);
+}
+END_TEST
+
 START_TEST(an_opening_that_was_not_told_is_told_after_the_restart)
 {
     write_boot_id("boot-1\n");
@@ -282,6 +302,7 @@ END_TEST
 SUITE_MAIN_FIXTURE("watch_adopt", setup, teardown, an_incident_is_found_again_and_not_opened_twice,
                    the_evidence_is_that_of_before_the_restart,
                    growth_that_ended_meanwhile_resolves_it_once_that_is_sure,
+                   a_leak_outside_of_live_bytes_is_not_over_because_they_are_calm,
                    an_opening_that_was_not_told_is_told_after_the_restart,
                    what_was_resolved_by_hand_is_not_opened_again_by_a_restart,
                    a_process_that_is_gone_leaves_its_end, a_process_that_lives_is_waited_for,

@@ -63,6 +63,7 @@ export interface Process {
   reason?: string | null;
   parent_pid?: number;
   gc?: Gc | null;
+  java_heap?: JavaHeap | null;
   marks?: readonly Mark[];
   release?: string | null;
   tests?: readonly Test[];
@@ -70,6 +71,18 @@ export interface Process {
   agent?: Readonly<Record<string, unknown>> | null;
   /** In an incident: the process itself is known no more. */
   forgotten?: boolean;
+}
+
+export interface JavaHeap {
+  /** What the last collection left: part of the live bytes. */
+  used_bytes: number;
+  /** Mapped for it: no part of them. */
+  committed_bytes: number;
+  max_bytes: number | null;
+  young_collections: number;
+  cycle_pauses: number;
+  full_collections: number;
+  pause_s_total: number;
 }
 
 /** Of a prefork server. The first process, after which it is called, speaks for all: its verdict and

@@ -54,6 +54,10 @@ export const residentOf = (process: Process): number | null => (process.rss_know
 /** Memory now: what counts against the limit, else what the allocators hold. */
 export const memoryOf = (process: Process): number | null => residentOf(process) ?? liveOf(process);
 
+/** What the limit counts where it is not the process's: a Java heap has one of its own. */
+export const limitedOf = (process: Process): number | null =>
+  process.limit_source === 'java_heap_max' && process.java_heap ? process.java_heap.used_bytes : memoryOf(process);
+
 export const isGrowing = (process: Process): boolean =>
   !hasEnded(process) && (process.verdict === 'leak' || process.verdict === 'fragmentation');
 

@@ -4,7 +4,7 @@
 import type { Process } from '../api/types';
 import { formatBytes, formatGrowth } from '../format/bytes';
 import { formatForecast } from '../format/time';
-import { memoryOf } from '../format/words';
+import { limitedOf, memoryOf } from '../format/words';
 
 export function rowKey(process: Process): string {
   const { culprit, sparkline } = process;
@@ -14,7 +14,7 @@ export function rowKey(process: Process): string {
   return [
     process.state, process.verdict, process.since_ms, process.verdict_since_ms, process.ended_ms,
     process.name, process.unit, process.pid, process.runtime, process.release,
-    formatBytes(memory), process.limit_bytes, process.limit_bytes && memory !== null ? Math.round((100 * memory) / process.limit_bytes) : '',
+    formatBytes(memory), process.limit_bytes, process.limit_bytes && memory !== null ? Math.round((100 * (limitedOf(process) ?? memory)) / process.limit_bytes) : '',
     growth?.estimate, growth?.range, growth?.sure, forecast?.estimate, forecast?.range,
     culprit?.file, culprit?.line, culprit?.function,
     sparkline?.join(),

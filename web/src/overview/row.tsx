@@ -3,7 +3,7 @@ import { Component, createRef } from 'preact';
 import type { Process } from '../api/types';
 import { formatBytes, formatCount, formatGrowth } from '../format/bytes';
 import { formatForecast } from '../format/time';
-import { hasEnded, memoryOf, verdictWord } from '../format/words';
+import { hasEnded, limitedOf, memoryOf, verdictWord } from '../format/words';
 import { navigate, processHref } from '../router';
 import { Ago, For } from '../ui/ago';
 import { Estimate } from '../ui/estimate';
@@ -51,7 +51,7 @@ function Memory({ process }: { process: Process }) {
     <>
       <span class="figure">{formatBytes(shown)}</span>
       {shown !== null && process.limit_bytes ? (
-        <LimitBar bytes={shown} limitBytes={process.limit_bytes} source={process.limit_source} />
+        <LimitBar bytes={limitedOf(process) ?? shown} limitBytes={process.limit_bytes} source={process.limit_source} />
       ) : (
         <span class="sub">no limit</span>
       )}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Gc, Process } from '../api/types';
+import type { Gc, JavaHeap, Process } from '../api/types';
 import { formatBytes, formatCount } from '../format/bytes';
 import { formatSpan } from '../format/time';
 import { capital } from '../format/words';
@@ -32,12 +32,35 @@ function sentence(gc: Gc): string {
   return 'The collector frees every cycle it finds: what grows is kept alive by a reference, not by a cycle.';
 }
 
+function javaSentence(heap: JavaHeap): string {
+  if (heap.full_collections + heap.cycle_pauses === 0) return 'No collection has looked through the old objects yet: what grows among them may be garbage.';
+  return 'What a full collection, or a concurrent cycle and the young collections after it, leave is alive.';
+}
+
+function JavaFacts({ heap }: { heap: JavaHeap }) {
+  return (
+    <>
+      <p>{javaSentence(heap)}</p>
+      <Facts>
+        <Fact name="Left by the last collection">{formatBytes(heap.used_bytes)}</Fact>
+        <Fact name="Mapped for the heap">{formatBytes(heap.committed_bytes)}</Fact>
+        <Fact name="At most">{heap.max_bytes ? formatBytes(heap.max_bytes) : 'not known'}</Fact>
+        <Fact name="Young collections">{formatCount(heap.young_collections)}</Fact>
+        <Fact name="Pauses of concurrent cycles">{formatCount(heap.cycle_pauses)}</Fact>
+        <Fact name="Full collections">{formatCount(heap.full_collections)}</Fact>
+        <Fact name="Paused for it so far">{seconds(heap.pause_s_total)}</Fact>
+      </Facts>
+    </>
+  );
+}
+
 export function GcTab({ process }: { process: Process }) {
   const { gc } = process;
+  if (process.java_heap) return <JavaFacts heap={process.java_heap} />;
   if (!gc) {
     return (
       <p class="faint">
-        No word of a garbage collector: this is {process.runtime.startsWith('cpython') ? 'a Python whose collector has not run yet, or whose layout the agent does not know' : 'no Python program'}.
+        No word of a garbage collector: this is {process.runtime.startsWith('cpython') ? 'a Python whose collector has not run yet, or whose layout the agent does not know' : 'no program whose collector leakd knows'}.
       </p>
     );
   }

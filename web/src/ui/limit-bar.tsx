@@ -12,6 +12,7 @@ export function LimitBar(props: { bytes: number; limitBytes: number; source?: st
       </span>
       <span class="limit-words">
         {formatShare(props.bytes, props.limitBytes)} of {props.source === 'host' && 'host’s '}
+        {props.source === 'java_heap_max' && 'Java heap’s '}
         {formatBytes(props.limitBytes)}
       </span>
     </span>
