@@ -376,12 +376,10 @@ void core_describe_runtime(const char *runtime, const char *reason)
     atomic_fetch_add(&description.version, 1);
 }
 
-void core_name_runtime(const char *runtime)
+void core_describe_other_runtime(const char *runtime, const char *reason)
 {
-    if (description.runtime[0])
-        return;
-    copy_text(description.runtime, DESCRIPTION_BYTES, runtime);
-    atomic_fetch_add(&description.version, 1);
+    if (!description.runtime[0])
+        core_describe_runtime(runtime, reason);
 }
 
 unsigned core_runtime_description(struct wire_str *runtime, struct wire_str *reason)

@@ -118,8 +118,8 @@ const struct core_runtime *core_runtime(void); /* NULL while there is none */
  * ("" = nothing). Copies. Empty runtime reads as "native". */
 void core_describe_runtime(const char *runtime, const char *reason);
 
-/* The same where nobody has said yet what the runtime is; the reason stays. The flushing thread only. */
-void core_name_runtime(const char *runtime);
+/* The same, but where a runtime has been described already that one stays. The flushing thread only. */
+void core_describe_other_runtime(const char *runtime, const char *reason);
 
 /* ---- a runtime that collects its heap and counts what it does ---------------------------------- */
 

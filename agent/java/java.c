@@ -22,6 +22,8 @@
 /* Rounds in which the collector's counters may be missing while the machine starts. */
 #define ROUNDS_MAX 600
 
+#define UNKNOWN_COLLECTOR "java: what its collector leaves is not known, the heap is not told"
+
 enum java_state {
     JAVA_SOUGHT,  /* no machine yet, or one that has not begun */
     JAVA_MAPPED,  /* its memory is known, not yet all that is wanted */
@@ -80,12 +82,11 @@ static void find_counters(void)
     enum counters_found how = counters_find(&counters, found.memory, found.size);
     char runtime[COUNTERS_RELEASE_BYTES];
 
+    if (how == COUNTERS_SOME && ++rounds < ROUNDS_MAX)
+        return;
+    atomic_store(&state, how == COUNTERS_ALL ? JAVA_READ : JAVA_IGNORED);
     if (counters_describe(&counters, runtime, sizeof(runtime)))
-        core_name_runtime(runtime);
-    if (how == COUNTERS_ALL)
-        atomic_store(&state, JAVA_READ);
-    else if (how == COUNTERS_NEVER || ++rounds == ROUNDS_MAX)
-        atomic_store(&state, JAVA_IGNORED);
+        core_describe_other_runtime(runtime, how == COUNTERS_ALL ? "" : UNKNOWN_COLLECTOR);
 }
 
 static bool read_heap(struct wire_heap *out)

@@ -97,6 +97,7 @@ class Figures(Machines):
                     self.check_figures(collector, agent, figures)
                     self.check_order(agent)
                     self.assertRegex(agent.hello["runtime"], r"^openjdk [0-9][0-9A-Za-z._+-]*$")
+                    self.assertEqual(agent.hello["reason"], "")
 
     def test_are_there_when_the_counters_are_in_memory_of_the_machines_own(self):
         agent, figures, _ = self.run_java("-XX:+UseSerialGC", "-XX:+PerfDisableSharedMem")
@@ -135,7 +136,7 @@ class Silence(Machines):
         agent, _, _ = self.run_java(*options, **more)
         self.assertEqual(agent.heaps, [])
         self.assertTrue(agent.totals)
-        return agent.hello["runtime"]
+        return agent.hello
 
     def has(self, option):
         return run([JAVAS[0], "-XX:+UnlockExperimentalVMOptions", option, "-version"],
@@ -146,14 +147,16 @@ class Silence(Machines):
         for option in ("-XX:+UseZGC", "-XX:+UseShenandoahGC", "-XX:+UseEpsilonGC"):
             if self.has(option):
                 with self.subTest(option):
-                    self.assertTrue(self.check_none(option).startswith("openjdk "))
+                    hello = self.check_none(option)
+                    self.assertTrue(hello["runtime"].startswith("openjdk "))
+                    self.assertTrue(hello["reason"].startswith("java: "))
                     tried += 1
         if not tried:
             self.skipTest("this machine has none of them")
 
     def test_where_the_machine_publishes_nothing_or_the_agent_is_not_to_look(self):
-        self.assertEqual(self.check_none("-XX:-UsePerfData"), "native")
-        self.assertEqual(self.check_none(settings={"java": "off"}), "native")
+        for hello in (self.check_none("-XX:-UsePerfData"), self.check_none(settings={"java": "off"})):
+            self.assertEqual((hello["runtime"], hello["reason"]), ("native", ""))
 
 
 class Children(Machines):

@@ -118,13 +118,15 @@ static void ck_not_read(void)
     ck_assert(!read_heap(&heap));
 }
 
-static void ck_runtime(const char *expected)
+static void ck_runtime(const char *expected, bool is_read)
 {
     struct wire_str runtime, reason;
 
     core_runtime_description(&runtime, &reason);
     ck_assert_uint_eq(runtime.len, strlen(expected));
     ck_assert_mem_eq(runtime.data, expected, runtime.len);
+    ck_assert(is_read == (reason.len == 0));
+    ck_assert(is_read || memcmp(reason.data, "java: ", 6) == 0);
 }
 
 /* A counter's value, to be changed. */
@@ -184,7 +186,7 @@ START_TEST(other_collectors_are_not_read_and_the_release_is_told_all_the_same)
     publish();
     meet();
     ck_not_read();
-    ck_runtime("openjdk 17.0.15");
+    ck_runtime("openjdk 17.0.15", false);
     memcpy(counter("sun.gc.policy.name"), "Copy:MSC", 9);
     ck_not_read(); /* not looked at again */
 }
@@ -224,7 +226,7 @@ START_TEST(a_machine_that_starts_later_is_found_later)
         nanosleep(&a_while, NULL);
     }
     ck_assert_uint_eq(heap.used_bytes, 5110);
-    ck_runtime("openjdk 17.0.15");
+    ck_runtime("openjdk 17.0.15", true);
 }
 END_TEST
 
@@ -252,6 +254,19 @@ START_TEST(a_counter_that_is_missing_in_a_machine_that_has_started_does_not_come
     ck_not_read();
     jvm.memory[MEMORY_COUNT]++;
     ck_not_read();
+}
+END_TEST
+
+START_TEST(another_runtime_that_is_there_keeps_its_name)
+{
+    struct wire_heap heap;
+
+    core_describe_runtime("cpython 3.11.2", "");
+    write_counters("GarbageFirst");
+    publish();
+    meet();
+    ck_assert(read_heap(&heap));
+    ck_runtime("cpython 3.11.2", true);
 }
 END_TEST
 
@@ -333,6 +348,7 @@ int main(void)
     tcase_add_test(tcase, a_machine_that_starts_later_is_found_later);
     tcase_add_test(tcase, while_the_machine_starts_its_counters_are_waited_for);
     tcase_add_test(tcase, a_counter_that_is_missing_in_a_machine_that_has_started_does_not_come);
+    tcase_add_test(tcase, another_runtime_that_is_there_keeps_its_name);
     tcase_add_test(tcase, a_child_does_not_tell_of_its_parents_heap);
     tcase_add_test(tcase, a_child_of_a_process_without_a_machine_may_start_one);
     add_loop(tcase, a_table_that_leads_outside_of_the_file_is_not_followed, 35);
