@@ -255,13 +255,15 @@ static uint32_t index_get(const struct image *image)
 
 static const char *watched_name;
 static void (*_Atomic watcher)(const struct image *image);
-static _Atomic uint32_t watched_id; /* 0: not met yet */
+/* No id, so that neither is WIRE_MODULE_UNKNOWN of a file that found no room. */
+#define NOT_MET UINT32_MAX
+static _Atomic uint32_t watched_id = NOT_MET;
 
 void module_watch(const char *base_name, void (*met)(const struct image *image))
 {
     if (!base_name) {
         atomic_store(&watcher, NULL);
-        atomic_store(&watched_id, 0);
+        atomic_store(&watched_id, NOT_MET);
         return;
     }
     watched_name = base_name;
