@@ -93,10 +93,11 @@ static bool is_known(struct counters *counters)
 
 enum counters_found counters_find(struct counters *counters, const void *memory, size_t size)
 {
-    for (size_t i = 0; i < ENTRIES; i++) {
-        counters->entries[i].name = names[i];
-        counters->entries[i].type = i <= RELEASE ? PERFDATA_TEXT : PERFDATA_NUMBER;
-    }
+    for (size_t i = 0; i < ENTRIES; i++)
+        counters->entries[i] = (struct perfdata_entry){
+            .name = names[i],
+            .type = i <= RELEASE ? PERFDATA_TEXT : PERFDATA_NUMBER,
+        };
     if (!perfdata_is_complete(memory, size) || !perfdata_find(memory, size, counters->entries, ENTRIES))
         return COUNTERS_SOME;
     return has_all(counters) && is_known(counters) ? COUNTERS_ALL : COUNTERS_NEVER;
