@@ -40,9 +40,12 @@ static void put_verdict(struct json *json, const struct process *process)
 
 static void put_limit(struct json *json, const struct process *process)
 {
-    if (process->limit_bytes) {
-        json_u64(json, "limit_bytes", process->limit_bytes);
-        json_str(json, "limit_source", process->limit_source);
+    const char *source;
+    uint64_t limit_bytes = query_limit(process, &source);
+
+    if (limit_bytes) {
+        json_u64(json, "limit_bytes", limit_bytes);
+        json_str(json, "limit_source", source);
     } else {
         json_null(json, "limit_bytes");
         json_null(json, "limit_source");

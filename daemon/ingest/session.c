@@ -197,7 +197,7 @@ static int read_heap(struct session *session, struct process *process,
 
     if (wire_get_heap(frame, &heap) < 0)
         return -EBADMSG;
-    store_put_heap(session->store, process, &heap, session->now_mono_ms);
+    store_put_heap(session->store, process, &heap);
     return 0;
 }
 

@@ -142,15 +142,24 @@ struct process_marks {
 
 #define PROCESS_OBJECTIONS_MAX 2
 
-/* A heap that its runtime collects: Java's. */
+#define HEAP_SWEEPS_MAX 16
+
+/* What was left once all of a heap had been looked through. */
+struct heap_sweep {
+    uint64_t mono_ms;
+    uint64_t bytes;
+};
+
+/* A heap that its runtime collects: Java's. Behind totals it is the watch's alone. */
 struct process_heap {
     struct wire_heap totals; /* as the agent says */
-    struct points used;      /* used_bytes, the least of each step; from here on the watch's alone */
+    struct detector rest;    /* of the live bytes that are not in the heap */
+    bool rest_decides;
+    struct heap_sweep sweeps[HEAP_SWEEPS_MAX]; /* oldest first, some left out */
+    size_t sweep_count;
     uint64_t full_seen;
     uint64_t pauses_seen;
     uint64_t swept_at; /* the young collection by which what the last cycle found is swept, 0 = none */
-    uint64_t grew_mono_ms;
-    bool grows; /* it is what grows, of live bytes */
 };
 
 /* What it is that grows. */
@@ -222,7 +231,8 @@ struct process {
     uint64_t load_count; /* allocations when they were last looked at */
     uint64_t load_mono_ms;
     uint64_t full_collections;  /* of Python's oldest generation */
-    uint64_t collected_mono_ms; /* the last one that was noticed, 0 = none */
+    uint64_t collected_mono_ms; /* one of them that live bytes have shown since, 0 = none */
+    uint64_t collecting_mono_ms; /* one that they have not yet, 0 = none */
     size_t objection_count;
     struct detect_check objections[PROCESS_OBJECTIONS_MAX]; /* tests of the watch's own */
     struct series *live_series;                             /* 1 s and 10 s steps */
@@ -238,6 +248,7 @@ struct process {
     struct detect_result fit; /* of the series the verdict is about */
     bool fit_is_rss;
     enum growth_in growth_in; /* while it grows; set by the watch alone */
+    bool ends_in_heap;        /* the heap's maximum is nearer than the limit */
     char summary[512]; /* one sentence */
 
     struct site *sites; /* in order of arrival */

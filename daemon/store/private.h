@@ -41,6 +41,9 @@ struct entry {
     struct shots *shots;
 };
 
+/* Samples of live bytes and of what is resident come once a second. */
+#define DETECT_STEP_MS 1000
+
 struct store {
     struct store_limits limits;
     struct entry **entries; /* in order of first sight */

@@ -9,8 +9,6 @@
 #define NAMES_STEP 256u
 /* Repeated totals count as fresh for so long: a tick is 1 s and may come a little early. */
 #define TOTALS_FRESH_MS 900u
-/* Of the points of a collected heap, at first. */
-#define HEAP_STEP_MS 10000u
 
 static size_t module_position(const struct entry *entry, uint32_t id)
 {
@@ -423,20 +421,18 @@ void store_put_gc(struct store *store, struct process *process, const struct wir
     store_touch(process);
 }
 
-int store_put_heap(struct store *store, struct process *process, const struct wire_heap *heap,
-                   uint64_t now_mono_ms)
+int store_put_heap(struct store *store, struct process *process, const struct wire_heap *heap)
 {
     (void)store;
     if (!process->heap) {
         process->heap = calloc(1, sizeof(*process->heap));
         if (!process->heap)
             return -ENOMEM;
-        points_init(&process->heap->used, now_mono_ms, HEAP_STEP_MS);
+        detector_init(&process->heap->rest, process->profile, DETECT_STEP_MS, 1);
         process->heap->full_seen = heap->full_collections; /* what was before tells nothing */
         process->heap->pauses_seen = heap->cycle_pauses;
     }
     process->heap->totals = *heap;
-    points_put(&process->heap->used, now_mono_ms, (double)heap->used_bytes);
     store_touch(process);
     return 0;
 }

@@ -141,10 +141,18 @@ size_t query_tests(const struct process *process, struct detect_check out[QUERY_
 
     if (process->fit_is_rss)
         return detect_explain_tests(&process->rss_detector, out);
-    count = load_explain_tests(&process->live_detector, out);
+    count = process->heap && process->heap->rest_decides
+                ? detect_explain_tests(&process->heap->rest, out)
+                : load_explain_tests(&process->live_detector, out);
     for (size_t i = 0; i < process->objection_count; i++)
         out[count++] = process->objections[i];
     return count;
+}
+
+uint64_t query_limit(const struct process *process, const char **source)
+{
+    *source = process->ends_in_heap ? QUERY_LIMIT_HEAP : process->limit_source;
+    return process->ends_in_heap ? process->heap->totals.max_bytes : process->limit_bytes;
 }
 
 static size_t entry_bytes(const struct entry *entry)

@@ -26,6 +26,10 @@ const struct operator_mark *query_release_mark(const struct store *store,
 /* The build-id of the process's executable as hex, "" when it has none or is not known. */
 void query_build_id(const struct process *process, char *out, size_t size);
 
+/* The limit that growth meets first, 0 = none, and what it is: the heap's own for a leak in a Java heap. */
+#define QUERY_LIMIT_HEAP "java_heap_max"
+uint64_t query_limit(const struct process *process, const char **source);
+
 /* The tests behind the verdict, for and against, with their figures; returns how many. */
 #define QUERY_TESTS_MAX (DETECT_CHECKS_MAX + PROCESS_OBJECTIONS_MAX)
 size_t query_tests(const struct process *process, struct detect_check out[QUERY_TESTS_MAX]);

@@ -311,8 +311,10 @@ static int list_entry(struct store *store, struct entry *entry)
 static void start_detecting(struct process *process, const struct detect_profile *profile)
 {
     process->profile = profile;
-    load_init(&process->live_detector, profile, 1000);
-    detector_init(&process->rss_detector, profile, 1000, 1);
+    load_init(&process->live_detector, profile, DETECT_STEP_MS);
+    detector_init(&process->rss_detector, profile, DETECT_STEP_MS, 1);
+    if (process->heap)
+        detector_init(&process->heap->rest, profile, DETECT_STEP_MS, 1);
 }
 
 static int entry_new(struct store *store, const struct process_identity *identity,

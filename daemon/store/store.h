@@ -51,8 +51,7 @@ void store_put_smaps(struct store *store, struct process *process, const struct 
                      uint64_t now_mono_ms, uint64_t now_wall_ms);
 void store_put_gc(struct store *store, struct process *process, const struct wire_gc *gc);
 /* Live bytes follow with the next totals. -ENOMEM: as if it had not been said. */
-int store_put_heap(struct store *store, struct process *process, const struct wire_heap *heap,
-                   uint64_t now_mono_ms);
+int store_put_heap(struct store *store, struct process *process, const struct wire_heap *heap);
 void store_put_health(struct store *store, struct process *process,
                       const struct wire_health *health);
 /* A label is set, renewed or taken away; beyond PROCESS_LABELS_MAX new ones are not kept. A mark with the text and time of one that is there is that one, said again after a reconnect. */

@@ -87,8 +87,11 @@ static void provisional_fingerprint(const struct process *process, char out[17])
     for (const char *c = process->exe; *c; c++)
         hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
     hash = (hash ^ (uint64_t)process->verdict) * 0x100000001b3u;
-    if (growth_has_no_site(process))
+    if (growth_has_no_site(process)) {
         hash = (hash ^ (uint64_t)process->growth_in) * 0x100000001b3u;
+        for (const char *c = process->unit ? process->unit : process->id; *c; c++)
+            hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
+    }
     snprintf(out, 17, "%016llx", (unsigned long long)hash);
 }
 
@@ -107,7 +110,8 @@ bool incident_read_fingerprint(const struct watch *watch, const struct process *
 {
     struct grown first;
 
-    if (process->verdict == VERDICT_FRAGMENTATION || growth_has_no_site(process)) {
+    /* Without a site a unit's name tells one program of an interpreter from another; else nothing does. */
+    if (process->verdict == VERDICT_FRAGMENTATION || (growth_has_no_site(process) && process->unit)) {
         provisional_fingerprint(process, out);
         return true;
     }

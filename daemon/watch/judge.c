@@ -84,6 +84,7 @@ static void feed(struct process *process, uint64_t now_mono_ms)
         sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = add_noise(process);
         load_push(&process->live_detector, &sample, load_per_s);
+        heap_feed_rest(process, &sample);
     }
     if (process->has_rss) {
         sample.bytes = (double)process->rss_bytes;
@@ -104,9 +105,8 @@ static struct detect_result decide(struct process *process, uint64_t now_mono_ms
 
     detector_read(&process->live_detector.raw, &bytes); /* explained or not, they are held */
     load_read(&process->live_detector, &live);
-    heap_look(process, &live, now_mono_ms);
-    *growth_in = heap_grows(process) ? GROWTH_IN_JAVA_HEAP : GROWTH_IN_ALLOCATIONS;
-    object_leak(process, &live, now_mono_ms);
+    *growth_in = heap_split(process, &live);
+    object_leak(process, &live, *growth_in, now_mono_ms);
     detector_read(&process->rss_detector, &rss);
     /* A lost agent's last word stands while it was an alarm: its process still leaks. */
     if (!has_live(process) && !(process->has_totals && verdict_is_growing(live.verdict))) {
@@ -121,9 +121,11 @@ static struct forecast time_to_limit(const struct process *process)
     struct forecast unknown = {.known = false};
 
     /* Who recycles its workers gives their growth back before it reaches anything. */
-    if (!verdict_is_growing(process->verdict) || process->limit_bytes == 0 ||
-        process->group.ended > 0)
+    if (!verdict_is_growing(process->verdict) || process->group.ended > 0)
         return unknown;
+    if (process->ends_in_heap)
+        return forecast_to_limit(&process->growth, (double)process->heap->totals.used_bytes,
+                                 (double)process->heap->totals.max_bytes);
     return judge_forecast(process, &process->growth);
 }
 
@@ -154,7 +156,7 @@ bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_w
     process->growth = result.growth;
     process->growth_since_wall_ms =
         has_since ? wall_of(result.since_ms, now_mono_ms, now_wall_ms) : 0;
-    heap_put_limit(process);
+    process->ends_in_heap = heap_ends_first(process);
     process->time_to_limit = time_to_limit(process);
     return changed;
 }

@@ -20,11 +20,16 @@
 void object_note(struct process *process, uint64_t now_mono_ms)
 {
     uint64_t collections = process->gc.generations[WIRE_GC_GENERATIONS - 1].collections;
+    uint64_t since_ms = process->collecting_mono_ms;
 
+    if (since_ms > 0 && now_mono_ms - since_ms >= COLLECTION_SEEN_MS) {
+        process->collected_mono_ms = since_ms;
+        process->collecting_mono_ms = 0;
+    }
     if (!process->has_gc || collections == process->full_collections)
         return;
-    if (process->full_collections > 0)
-        process->collected_mono_ms = now_mono_ms;
+    if (process->full_collections > 0 && process->collecting_mono_ms == 0)
+        process->collecting_mono_ms = now_mono_ms;
     process->full_collections = collections;
 }
 
@@ -48,37 +53,24 @@ static bool oldest_die(struct process *process, uint64_t lasted_ms, uint64_t now
 
 /* A collection, which is not due yet, may end the growth. Java's is due when it says so. */
 static bool may_be_garbage(const struct process *process, const struct detect_result *live,
-                           uint64_t now_mono_ms)
+                           enum growth_in growth_in, uint64_t now_mono_ms)
 {
     double gained = live->growth.estimate * (double)(now_mono_ms - live->since_ms) / 1000;
 
-    if (process->group.gained_bytes > 0) /* that would not be its garbage */
-        return false;
-    if (heap_grows(process))
+    if (growth_in == GROWTH_IN_JAVA_HEAP)
         return true;
-    return process->full_collections > 0 &&
+    return process->full_collections > 0 && process->group.gained_bytes <= 0 && /* else not its own */
            gained <= COLLECTION_DUE_SHARE * ((double)process->live_bytes - gained);
 }
 
-/* A collection has been through what has grown, and the growth has gone on. Of a Java heap, most of
- * which may be garbage, through at least half of it: growth that seems to have begun just before a
- * collection is what came after. */
-static bool is_collected(const struct process *process, const struct detect_result *live,
-                         uint64_t now_mono_ms)
-{
-    uint64_t at_ms = process->collected_mono_ms;
-    uint64_t least_ms = heap_grows(process) ? (now_mono_ms - live->since_ms) / 2 : 0;
-
-    return at_ms > live->since_ms && at_ms - live->since_ms >= least_ms &&
-           now_mono_ms - at_ms >= COLLECTION_SEEN_MS;
-}
-
 static bool is_uncollected(struct process *process, const struct detect_result *live,
-                           uint64_t now_mono_ms)
+                           enum growth_in growth_in, uint64_t now_mono_ms)
 {
-    bool collected = is_collected(process, live, now_mono_ms);
+    bool collected = growth_in == GROWTH_IN_JAVA_HEAP
+                         ? heap_is_borne_out(process, live, now_mono_ms)
+                         : process->collected_mono_ms > live->since_ms;
 
-    if (!may_be_garbage(process, live, now_mono_ms))
+    if (!may_be_garbage(process, live, growth_in, now_mono_ms))
         return false;
     add(process, (struct detect_check){.test = DETECT_TEST_COLLECTED,
                                        .value = collected,
@@ -90,16 +82,17 @@ static bool is_uncollected(struct process *process, const struct detect_result *
 /* Waiting for certainty would take longer than the limit leaves. Garbage in a heap that stays below
  * it is collected before. */
 static bool is_urgent(const struct process *process, const struct detect_result *live,
-                      uint64_t now_mono_ms)
+                      enum growth_in growth_in, uint64_t now_mono_ms)
 {
     struct forecast forecast = judge_forecast(process, &live->growth);
 
-    if (live->uncollected && heap_grows(process) && heap_fits(process))
+    if (live->uncollected && growth_in == GROWTH_IN_JAVA_HEAP && heap_fits(process))
         return false;
     return forecast.known && forecast.estimate_s * 1000 < (double)(now_mono_ms - live->since_ms);
 }
 
-void object_leak(struct process *process, struct detect_result *live, uint64_t now_mono_ms)
+void object_leak(struct process *process, struct detect_result *live, enum growth_in growth_in,
+                 uint64_t now_mono_ms)
 {
     if (verdict_is_alarm(process->verdict)) /* it was heard, and said no */
         return;
@@ -107,7 +100,7 @@ void object_leak(struct process *process, struct detect_result *live, uint64_t n
     if (live->verdict != VERDICT_LEAK)
         return;
     live->oldest_die = oldest_die(process, now_mono_ms - live->since_ms, now_mono_ms);
-    live->uncollected = is_uncollected(process, live, now_mono_ms);
-    if ((live->oldest_die || live->uncollected) && !is_urgent(process, live, now_mono_ms))
+    live->uncollected = is_uncollected(process, live, growth_in, now_mono_ms);
+    if ((live->oldest_die || live->uncollected) && !is_urgent(process, live, growth_in, now_mono_ms))
         live->verdict = VERDICT_SUSPECT;
 }

@@ -119,18 +119,20 @@ bool resident_decides(const struct process *process, const struct detect_result 
 
 /* ---- heap.c: a heap that its runtime collects -------------------------------------------------- */
 
-/* Once a tick: remembers when all of the heap was collected. */
+/* Once a tick: remembers what was left when all of the heap had been looked through. */
 void heap_note(struct process *process, uint64_t now_mono_ms);
-/* Each tick, with the verdict about live bytes: finds out whether most of what they have gained since
- * their growth began lies in the heap. */
-void heap_look(struct process *process, const struct detect_result *live, uint64_t now_mono_ms);
-/* As of the last look. */
-bool heap_grows(const struct process *process);
-/* The heap, which there is, meets its own limit before the process meets its. */
+/* With every sample of live bytes: those outside of the heap have a detector of their own. */
+void heap_feed_rest(struct process *process, const struct detect_sample *live);
+/* What it is that grows, when *live does; *live becomes the verdict about the rest where that does. */
+enum growth_in heap_split(struct process *process, struct detect_result *live);
+/* The heap that grows, which there is, has been swept twice since, and the second sweep left so much
+ * more that most of the growth is none of garbage. */
+bool heap_is_borne_out(const struct process *process, const struct detect_result *live,
+                       uint64_t now_mono_ms);
+/* The heap, which there is, finds room below the process's limit however large it becomes. */
 bool heap_fits(const struct process *process);
-/* Then that is the limit of a leak in the heap: a program ends there, too. */
-#define HEAP_LIMIT_NAME "java_heap_max"
-void heap_put_limit(struct process *process);
+/* A leak in the heap meets the heap's own maximum before the process's limit. */
+bool heap_ends_first(const struct process *process);
 
 /* ---- object.c: what speaks against a leak that one series cannot know ------------------------ */
 
@@ -138,7 +140,8 @@ void heap_put_limit(struct process *process);
 void object_note(struct process *process, uint64_t now_mono_ms);
 /* Makes a leak of live bytes a suspicion, unless it stands already or its limit is near, and keeps
  * the tests in process->objections. */
-void object_leak(struct process *process, struct detect_result *live, uint64_t now_mono_ms);
+void object_leak(struct process *process, struct detect_result *live, enum growth_in growth_in,
+                 uint64_t now_mono_ms);
 
 /* ---- attribute.c: which sites and types grow ------------------------------------------------ */
 

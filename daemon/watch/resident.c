@@ -14,8 +14,10 @@
 /* Live bytes that grow, too, are what is told, for their line is known; but not where they are less
  * than this share of all growth. */
 #define TOLD_SHARE 0.1
+/* From this share on, for sure, live bytes that leak take an alarm over. */
+#define ACCOUNTED_SHARE 0.8
 /* Fragmentation lies between live blocks. Where allocators have given out less than this share of
- * what was resident when the growth began, or less than has grown since, it is not theirs. */
+ * what was resident when the growth began, it is not theirs. */
 #define ALLOCATED_SHARE 0.33
 
 /* Resident memory leaks, and live bytes do not account for it. */
@@ -49,41 +51,35 @@ static enum growth_in place_of(const struct process *process, const struct detec
         return GROWTH_IN_RESIDENT;
     if (resident - (double)process->held_bytes < EXPLAINED_SHARE * gained)
         return GROWTH_IN_MAPPED;
-    return allocated >= gained && allocated >= ALLOCATED_SHARE * (resident - gained)
-               ? GROWTH_IN_ALLOCATOR
-               : GROWTH_IN_ELSEWHERE;
+    return allocated >= ALLOCATED_SHARE * (resident - gained) ? GROWTH_IN_ALLOCATOR
+                                                              : GROWTH_IN_ELSEWHERE;
 }
 
-/* What is mapped and not yet used: harmless where it fits below the limit, else a leak once that is
- * nearer than the growth is old. */
+/* What is mapped and not used yet finds room below the limit. */
+static bool mapped_fits(const struct process *process)
+{
+    double to_come = (double)process->held_bytes - (double)process->rss_bytes;
+
+    return process->limit_bytes == 0 ||
+           to_come <= (double)process->limit_bytes - judge_used_bytes(process);
+}
+
+/* Memory that was mapped before may be all that grows, and that nobody need be told of. A leak is
+ * what will not fit below the limit, once that is nearer than the growth is old. */
 static enum verdict verdict_of_mapped(const struct process *process,
                                       const struct detect_result *rss, uint64_t now_mono_ms)
 {
     struct forecast forecast = judge_forecast(process, &rss->growth);
-    double to_come = (double)process->held_bytes - (double)process->rss_bytes;
-    double room = (double)process->limit_bytes - judge_used_bytes(process);
 
-    if (process->limit_bytes == 0 || to_come <= room)
-        return VERDICT_OK;
-    return forecast.known && forecast.estimate_s * 1000 < (double)(now_mono_ms - rss->since_ms)
+    return !mapped_fits(process) && forecast.known &&
+                   forecast.estimate_s * 1000 < (double)(now_mono_ms - rss->since_ms)
                ? VERDICT_LEAK
                : VERDICT_SUSPECT;
-}
-
-/* An alarm that stands for it keeps its name: people have heard it. */
-static bool stands(const struct process *process)
-{
-    return verdict_is_alarm(process->verdict) && growth_is_resident(process->growth_in);
 }
 
 static void name_growth(const struct process *process, struct detect_result *rss,
                         uint64_t now_mono_ms, enum growth_in *growth_in)
 {
-    if (stands(process)) {
-        *growth_in = process->growth_in;
-        rss->verdict = process->verdict;
-        return;
-    }
     *growth_in = place_of(process, rss, now_mono_ms);
     if (*growth_in == GROWTH_IN_ALLOCATOR)
         rss->verdict = VERDICT_FRAGMENTATION;
@@ -91,18 +87,38 @@ static void name_growth(const struct process *process, struct detect_result *rss
         rss->verdict = verdict_of_mapped(process, rss, now_mono_ms);
 }
 
+/* An alarm keeps its name, for people have heard it, until what it is about ends, or until live bytes
+ * leak that account for it for sure. */
+static bool alarm_stands(const struct process *process, const struct detect_result *live,
+                         const struct detect_result *rss)
+{
+    if (!verdict_is_alarm(process->verdict) || !growth_is_resident(process->growth_in))
+        return false;
+    if (rss->verdict == VERDICT_RESOLVED)
+        return !verdict_is_growing(live->verdict);
+    if (process->growth_in == GROWTH_IN_MAPPED && mapped_fits(process))
+        return false;
+    return rss->verdict == VERDICT_LEAK &&
+           !(live->verdict == VERDICT_LEAK &&
+             live->growth.lower >= ACCOUNTED_SHARE * rss->growth.estimate);
+}
+
 bool resident_decides(const struct process *process, const struct detect_result *bytes,
                       const struct detect_result *live, struct detect_result *rss,
                       uint64_t now_mono_ms, enum growth_in *growth_in)
 {
-    enum growth_in place = process->growth_in;
+    enum growth_in place;
 
-    if (is_unexplained(bytes, rss, now_mono_ms))
-        name_growth(process, rss, now_mono_ms, &place);
-    else if (!stands(process) || rss->verdict != VERDICT_RESOLVED ||
-             verdict_is_growing(live->verdict))
+    if (alarm_stands(process, live, rss)) {
+        if (rss->verdict == VERDICT_LEAK)
+            rss->verdict = process->verdict;
+        *growth_in = process->growth_in;
+        return true;
+    }
+    if (!is_unexplained(bytes, rss, now_mono_ms))
         return false;
-    if (rss->verdict == VERDICT_OK)
+    name_growth(process, rss, now_mono_ms, &place);
+    if (!verdict_is_alarm(rss->verdict) && verdict_is_growing(live->verdict))
         return false;
     *growth_in = place;
     return true;

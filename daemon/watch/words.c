@@ -163,18 +163,19 @@ static const char *limit_words(const char *source)
 {
     if (strcmp(source, procfs_limit_name(LIMIT_HOST)) == 0)
         return "the host's memory";
-    return strcmp(source, HEAP_LIMIT_NAME) == 0 ? "the heap's maximum" : source;
+    return strcmp(source, QUERY_LIMIT_HEAP) == 0 ? "the heap's maximum" : source;
 }
 
 static void say_limit(struct sentence *sentence, const struct process *process)
 {
+    const char *source;
     char limit[40], span[40];
 
     if (!process->time_to_limit.known || !isfinite(process->time_to_limit.estimate_s))
         return;
-    words_bytes((double)process->limit_bytes, limit, sizeof(limit));
+    words_bytes((double)query_limit(process, &source), limit, sizeof(limit));
     words_span(process->time_to_limit.estimate_s, span, sizeof(span));
-    say(sentence, "; reaches %s (%s) in %s", limit_words(process->limit_source), limit, span);
+    say(sentence, "; reaches %s (%s) in %s", limit_words(source), limit, span);
 }
 
 static void say_fragmentation(struct sentence *sentence, const struct process *process,
@@ -197,10 +198,10 @@ static void say_elsewhere(struct sentence *sentence, const struct process *proce
     words_bytes((double)process->live_bytes, live, sizeof(live));
     say(sentence, "resident memory grows ");
     say_growth(sentence, process, now_wall_ms);
-    if (process->growth_in == GROWTH_IN_MAPPED)
-        say(sentence, ", as memory that was mapped before comes into use");
-    else
+    if (process->growth_in == GROWTH_IN_ELSEWHERE)
         say(sentence, " outside of the %s that allocators gave out", live);
+    else if (process->verdict == VERDICT_LEAK)
+        say(sentence, ", and all that is mapped does not fit below the limit");
 }
 
 static void say_what_grows(struct sentence *sentence, const struct process *process,
@@ -221,7 +222,7 @@ static const char *doubt_of(const struct process *process)
     const struct detect_result *fit = &process->fit;
 
     if (process->growth_in == GROWTH_IN_MAPPED)
-        return "more than its limit leaves room for";
+        return "but it may be memory that was mapped before and comes into use";
     if (fit->explained_by_load)
         return "but the allocations a second rise too: it may be the load";
     if (fit->oldest_die)

@@ -26,7 +26,7 @@ static void set_up(void)
     store_put_rss(server.store, first, 2000000, server_mono_ms(), server_wall_ms());
     store_put_limit(server.store, first, 1 << 30, "memory_max");
     store_put_gc(server.store, first, &gc);
-    store_put_heap(server.store, first, &heap, 1);
+    store_put_heap(server.store, first, &heap);
     store_put_health(server.store, first, &health);
     first->growth = (struct growth){true, 10.5, 9, 12, 0};
     put_totals(&server, put_process(&server, 4712, "orders", "orders.service"), 5);
