@@ -142,6 +142,13 @@ static uint32_t block_at(const struct detector *detector, uint64_t time_ms)
     return (uint32_t)(since_start_ms / detector->block_ms);
 }
 
+bool detect_sample_is_one(const struct detect_sample *sample)
+{
+    float bytes = (float)sample->bytes;
+
+    return bytes > 0 && isfinite(bytes);
+}
+
 bool detector_take(struct detector *detector, const struct detect_sample *sample,
                    struct detect_closed *out)
 {
@@ -149,8 +156,6 @@ bool detector_take(struct detector *detector, const struct detect_sample *sample
     bool has_closed = false;
     uint32_t block;
 
-    if (!(bytes > 0) || !isfinite(bytes))
-        return false;
     clock_follow(detector, sample->time_ms);
     detector->limit_bytes = (float)sample->limit_bytes;
     detector->noise_bytes2 = (float)sample->noise_bytes2;
@@ -173,7 +178,7 @@ bool detector_push(struct detector *detector, const struct detect_sample *sample
     uint8_t before = detector->verdict;
     struct detect_closed closed;
 
-    if (detector_take(detector, sample, &closed))
+    if (detect_sample_is_one(sample) && detector_take(detector, sample, &closed))
         blocks_put(detector, &closed);
     return detector->verdict != before;
 }

@@ -88,9 +88,10 @@ struct detector {
 };
 
 /*
- * detector_push in its parts, for who puts the blocks himself. detector_take takes a sample; true
- * when it closed the base block before it, which is then to be put. Blocks that were missed come
- * before it, on the line from the last level. `restarted`: the block is another process's first.
+ * detector_push in its parts, for who puts the blocks himself. detector_take takes a sample that is
+ * one; true when it closed the base block before it, which is then to be put. Blocks that were
+ * missed come before it, on the line from the last level. `restarted`: the block is another
+ * process's first.
  */
 struct detect_closed {
     float min;
@@ -98,6 +99,7 @@ struct detect_closed {
     bool restarted;
 };
 
+bool detect_sample_is_one(const struct detect_sample *sample);
 bool detector_take(struct detector *detector, const struct detect_sample *sample,
                    struct detect_closed *out);
 

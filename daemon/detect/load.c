@@ -415,7 +415,7 @@ bool load_push(struct load_detector *detector, const struct detect_sample *sampl
     struct detect_closed closed;
     bool changed = false;
 
-    if (!(load >= 0) || !isfinite((float)load))
+    if (!detect_sample_is_one(sample) || !(load >= 0) || !isfinite((float)load))
         return false;
     if (detector_take(&detector->raw, sample, &closed)) {
         if (closed.restarted)

@@ -262,6 +262,25 @@ START_TEST(a_packed_load_keeps_three_digits_and_its_order)
 }
 END_TEST
 
+START_TEST(what_is_no_sample_brings_no_load)
+{
+    static const double refused[] = {0, -1, NAN, INFINITY, 1e300};
+    struct load_detector before;
+    struct pair pair;
+
+    pair_init(&pair, 1);
+    while (pair.t < 100)
+        pair_push(&pair, 100 * MIB, 20);
+    before = pair.with;
+    for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct detect_sample sample = {.time_ms = 110000, .bytes = refused[i]};
+
+        ck_assert(!load_push(&pair.with, &sample, 1e6));
+        ck_assert_mem_eq(&pair.with, &before, sizeof(before));
+    }
+}
+END_TEST
+
 START_TEST(any_load_is_survived)
 {
     static const double loads[] = {NAN, INFINITY, -1, 0, 1e300, 1e-300, 1e38, 5};
@@ -326,5 +345,6 @@ SUITE_MAIN("detect_load", a_rise_of_the_load_is_no_leak,
            growth_beside_an_equal_rise_of_the_load_is_only_suspect,
            a_restart_is_one_for_the_rest_too, a_hole_keeps_load_and_bytes_together,
            a_series_beside_a_load_is_small, a_packed_load_keeps_three_digits_and_its_order,
-           any_load_is_survived, work_time_runs_with_the_load_and_stands_without,
+           what_is_no_sample_brings_no_load, any_load_is_survived,
+           work_time_runs_with_the_load_and_stands_without,
            a_leak_a_request_is_straight_in_work_time)
