@@ -93,7 +93,7 @@ size_t detect_explain_tests(const struct detector *detector,
 
     if (!reading_scale(detector, &scale))
         return 0;
-    if (detector->verdict == VERDICT_LEAK && detector->scale == DETECT_SCALES) {
+    if (detector->found.verdict == VERDICT_LEAK && detector->found.scale == DETECT_SCALES) {
         add(&list, DETECT_TEST_DAY, detector->day.run, detect_rules.day_run,
             detector->day.run >= detect_rules.day_run);
         return list.count;

@@ -17,7 +17,7 @@
 #define STEP_MAX_MS        (15u * 60 * 1000) /* a day's half hours must be seen */
 #define RESTART_BLOCKS_MIN 8
 
-_Static_assert(sizeof(struct detector) <= 1504, "the budget of a series");
+_Static_assert(sizeof(struct detector) <= 1488, "the budget of a series");
 
 void detector_init(struct detector *detector, const struct detect_profile *profile,
                    uint64_t step_ms, unsigned multiplicity)
@@ -175,10 +175,10 @@ bool detector_take(struct detector *detector, const struct detect_sample *sample
 
 bool detector_push(struct detector *detector, const struct detect_sample *sample)
 {
-    uint8_t before = detector->verdict;
+    uint8_t before = detector->found.verdict;
     struct detect_closed closed;
 
     if (detect_sample_is_one(sample) && detector_take(detector, sample, &closed))
         blocks_put(detector, &closed);
-    return detector->verdict != before;
+    return detector->found.verdict != before;
 }

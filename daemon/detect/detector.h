@@ -26,8 +26,6 @@ struct detect_ring {
     float slope; /* bytes per base block */
     float z;    /* of slope / error, the residuals taken for independent; 0 where it is too small */
     float even; /* the slowest quarter's growth, of the fastest's; the least of the run */
-    uint16_t passes; /* in a row */
-    uint16_t fails;  /* in a row */
 };
 
 /* Half-hour minima against those of the day before. */
@@ -50,12 +48,27 @@ struct detect_climb {
     uint32_t longest;
 };
 
-struct detector {
-    const struct detect_profile *profile;
-    uint64_t start_ms;   /* sample time of block 0 */
-    uint64_t last_ms;    /* of the newest sample */
+/* What the tests have found in the blocks, and what was made of it. */
+struct detect_found {
     uint64_t changed_ms; /* when the verdict became this */
     uint64_t since_ms;
+    float rate;       /* bytes per base block, of a standing suspicion or leak */
+    float peak_rate;  /* the highest since the alarm */
+    float base;       /* the level where the window began that showed it first; 0 is not known */
+    float top;        /* the highest that the windows which show it have ended with since */
+    uint16_t passing; /* bit k: the newest window of scale k passed */
+    uint8_t verdict;
+    uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
+    uint32_t resolved_at;
+    struct detect_climb climb;
+    struct detect_ring rings[DETECT_SCALES];
+    uint16_t runs[DETECT_SCALES]; /* windows in a row that have all passed, or all failed */
+};
+
+struct detector {
+    const struct detect_profile *profile;
+    uint64_t start_ms; /* sample time of block 0 */
+    uint64_t last_ms;  /* of the newest sample */
     uint32_t step_ms;
     uint32_t block_ms;
     uint32_t open_block; /* the one being filled */
@@ -67,23 +80,14 @@ struct detector {
     float limit_bytes;
     float multiplicity; /* 2 ln M */
     float birth;        /* of the oldest object, in base blocks since the start */
-    float rate;         /* bytes per base block, of a standing suspicion or leak */
-    float peak_rate;    /* the highest since the alarm */
-    float base;         /* the level where the window began that showed it first; 0 is not known */
-    float top;          /* the highest that the windows which show it have ended with since */
-    uint16_t passing;   /* bit k: the newest window of scale k passed */
-    uint8_t verdict;
-    uint8_t scale; /* that decides; DETECT_SCALES: day against yesterday */
     bool has_sample;
     bool has_ages;
-    bool has_load; /* what grows slowly may follow a load */
-    uint32_t born; /* block in which the process began */
-    uint32_t resolved_at;
+    bool has_load;     /* what grows slowly may follow a load */
+    uint32_t born;     /* block in which the process began */
     uint32_t hole_end; /* the first block after the last long hole */
     uint32_t hole_blocks;
-    struct detect_climb climb;
+    struct detect_found found;
     struct detect_day day;
-    struct detect_ring rings[DETECT_SCALES];
     struct detect_blocks of[DETECT_SCALES];
 };
 

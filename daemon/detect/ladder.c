@@ -122,16 +122,21 @@ static bool window_is_open(const struct detector *detector, double y[DETECT_BLOC
            rise > detect_rules.open_share * DETECT_BLOCKS * shape.line.slope_per_step;
 }
 
-static void count(uint16_t *up, uint16_t *zero)
+static void count(struct detect_found *found, unsigned scale, bool passed)
 {
-    if (*up < UINT16_MAX)
-        ++*up;
-    *zero = 0;
+    uint16_t *run = &found->runs[scale];
+
+    if (passed != (found->passing >> scale & 1)) {
+        found->passing ^= (uint16_t)(1u << scale);
+        *run = 0;
+    }
+    if (*run < UINT16_MAX)
+        ++*run;
 }
 
 static void ring_test(struct detector *detector, unsigned scale)
 {
-    struct detect_ring *ring = &detector->rings[scale];
+    struct detect_ring *ring = &detector->found.rings[scale];
     double blocks = (double)(1u << scale);
     double y[DETECT_BLOCKS];
     struct trend_shape shape;
@@ -141,19 +146,17 @@ static void ring_test(struct detector *detector, unsigned scale)
     trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), detector->profile->z,
                         &shape);
     if (window_passes(detector, y[0], &shape) && hole_is_small(detector, scale)) {
-        detector->passing |= (uint16_t)(1u << scale);
-        count(&ring->passes, &ring->fails);
-    } else if (ring->passes > 0 && window_is_open(detector, y)) {
+        count(&detector->found, scale, true);
+    } else if (ladder_passes(detector, scale) > 0 && window_is_open(detector, y)) {
         return;
     } else {
-        detector->passing &= (uint16_t) ~(1u << scale);
         climb_check_flat(detector, scale);
-        count(&ring->fails, &ring->passes);
+        count(&detector->found, scale, false);
     }
     ring->slope = (float)(shape.line.slope_per_step / blocks);
     ring->z = (float)shape.z_plain;
     even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
-    ring->even = ring->passes > 1 && ring->even < even ? ring->even : even;
+    ring->even = ladder_passes(detector, scale) > 1 && ring->even < even ? ring->even : even;
 }
 
 /* At the start of a window all births are the first. */
@@ -236,7 +239,8 @@ void ladder_test(struct detector *detector, unsigned scales)
 void ladder_clear(struct detector *detector)
 {
     detector->blocks = 0;
-    detector->passing = 0;
-    memset(detector->rings, 0, sizeof(detector->rings));
+    detector->found.passing = 0;
+    memset(detector->found.rings, 0, sizeof(detector->found.rings));
+    memset(detector->found.runs, 0, sizeof(detector->found.runs));
     memset(detector->of, 0, sizeof(detector->of));
 }

@@ -35,6 +35,17 @@ static inline bool ladder_is_full(const struct detector *detector, unsigned scal
     return ladder_blocks(detector, scale) >= DETECT_BLOCKS;
 }
 
+/* Its newest windows that passed in a row; 0: the newest failed, or there is none. */
+static inline unsigned ladder_passes(const struct detector *detector, unsigned scale)
+{
+    return detector->found.passing >> scale & 1 ? detector->found.runs[scale] : 0;
+}
+
+static inline unsigned ladder_fails(const struct detector *detector, unsigned scale)
+{
+    return detector->found.passing >> scale & 1 ? 0 : detector->found.runs[scale];
+}
+
 /* The newest block of a scale is at 0 back, the one before at 1. */
 float ladder_at(const struct detector *detector, unsigned scale, unsigned back);
 double ladder_window(unsigned scale); /* base blocks */

@@ -15,7 +15,7 @@
 /* How far a window looks back for a difference: from its newest block to its oldest. */
 #define SPAN (DETECT_BLOCKS - 1)
 
-_Static_assert(sizeof(struct load_detector) <= 2900, "the budget of a series beside a load");
+_Static_assert(sizeof(struct load_detector) <= 2792, "the budget of a series beside a load");
 
 /* At least two samples: the mean of one load is as wrong as the one sample. */
 static uint32_t block_of(const struct detector *raw)
@@ -175,46 +175,22 @@ static void rest_see(const struct load_detector *detector, unsigned from, unsign
 /* The detector of the rest, its blocks still those of the bytes. */
 static void rest_open(const struct load_detector *detector, struct detector *view)
 {
-    const struct load_rest *rest = &detector->rest;
-
     *view = detector->raw;
-    view->since_ms = rest->since_ms;
-    view->rate = rest->rate;
-    view->base = rest->base;
-    view->top = rest->top;
-    view->peak_rate = rest->peak_rate;
-    view->resolved_at = rest->resolved_at;
-    view->passing = rest->passing;
-    view->verdict = rest->verdict;
-    view->scale = rest->scale;
-    view->climb = rest->climb;
-    memcpy(view->rings, rest->rings, sizeof(view->rings));
+    view->found = detector->rest;
     if (detector->raw.blocks > 0)
         view->level = rest_at(detector, 0, SPAN);
 }
 
 static void rest_close(struct load_detector *detector, const struct detector *view)
 {
-    struct load_rest *rest = &detector->rest;
-
-    rest->since_ms = view->since_ms;
-    rest->rate = view->rate;
-    rest->base = view->base;
-    rest->top = view->top;
-    rest->peak_rate = view->peak_rate;
-    rest->resolved_at = view->resolved_at;
-    rest->passing = view->passing;
-    rest->verdict = view->verdict;
-    rest->scale = view->scale;
-    rest->climb = view->climb;
+    detector->rest = view->found;
     detector->raw.day = view->day;
-    memcpy(rest->rings, view->rings, sizeof(rest->rings));
 }
 
 /* A series that shows nothing is judged without a look at its past. */
 static bool is_calm(const struct detector *view)
 {
-    return view->passing == 0 && view->verdict != VERDICT_LEAK;
+    return view->found.passing == 0 && view->found.verdict != VERDICT_LEAK;
 }
 
 /* The newest block is in the ladder, but not yet counted as closed. */
@@ -312,7 +288,7 @@ static bool load_line(const struct load_detector *detector, unsigned scale,
 /* The bytes grow, and what the load does not explain of them does not. */
 static bool load_explains_all(const struct load_detector *detector)
 {
-    return detector->raw.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK;
+    return detector->raw.found.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK;
 }
 
 /* What of a detector's growth the load is held against: of the bytes, or of the rest. */
@@ -324,14 +300,14 @@ struct growing {
 
 static struct growing growing_of(const struct load_detector *detector)
 {
-    const struct load_rest *rest = &detector->rest;
+    const struct detect_found *rest = &detector->rest;
     const struct detector *raw = &detector->raw;
     float level;
 
     if (raw->blocks == 0)
         return (struct growing){.verdict = (enum verdict)rest->verdict};
     if (load_explains_all(detector))
-        return (struct growing){VERDICT_LEAK, raw->scale, raw->rate / raw->level};
+        return (struct growing){VERDICT_LEAK, raw->found.scale, raw->found.rate / raw->level};
     level = rest_at(detector, 0, SPAN);
     return (struct growing){(enum verdict)rest->verdict, rest->scale, rest->rate / level};
 }
@@ -355,8 +331,8 @@ static bool limit_is_near(const struct load_detector *detector)
     const struct detector *raw = &detector->raw;
     double lasted = verdict_lasted(raw);
 
-    return raw->verdict == VERDICT_LEAK && raw->limit_bytes > 0 && lasted > 0 &&
-           raw->level + raw->rate * lasted > detect_rules.limit_share * raw->limit_bytes;
+    return raw->found.verdict == VERDICT_LEAK && raw->limit_bytes > 0 && lasted > 0 &&
+           raw->level + raw->found.rate * lasted > detect_rules.limit_share * raw->limit_bytes;
 }
 
 /* What grew while the load rose is not called a leak when the load has risen: which of the two the
@@ -448,7 +424,7 @@ static void read_doubt(const struct load_detector *detector, const struct detect
     struct trend_shape line;
     double share, part;
 
-    if (!growth->known || !load_line(detector, rest->scale, &line, &share))
+    if (!growth->known || !load_line(detector, rest->found.scale, &line, &share))
         return;
     part = model_doubt(detector) * share * rest->level * 1000 / rest->block_ms;
     if (part < 0)

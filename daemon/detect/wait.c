@@ -31,7 +31,7 @@ static bool is_slowing(const struct detector *detector, unsigned scale, double r
 
     return before > detect_rules.slowed_share * rate &&
            (ladder_window(scale) < age / 2 ||
-            detector->rings[scale].even < detect_rules.straight_even);
+            detector->found.rings[scale].even < detect_rules.straight_even);
 }
 
 /* Programs fill what they have to fill when they start. Growth that is half as old as the process
@@ -109,7 +109,7 @@ static bool is_kinked(const struct detector *detector, const struct candidate *c
     double near, far;
 
     if (candidate->window > blocks_of(detector, r->slow_window_s) ||
-        detector->rings[candidate->scale].z < r->sure_z ||
+        detector->found.rings[candidate->scale].z < r->sure_z ||
         !past_rate_near(detector, candidate->scale, &near) || fabs(near) > flat ||
         !past_rate(detector, candidate->scale, &far) || fabs(far) > flat)
         return false;
@@ -120,7 +120,7 @@ static bool is_kinked(const struct detector *detector, const struct candidate *c
 static double need_for_pace(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_rules *r = &detect_rules;
-    const struct detect_ring *ring = &detector->rings[candidate->scale];
+    const struct detect_ring *ring = &detector->found.rings[candidate->scale];
     bool is_long = candidate->window >= blocks_of(detector, r->slow_window_s);
 
     if ((!is_long && !is_slow_as_day(detector, candidate)) ||
@@ -133,7 +133,7 @@ static double need_for_pace(const struct detector *detector, const struct candid
 
 static double need_by_history(const struct detector *detector, unsigned scale)
 {
-    double longest = detector->climb.longest;
+    double longest = detector->found.climb.longest;
 
     if (ladder_window(scale) >= detect_rules.history_windows * longest)
         return 0;
@@ -176,7 +176,7 @@ void wait_measure(const struct detector *detector, const struct candidate *candi
 {
     const struct detect_profile *p = detector->profile;
     unsigned scale = candidate->scale;
-    double doubt = doubt_of(&detector->rings[scale]);
+    double doubt = doubt_of(&detector->found.rings[scale]);
 
     out->has_before = past_rate(detector, scale, &out->before);
     out->is_slowing = out->has_before && is_slowing(detector, scale, candidate->rate, out->before);
