@@ -34,7 +34,7 @@ static double ratio(double a, double b)
 static void add_window(const struct detector *detector, unsigned scale, struct list *list)
 {
     const struct detect_rules *r = &detect_rules;
-    double needed = ladder_gain_needed(ladder_at(detector, scale, DETECT_BLOCKS - 1));
+    double needed = ladder_gain_needed(blocks_at(detector, scale, DETECT_BLOCKS - 1));
     struct trend_shape shape;
     double gain;
 

@@ -11,11 +11,6 @@
 
 #define HALF_WINDOW (DETECT_BLOCKS / 2)
 
-float ladder_at(const struct detector *detector, unsigned scale, unsigned back)
-{
-    return detector->of[scale].min[DETECT_BLOCKS - 1 - back];
-}
-
 double ladder_window(unsigned scale)
 {
     return (double)(DETECT_BLOCKS << scale);
@@ -53,9 +48,11 @@ static void window_copy(const float min[DETECT_BLOCKS], double y[DETECT_BLOCKS])
 
 void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out)
 {
+    float window[DETECT_BLOCKS];
     double y[DETECT_BLOCKS];
 
-    window_copy(detector->of[scale].min, y);
+    blocks_window(detector, scale, window);
+    window_copy(window, y);
     trend_measure(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), out);
 }
 
@@ -134,7 +131,7 @@ static void count(struct detect_found *found, unsigned scale, bool passed)
         ++*run;
 }
 
-static void ring_test(struct detector *detector, unsigned scale)
+static void ring_test(struct detector *detector, unsigned scale, const float window[DETECT_BLOCKS])
 {
     struct detect_ring *ring = &detector->found.rings[scale];
     double blocks = (double)(1u << scale);
@@ -142,7 +139,7 @@ static void ring_test(struct detector *detector, unsigned scale)
     struct trend_shape shape;
     float even;
 
-    window_copy(detector->of[scale].min, y);
+    window_copy(window, y);
     trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), detector->profile->z,
                         &shape);
     if (window_passes(detector, y[0], &shape) && hole_is_small(detector, scale)) {
@@ -162,20 +159,20 @@ static void ring_test(struct detector *detector, unsigned scale)
 /* At the start of a window all births are the first. */
 static void put_birth(struct detector *detector, unsigned scale)
 {
-    struct detect_blocks *of = &detector->of[scale];
-    uint32_t blocks_before = ladder_blocks(detector, scale) - 1;
+    float *births = detector->births[scale];
+    uint32_t blocks_before = blocks_closed(detector, scale) - 1;
 
     if (blocks_before % HALF_WINDOW != 0)
         return;
-    of->births[0] = blocks_before == 0 ? detector->birth : of->births[1];
-    of->births[1] = detector->birth;
+    births[0] = blocks_before == 0 ? detector->birth : births[1];
+    births[1] = detector->birth;
 }
 
 double ladder_turnover(const struct detector *detector, unsigned scale)
 {
-    uint32_t blocks = HALF_WINDOW + 1 + (ladder_blocks(detector, scale) - 1) % HALF_WINDOW;
+    uint32_t blocks = HALF_WINDOW + 1 + (blocks_closed(detector, scale) - 1) % HALF_WINDOW;
 
-    return (detector->birth - detector->of[scale].births[0]) / (blocks * (double)(1u << scale));
+    return (detector->birth - detector->births[scale][0]) / (blocks * (double)(1u << scale));
 }
 
 bool ladder_oldest_die(const struct detector *detector, unsigned scale)
@@ -192,55 +189,37 @@ bool ladder_oldest_stay(const struct detector *detector, unsigned scale)
            ladder_turnover(detector, scale) < detect_rules.stay;
 }
 
-unsigned ladder_begin(struct detector *detector)
+void ladder_put(struct detector *detector, unsigned scales, float min)
 {
-    uint32_t blocks = ++detector->blocks;
-    unsigned scales = 1;
-
-    for (; scales < DETECT_SCALES && blocks % 2 == 0; blocks /= 2)
-        scales++;
-    return scales;
-}
-
-void ladder_shift(float values[DETECT_BLOCKS], float newest)
-{
-    float kept[DETECT_BLOCKS - 1];
-
-    memcpy(kept, values + 1, sizeof(kept));
-    memcpy(values, kept, sizeof(kept));
-    values[DETECT_BLOCKS - 1] = newest;
-}
-
-void ladder_put_at(struct detector *detector, unsigned scale, float min)
-{
-    put_birth(detector, scale);
-    ladder_shift(detector->of[scale].min, min);
-}
-
-unsigned ladder_put(struct detector *detector, float min)
-{
-    unsigned scales = ladder_begin(detector);
-
-    ladder_put_at(detector, 0, min);
-    for (unsigned scale = 1; scale < scales; scale++) {
-        float a = ladder_at(detector, scale - 1, 0), b = ladder_at(detector, scale - 1, 1);
-
-        ladder_put_at(detector, scale, a < b ? a : b);
-    }
-    return scales;
+    blocks_put(detector, scales, min);
+    for (unsigned scale = 0; scale < scales; scale++)
+        put_birth(detector, scale);
 }
 
 void ladder_test(struct detector *detector, unsigned scales)
 {
-    for (unsigned scale = 0; scale < scales && ladder_is_full(detector, scale); scale++)
-        ring_test(detector, scale);
+    float window[DETECT_BLOCKS];
+
+    for (unsigned scale = 0; scale < scales && ladder_is_full(detector, scale); scale++) {
+        if (scale == 0)
+            blocks_window(detector, scale, window);
+        else
+            blocks_window_above(detector, scale, window);
+        ring_test(detector, scale, window);
+    }
 }
 
 void ladder_clear(struct detector *detector)
 {
-    detector->blocks = 0;
-    detector->found.passing = 0;
-    memset(detector->found.rings, 0, sizeof(detector->found.rings));
-    memset(detector->found.runs, 0, sizeof(detector->found.runs));
-    memset(detector->of, 0, sizeof(detector->of));
+    blocks_clear(detector);
+    memset(detector->births, 0, sizeof(detector->births));
+}
+
+void ladder_clear_found(struct detector *detector)
+{
+    struct detect_found *found = &detector->found;
+
+    found->passing = 0;
+    memset(found->rings, 0, sizeof(found->rings));
+    memset(found->runs, 0, sizeof(found->runs));
 }

@@ -7,32 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/detect/blocks.h"
 #include "daemon/detect/detector.h"
 
 struct trend_shape;
 
-/* Puts a base block; returns of how many scales it closed a block. */
-unsigned ladder_put(struct detector *detector, float min);
+/* Puts a base block, which closes one of so many scales. */
+void ladder_put(struct detector *detector, unsigned scales, float min);
 /* Tests the windows of that many scales. */
 void ladder_test(struct detector *detector, unsigned scales);
 void ladder_clear(struct detector *detector);
-
-/* ladder_put in its parts, for who chooses the blocks himself: begin, then put for every scale from
- * 0 below the number that begin returned. */
-unsigned ladder_begin(struct detector *detector);
-void ladder_put_at(struct detector *detector, unsigned scale, float min);
-/* The oldest value leaves. */
-void ladder_shift(float values[DETECT_BLOCKS], float newest);
-
-/* Closed so far. */
-static inline uint32_t ladder_blocks(const struct detector *detector, unsigned scale)
-{
-    return detector->blocks >> scale;
-}
+void ladder_clear_found(struct detector *detector);
 
 static inline bool ladder_is_full(const struct detector *detector, unsigned scale)
 {
-    return ladder_blocks(detector, scale) >= DETECT_BLOCKS;
+    return blocks_closed(detector, scale) >= DETECT_BLOCKS;
 }
 
 /* Its newest windows that passed in a row; 0: the newest failed, or there is none. */
@@ -46,8 +35,6 @@ static inline unsigned ladder_fails(const struct detector *detector, unsigned sc
     return detector->found.passing >> scale & 1 ? 0 : detector->found.runs[scale];
 }
 
-/* The newest block of a scale is at 0 back, the one before at 1. */
-float ladder_at(const struct detector *detector, unsigned scale, unsigned back);
 double ladder_window(unsigned scale); /* base blocks */
 /* The newest window of the ring leaves no doubt that it is a line. */
 bool ladder_is_straight(const struct detect_ring *ring);

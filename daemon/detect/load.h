@@ -26,17 +26,14 @@ struct load_detector {
      * share: the blocks, and the day, which is the rest's, for what the load of the day explains is
      * no news of it. */
     struct detect_found rest;
-    uint16_t load[DETECT_SCALES]
-                 [DETECT_BLOCKS]; /* packed; of the same blocks, through the best lag */
+    struct detect_load load; /* through the best lag */
     struct load_sums sums[DETECT_SCALES];
     struct load_lags lags;
     float sum; /* of the open block */
     uint32_t count;
-    float first;  /* load of the first block */
     float newest; /* of the last block */
     float before; /* and the one before it */
     float error2; /* variance of the load of a block that is no load */
-    float bytes_per_load;
     uint8_t verdict;
     bool has_load;
     bool is_explained; /* the bytes leak; the rest does not, or the load rises as well */

@@ -68,7 +68,7 @@ static void read_growth(const struct detector *detector, unsigned scale,
 static void read_fit(const struct detector *detector, unsigned scale, struct detect_result *out)
 {
     uint64_t block_ms = (uint64_t)detector->block_ms << scale;
-    uint64_t to_block = (uint64_t)ladder_blocks(detector, scale) << scale;
+    uint64_t to_block = (uint64_t)blocks_closed(detector, scale) << scale;
     struct trend_shape shape;
 
     ladder_measure(detector, scale, &shape);

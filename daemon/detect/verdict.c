@@ -37,7 +37,7 @@ static uint64_t time_of(const struct detector *detector, double block)
 /* What a window that passes ends with; its newest block may not have held a trough yet. */
 static float reached(const struct detector *detector, unsigned scale)
 {
-    return fminf(ladder_at(detector, scale, 0), ladder_at(detector, scale, 1));
+    return fminf(blocks_at(detector, scale, 0), blocks_at(detector, scale, 1));
 }
 
 /* Rate and scale are those of the largest window that passes. */
@@ -57,7 +57,7 @@ static void follow(struct detector *detector, const struct candidate *candidate)
     if (detector->found.verdict == VERDICT_LEAK && since_ms >= detector->found.since_ms)
         return;
     detector->found.since_ms = since_ms;
-    detector->found.base = ladder_at(detector, candidate->scale, DETECT_BLOCKS - 1);
+    detector->found.base = blocks_at(detector, candidate->scale, DETECT_BLOCKS - 1);
 }
 
 static void follow_day(struct detector *detector)

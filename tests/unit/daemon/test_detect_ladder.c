@@ -8,7 +8,7 @@
 
 START_TEST(detector_keeps_its_size)
 {
-    ck_assert_uint_le(sizeof(struct detector), 1488);
+    ck_assert_uint_le(sizeof(struct detector), 1176);
 }
 END_TEST
 
