@@ -35,14 +35,15 @@ static double noise_variance(const struct detector *detector, double level)
  * neighbour. Blocks at the ends keep their value: their other neighbour is not known. */
 static void window_copy(const float min[DETECT_BLOCKS], double y[DETECT_BLOCKS])
 {
-    float value[DETECT_BLOCKS + 2]; /* with neighbours for the ends: one loop without branches */
+    const unsigned last = DETECT_BLOCKS - 1;
 
-    value[0] = value[DETECT_BLOCKS + 1] = INFINITY;
-    memcpy(value + 1, min, DETECT_BLOCKS * sizeof(*min));
-    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        float higher = value[i] > value[i + 2] ? value[i] : value[i + 2];
+    y[0] = min[0];
+    y[last] = min[last];
+    for (unsigned i = 1; i < last; i++) {
+        float higher = min[i - 1] > min[i + 1] ? min[i - 1] : min[i + 1];
+        float lower = higher < min[i] ? higher : min[i];
 
-        y[i] = value[i + 1] < higher ? value[i + 1] : higher;
+        y[i] = lower;
     }
 }
 

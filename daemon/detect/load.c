@@ -54,16 +54,16 @@ static float sums_signal(const struct load_sums *sums)
     return signal > sums->error ? signal : 0;
 }
 
-static struct load_sums sums_merge(struct load_sums a, const struct load_sums *b)
+static void sums_merge(struct load_sums *sums, const struct load_sums *of_scale)
 {
-    if (sums_signal(b) <= 0)
-        return a;
-    return (struct load_sums){.xx = a.xx + b->xx,
-                              .xy = a.xy + b->xy,
-                              .xt = a.xt + b->xt,
-                              .ty = a.ty + b->ty,
-                              .tt = a.tt + b->tt,
-                              .error = a.error + b->error};
+    if (sums_signal(of_scale) <= 0)
+        return;
+    sums->xx += of_scale->xx;
+    sums->xy += of_scale->xy;
+    sums->xt += of_scale->xt;
+    sums->ty += of_scale->ty;
+    sums->tt += of_scale->tt;
+    sums->error += of_scale->error;
 }
 
 /* Bytes for a unit of load. Never negative: more work does not need less memory. What grows with
@@ -120,7 +120,7 @@ static struct load_sums model_sums(const struct load_detector *detector)
 
     for (unsigned scale = 0; scale < DETECT_SCALES && ladder_is_full(&detector->raw, scale);
          scale++)
-        sums = sums_merge(sums, &detector->sums[scale]);
+        sums_merge(&sums, &detector->sums[scale]);
     return sums;
 }
 
