@@ -53,7 +53,7 @@ unsigned candidate_passes_needed(const struct detector *detector, const struct c
 {
     unsigned need = detector->profile->leak_passes;
 
-    if (detector->found.rings[candidate->scale].z >= detect_rules.quick_z &&
+    if (ladder_z(&detector->found.rings[candidate->scale]) >= detect_rules.quick_z &&
         need > detect_rules.quick_passes)
         need = detect_rules.quick_passes;
     return need;

@@ -17,7 +17,7 @@
 #define STEP_MAX_MS        (15u * 60 * 1000) /* a day's half hours must be seen */
 #define RESTART_BLOCKS_MIN 8
 
-_Static_assert(sizeof(struct detector) <= 1176, "the budget of a series");
+_Static_assert(sizeof(struct detector) <= 1120, "the budget of a series");
 
 void detector_init(struct detector *detector, const struct detect_profile *profile,
                    uint64_t step_ms, unsigned multiplicity)

@@ -31,11 +31,11 @@ struct detect_load {
     uint16_t kept[DETECT_KEPT]; /* packed; of the same blocks */
 };
 
-/* What the line through them said. */
+/* What the line through a window said. z and even are packed, 0 where they would be less. */
 struct detect_ring {
-    float slope; /* bytes per base block */
-    float z;    /* of slope / error, the residuals taken for independent; 0 where it is too small */
-    float even; /* the slowest quarter's growth, of the fastest's; the least of the run */
+    float slope;   /* bytes per base block */
+    uint16_t z;    /* of slope / error, the residuals taken for independent; 0: it is too small */
+    uint16_t even; /* the slowest quarter's growth, of the fastest's; the least of the run */
 };
 
 /* Half-hour minima against those of the day before. */

@@ -18,7 +18,7 @@ double ladder_window(unsigned scale)
 
 bool ladder_is_straight(const struct detect_ring *ring)
 {
-    return ring->z >= detect_rules.sure_z && ring->even >= detect_rules.straight_even;
+    return ladder_z(ring) >= detect_rules.sure_z && ladder_even(ring) >= detect_rules.straight_even;
 }
 
 static double noise_variance(const struct detector *detector, double level)
@@ -138,7 +138,7 @@ static void ring_test(struct detector *detector, unsigned scale, const float win
     double blocks = (double)(1u << scale);
     double y[DETECT_BLOCKS];
     struct trend_shape shape;
-    float even;
+    uint16_t even;
 
     window_copy(window, y);
     trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), detector->profile->z,
@@ -152,8 +152,8 @@ static void ring_test(struct detector *detector, unsigned scale, const float win
         count(&detector->found, scale, false);
     }
     ring->slope = (float)(shape.line.slope_per_step / blocks);
-    ring->z = (float)shape.z_plain;
-    even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
+    ring->z = packed_of((float)shape.z_plain);
+    even = shape.gap_max > 0 ? packed_of((float)(shape.gap_min / shape.gap_max)) : 0;
     ring->even = ladder_passes(detector, scale) > 1 && ring->even < even ? ring->even : even;
 }
 

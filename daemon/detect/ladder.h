@@ -9,6 +9,7 @@
 
 #include "daemon/detect/blocks.h"
 #include "daemon/detect/detector.h"
+#include "daemon/detect/packed.h"
 
 struct trend_shape;
 
@@ -36,6 +37,16 @@ static inline unsigned ladder_fails(const struct detector *detector, unsigned sc
 }
 
 double ladder_window(unsigned scale); /* base blocks */
+static inline float ladder_z(const struct detect_ring *ring)
+{
+    return packed_value(ring->z);
+}
+
+static inline float ladder_even(const struct detect_ring *ring)
+{
+    return packed_value(ring->even);
+}
+
 /* The newest window of the ring leaves no doubt that it is a line. */
 bool ladder_is_straight(const struct detect_ring *ring);
 

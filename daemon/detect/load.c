@@ -16,7 +16,7 @@
 /* How far a window looks back for a difference: from its newest block to its oldest. */
 #define SPAN (DETECT_BLOCKS - 1)
 
-_Static_assert(sizeof(struct load_detector) <= 2320, "the budget of a series beside a load");
+_Static_assert(sizeof(struct load_detector) <= 2208, "the budget of a series beside a load");
 
 /* At least two samples: the mean of one load is as wrong as the one sample. */
 static uint32_t block_of(const struct detector *raw)

@@ -18,7 +18,7 @@ static double blocks_of(const struct detector *detector, double seconds)
 static double doubt_of(const struct detect_ring *ring)
 {
     const struct detect_rules *r = &detect_rules;
-    double doubt = (r->sure_z - ring->z) / (r->sure_z - r->doubt_z);
+    double doubt = (r->sure_z - ladder_z(ring)) / (r->sure_z - r->doubt_z);
 
     return r->sure_share + fmin(fmax(doubt, 0), 1) * (1 - r->sure_share);
 }
@@ -31,7 +31,7 @@ static bool is_slowing(const struct detector *detector, unsigned scale, double r
 
     return before > detect_rules.slowed_share * rate &&
            (ladder_window(scale) < age / 2 ||
-            detector->found.rings[scale].even < detect_rules.straight_even);
+            ladder_even(&detector->found.rings[scale]) < detect_rules.straight_even);
 }
 
 /* Programs fill what they have to fill when they start. Growth that is half as old as the process
@@ -109,7 +109,7 @@ static bool is_kinked(const struct detector *detector, const struct candidate *c
     double near, far;
 
     if (candidate->window > blocks_of(detector, r->slow_window_s) ||
-        detector->found.rings[candidate->scale].z < r->sure_z ||
+        ladder_z(&detector->found.rings[candidate->scale]) < r->sure_z ||
         !past_rate_near(detector, candidate->scale, &near) || fabs(near) > flat ||
         !past_rate(detector, candidate->scale, &far) || fabs(far) > flat)
         return false;
@@ -126,7 +126,7 @@ static double need_for_pace(const struct detector *detector, const struct candid
     if ((!is_long && !is_slow_as_day(detector, candidate)) ||
         ladder_oldest_stay(detector, candidate->scale) || is_kinked(detector, candidate))
         return 0;
-    if (ring->z < r->sure_z || ring->even < r->day_even)
+    if (ladder_z(ring) < r->sure_z || ladder_even(ring) < r->day_even)
         return blocks_of(detector, r->slow_wait_s);
     return is_long ? blocks_of(detector, r->straight_wait_s) : 0;
 }

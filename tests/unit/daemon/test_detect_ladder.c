@@ -8,7 +8,7 @@
 
 START_TEST(detector_keeps_its_size)
 {
-    ck_assert_uint_le(sizeof(struct detector), 1176);
+    ck_assert_uint_le(sizeof(struct detector), 1120);
 }
 END_TEST
 

@@ -241,7 +241,7 @@ END_TEST
 
 START_TEST(a_series_beside_a_load_is_small)
 {
-    ck_assert_uint_le(sizeof(struct load_detector), 2320);
+    ck_assert_uint_le(sizeof(struct load_detector), 2208);
 }
 END_TEST
 
