@@ -14,18 +14,18 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     const struct detect_ring *ring;
     struct waits waits;
 
-    if (detector->passing == 0)
+    if (detector->found.passing == 0)
         return false;
-    while (!(detector->passing >> scale & 1))
+    while (!(detector->found.passing >> scale & 1))
         scale--;
-    ring = &detector->rings[scale];
+    ring = &detector->found.rings[scale];
     out->scale = scale;
-    out->passes = ring->passes;
+    out->passes = ladder_passes(detector, scale);
     out->rate = ring->slope;
     out->window = ladder_window(scale);
-    out->lasted = out->window * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS);
+    out->lasted = out->window * (1 + (out->passes - 1) / (double)DETECT_BLOCKS);
     out->need = 0; /* a leak that stands waits for nothing */
-    if (detector->verdict == VERDICT_LEAK)
+    if (detector->found.verdict == VERDICT_LEAK)
         return true;
     wait_measure(detector, out, &waits);
     out->need = waits.need;
@@ -45,7 +45,7 @@ static bool still_grows(const struct detector *detector, const struct candidate 
     double least = detect_rules.quarter_share;
 
     return candidate->scale < 2 ||
-           detector->rings[candidate->scale - 2].slope >= least * candidate->rate ||
+           detector->found.rings[candidate->scale - 2].slope >= least * candidate->rate ||
            candidate_newest(detector, candidate) >= least;
 }
 
@@ -53,7 +53,7 @@ unsigned candidate_passes_needed(const struct detector *detector, const struct c
 {
     unsigned need = detector->profile->leak_passes;
 
-    if (detector->rings[candidate->scale].z >= detect_rules.quick_z &&
+    if (ladder_z(&detector->found.rings[candidate->scale]) >= detect_rules.quick_z &&
         need > detect_rules.quick_passes)
         need = detect_rules.quick_passes;
     return need;
@@ -64,7 +64,7 @@ bool candidate_has_passed_often(const struct detector *detector, const struct ca
     unsigned need = candidate_passes_needed(detector, candidate);
 
     return candidate->passes >= need ||
-           (candidate->scale > 0 && detector->rings[candidate->scale - 1].passes >= 2 * need);
+           (candidate->scale > 0 && ladder_passes(detector, candidate->scale - 1) >= 2 * need);
 }
 
 bool candidate_is_leak(const struct detector *detector, const struct candidate *candidate)

@@ -34,7 +34,7 @@ static double ratio(double a, double b)
 static void add_window(const struct detector *detector, unsigned scale, struct list *list)
 {
     const struct detect_rules *r = &detect_rules;
-    double needed = ladder_gain_needed(ladder_at(detector, scale, DETECT_BLOCKS - 1));
+    double needed = ladder_gain_needed(blocks_at(detector, scale, DETECT_BLOCKS - 1));
     struct trend_shape shape;
     double gain;
 
@@ -93,7 +93,7 @@ size_t detect_explain_tests(const struct detector *detector,
 
     if (!reading_scale(detector, &scale))
         return 0;
-    if (detector->verdict == VERDICT_LEAK && detector->scale == DETECT_SCALES) {
+    if (detector->found.verdict == VERDICT_LEAK && detector->found.scale == DETECT_SCALES) {
         add(&list, DETECT_TEST_DAY, detector->day.run, detect_rules.day_run,
             detector->day.run >= detect_rules.day_run);
         return list.count;

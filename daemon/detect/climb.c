@@ -8,7 +8,7 @@
 
 static void begin(struct detector *detector, float min)
 {
-    struct detect_climb *climb = &detector->climb;
+    struct detect_climb *climb = &detector->found.climb;
 
     climb->base = min;
     climb->peak = min;
@@ -18,8 +18,8 @@ static void begin(struct detector *detector, float min)
 
 void climb_clear(struct detector *detector)
 {
-    detector->climb.from = detector->closed;
-    detector->climb.base = 0;
+    detector->found.climb.from = detector->closed;
+    detector->found.climb.base = 0;
 }
 
 static bool has_dropped(const struct detect_climb *climb, float min)
@@ -32,7 +32,7 @@ static bool has_dropped(const struct detect_climb *climb, float min)
 
 void climb_step(struct detector *detector, float min)
 {
-    struct detect_climb *climb = &detector->climb;
+    struct detect_climb *climb = &detector->found.climb;
 
     if (climb->base <= 0) {
         begin(detector, min);
@@ -50,7 +50,7 @@ void climb_step(struct detector *detector, float min)
 
 void climb_end(struct detector *detector, double blocks)
 {
-    struct detect_climb *climb = &detector->climb;
+    struct detect_climb *climb = &detector->found.climb;
     double length = fmin(blocks, detector->closed - climb->from);
 
     if (length > climb->longest)
@@ -59,12 +59,12 @@ void climb_end(struct detector *detector, double blocks)
 
 void climb_check_flat(struct detector *detector, unsigned scale)
 {
-    const struct detect_ring *ring = &detector->rings[scale];
+    const struct detect_ring *ring = &detector->found.rings[scale];
     unsigned quarter = scale >= 2 ? scale - 2 : 0;
+    unsigned passes = ladder_passes(detector, scale);
 
-    if (scale == 0 || ring->passes < detect_rules.episode_passes)
+    if (scale == 0 || passes < detect_rules.episode_passes)
         return;
     if (ladder_growth_max(detector, quarter) < detect_rules.flat_share * ring->slope)
-        climb_end(detector,
-                  ladder_window(scale) * (1 + (ring->passes - 1) / (double)DETECT_BLOCKS));
+        climb_end(detector, ladder_window(scale) * (1 + (passes - 1) / (double)DETECT_BLOCKS));
 }

@@ -17,7 +17,7 @@
 #define STEP_MAX_MS        (15u * 60 * 1000) /* a day's half hours must be seen */
 #define RESTART_BLOCKS_MIN 8
 
-_Static_assert(sizeof(struct detector) <= 1504, "the budget of a series");
+_Static_assert(sizeof(struct detector) <= 1120, "the budget of a series");
 
 void detector_init(struct detector *detector, const struct detect_profile *profile,
                    uint64_t step_ms, unsigned multiplicity)
@@ -31,6 +31,13 @@ void detector_init(struct detector *detector, const struct detect_profile *profi
         detector->multiplicity = (float)(2 * stat_log(multiplicity));
 }
 
+void detector_restart_found(struct detector *detector)
+{
+    ladder_clear_found(detector);
+    climb_clear(detector);
+    verdict_restart(detector);
+}
+
 void detector_restart(struct detector *detector)
 {
     ladder_clear(detector);
@@ -39,8 +46,7 @@ void detector_restart(struct detector *detector)
     detector->born = detector->open_block;
     detector->open_min = 0;
     detector->level = 0;
-    climb_clear(detector);
-    verdict_restart(detector);
+    detector_restart_found(detector);
 }
 
 /* Far below all that was seen lately, and at once: another process behind the same series. */
@@ -52,14 +58,14 @@ static bool is_restart(const struct detector *detector, float min)
 
     if (min >= detect_rules.restart_last * detector->level)
         return false;
-    while (scale > 0 && ladder_blocks(detector, scale) < RESTART_BLOCKS_MIN)
+    while (scale > 0 && blocks_closed(detector, scale) < RESTART_BLOCKS_MIN)
         scale--;
-    blocks = ladder_blocks(detector, scale);
+    blocks = blocks_closed(detector, scale);
     if (blocks < RESTART_BLOCKS_MIN)
         return false;
-    lowest = ladder_at(detector, scale, 0);
+    lowest = blocks_at(detector, scale, 0);
     for (unsigned back = 1; back < DETECT_BLOCKS && back < blocks; back++)
-        lowest = fminf(lowest, ladder_at(detector, scale, back));
+        lowest = fminf(lowest, blocks_at(detector, scale, back));
     return min < detect_rules.restart_low * lowest;
 }
 
@@ -79,7 +85,10 @@ void detector_decide(struct detector *detector, float level)
 
 static void block_put(struct detector *detector, float min)
 {
-    detector_test(detector, ladder_put(detector, min), min);
+    unsigned scales = blocks_closing(detector);
+
+    ladder_put(detector, scales, min);
+    detector_test(detector, scales, min);
 }
 
 float detect_closed_at(float from, float to, const struct detect_closed *closed, uint32_t i)
@@ -87,7 +96,7 @@ float detect_closed_at(float from, float to, const struct detect_closed *closed,
     return from + (to - from) * (float)i / (float)(closed->missed + 1);
 }
 
-static void blocks_put(struct detector *detector, const struct detect_closed *closed)
+static void closed_put(struct detector *detector, const struct detect_closed *closed)
 {
     float from = detector->level > 0 ? detector->level : closed->min;
 
@@ -142,15 +151,15 @@ static uint32_t block_at(const struct detector *detector, uint64_t time_ms)
     return (uint32_t)(since_start_ms / detector->block_ms);
 }
 
-bool detector_take(struct detector *detector, const struct detect_sample *sample,
-                   struct detect_closed *out)
+enum detect_taken detector_take(struct detector *detector, const struct detect_sample *sample,
+                                struct detect_closed *out)
 {
+    enum detect_taken taken = DETECT_TAKEN;
     float bytes = (float)sample->bytes;
-    bool has_closed = false;
     uint32_t block;
 
     if (!(bytes > 0) || !isfinite(bytes))
-        return false;
+        return DETECT_REFUSED;
     clock_follow(detector, sample->time_ms);
     detector->limit_bytes = (float)sample->limit_bytes;
     detector->noise_bytes2 = (float)sample->noise_bytes2;
@@ -159,21 +168,22 @@ bool detector_take(struct detector *detector, const struct detect_sample *sample
         detector->birth = birth_of(detector, sample);
     block = block_at(detector, sample->time_ms);
     if (block != detector->open_block) {
-        has_closed = block_close(detector, out);
+        if (block_close(detector, out))
+            taken = DETECT_CLOSED;
         detector->open_block = block;
         detector->open_min = 0;
     }
     if (detector->open_min <= 0 || bytes < detector->open_min)
         detector->open_min = bytes;
-    return has_closed;
+    return taken;
 }
 
 bool detector_push(struct detector *detector, const struct detect_sample *sample)
 {
-    uint8_t before = detector->verdict;
+    uint8_t before = detector->found.verdict;
     struct detect_closed closed;
 
-    if (detector_take(detector, sample, &closed))
-        blocks_put(detector, &closed);
-    return detector->verdict != before;
+    if (detector_take(detector, sample, &closed) == DETECT_CLOSED)
+        closed_put(detector, &closed);
+    return detector->found.verdict != before;
 }

@@ -11,11 +11,6 @@
 
 #define HALF_WINDOW (DETECT_BLOCKS / 2)
 
-float ladder_at(const struct detector *detector, unsigned scale, unsigned back)
-{
-    return detector->of[scale].min[DETECT_BLOCKS - 1 - back];
-}
-
 double ladder_window(unsigned scale)
 {
     return (double)(DETECT_BLOCKS << scale);
@@ -23,7 +18,7 @@ double ladder_window(unsigned scale)
 
 bool ladder_is_straight(const struct detect_ring *ring)
 {
-    return ring->z >= detect_rules.sure_z && ring->even >= detect_rules.straight_even;
+    return ladder_z(ring) >= detect_rules.sure_z && ladder_even(ring) >= detect_rules.straight_even;
 }
 
 static double noise_variance(const struct detector *detector, double level)
@@ -40,22 +35,25 @@ static double noise_variance(const struct detector *detector, double level)
  * neighbour. Blocks at the ends keep their value: their other neighbour is not known. */
 static void window_copy(const float min[DETECT_BLOCKS], double y[DETECT_BLOCKS])
 {
-    float value[DETECT_BLOCKS + 2]; /* with neighbours for the ends: one loop without branches */
+    const unsigned last = DETECT_BLOCKS - 1;
 
-    value[0] = value[DETECT_BLOCKS + 1] = INFINITY;
-    memcpy(value + 1, min, DETECT_BLOCKS * sizeof(*min));
-    for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        float higher = value[i] > value[i + 2] ? value[i] : value[i + 2];
+    y[0] = min[0];
+    y[last] = min[last];
+    for (unsigned i = 1; i < last; i++) {
+        float higher = min[i - 1] > min[i + 1] ? min[i - 1] : min[i + 1];
+        float lower = higher < min[i] ? higher : min[i];
 
-        y[i] = value[i + 1] < higher ? value[i + 1] : higher;
+        y[i] = lower;
     }
 }
 
 void ladder_measure(const struct detector *detector, unsigned scale, struct trend_shape *out)
 {
+    float window[DETECT_BLOCKS];
     double y[DETECT_BLOCKS];
 
-    window_copy(detector->of[scale].min, y);
+    blocks_window(detector, scale, window);
+    window_copy(window, y);
     trend_measure(y, DETECT_BLOCKS, noise_variance(detector, y[DETECT_BLOCKS - 1]), out);
 }
 
@@ -122,57 +120,60 @@ static bool window_is_open(const struct detector *detector, double y[DETECT_BLOC
            rise > detect_rules.open_share * DETECT_BLOCKS * shape.line.slope_per_step;
 }
 
-static void count(uint16_t *up, uint16_t *zero)
+static void count(struct detect_found *found, unsigned scale, bool passed)
 {
-    if (*up < UINT16_MAX)
-        ++*up;
-    *zero = 0;
+    uint16_t *run = &found->runs[scale];
+
+    if (passed != (found->passing >> scale & 1)) {
+        found->passing ^= (uint16_t)(1u << scale);
+        *run = 0;
+    }
+    if (*run < UINT16_MAX)
+        ++*run;
 }
 
-static void ring_test(struct detector *detector, unsigned scale)
+static void ring_test(struct detector *detector, unsigned scale, const float window[DETECT_BLOCKS])
 {
-    struct detect_ring *ring = &detector->rings[scale];
+    struct detect_ring *ring = &detector->found.rings[scale];
     double blocks = (double)(1u << scale);
     double y[DETECT_BLOCKS];
     struct trend_shape shape;
-    float even;
+    uint16_t even;
 
-    window_copy(detector->of[scale].min, y);
+    window_copy(window, y);
     trend_measure_quick(y, noise_variance(detector, y[DETECT_BLOCKS - 1]), detector->profile->z,
                         &shape);
     if (window_passes(detector, y[0], &shape) && hole_is_small(detector, scale)) {
-        detector->passing |= (uint16_t)(1u << scale);
-        count(&ring->passes, &ring->fails);
-    } else if (ring->passes > 0 && window_is_open(detector, y)) {
+        count(&detector->found, scale, true);
+    } else if (ladder_passes(detector, scale) > 0 && window_is_open(detector, y)) {
         return;
     } else {
-        detector->passing &= (uint16_t) ~(1u << scale);
         climb_check_flat(detector, scale);
-        count(&ring->fails, &ring->passes);
+        count(&detector->found, scale, false);
     }
     ring->slope = (float)(shape.line.slope_per_step / blocks);
-    ring->z = (float)shape.z_plain;
-    even = shape.gap_max > 0 ? (float)(shape.gap_min / shape.gap_max) : 0;
-    ring->even = ring->passes > 1 && ring->even < even ? ring->even : even;
+    ring->z = packed_of((float)shape.z_plain);
+    even = shape.gap_max > 0 ? packed_of((float)(shape.gap_min / shape.gap_max)) : 0;
+    ring->even = ladder_passes(detector, scale) > 1 && ring->even < even ? ring->even : even;
 }
 
 /* At the start of a window all births are the first. */
 static void put_birth(struct detector *detector, unsigned scale)
 {
-    struct detect_blocks *of = &detector->of[scale];
-    uint32_t blocks_before = ladder_blocks(detector, scale) - 1;
+    float *births = detector->births[scale];
+    uint32_t blocks_before = blocks_closed(detector, scale) - 1;
 
     if (blocks_before % HALF_WINDOW != 0)
         return;
-    of->births[0] = blocks_before == 0 ? detector->birth : of->births[1];
-    of->births[1] = detector->birth;
+    births[0] = blocks_before == 0 ? detector->birth : births[1];
+    births[1] = detector->birth;
 }
 
 double ladder_turnover(const struct detector *detector, unsigned scale)
 {
-    uint32_t blocks = HALF_WINDOW + 1 + (ladder_blocks(detector, scale) - 1) % HALF_WINDOW;
+    uint32_t blocks = HALF_WINDOW + 1 + (blocks_closed(detector, scale) - 1) % HALF_WINDOW;
 
-    return (detector->birth - detector->of[scale].births[0]) / (blocks * (double)(1u << scale));
+    return (detector->birth - detector->births[scale][0]) / (blocks * (double)(1u << scale));
 }
 
 bool ladder_oldest_die(const struct detector *detector, unsigned scale)
@@ -189,54 +190,37 @@ bool ladder_oldest_stay(const struct detector *detector, unsigned scale)
            ladder_turnover(detector, scale) < detect_rules.stay;
 }
 
-unsigned ladder_begin(struct detector *detector)
+void ladder_put(struct detector *detector, unsigned scales, float min)
 {
-    uint32_t blocks = ++detector->blocks;
-    unsigned scales = 1;
-
-    for (; scales < DETECT_SCALES && blocks % 2 == 0; blocks /= 2)
-        scales++;
-    return scales;
-}
-
-void ladder_shift(float values[DETECT_BLOCKS], float newest)
-{
-    float kept[DETECT_BLOCKS - 1];
-
-    memcpy(kept, values + 1, sizeof(kept));
-    memcpy(values, kept, sizeof(kept));
-    values[DETECT_BLOCKS - 1] = newest;
-}
-
-void ladder_put_at(struct detector *detector, unsigned scale, float min)
-{
-    put_birth(detector, scale);
-    ladder_shift(detector->of[scale].min, min);
-}
-
-unsigned ladder_put(struct detector *detector, float min)
-{
-    unsigned scales = ladder_begin(detector);
-
-    ladder_put_at(detector, 0, min);
-    for (unsigned scale = 1; scale < scales; scale++) {
-        float a = ladder_at(detector, scale - 1, 0), b = ladder_at(detector, scale - 1, 1);
-
-        ladder_put_at(detector, scale, a < b ? a : b);
-    }
-    return scales;
+    blocks_put(detector, scales, min);
+    for (unsigned scale = 0; scale < scales; scale++)
+        put_birth(detector, scale);
 }
 
 void ladder_test(struct detector *detector, unsigned scales)
 {
-    for (unsigned scale = 0; scale < scales && ladder_is_full(detector, scale); scale++)
-        ring_test(detector, scale);
+    float window[DETECT_BLOCKS];
+
+    for (unsigned scale = 0; scale < scales && ladder_is_full(detector, scale); scale++) {
+        if (scale == 0)
+            blocks_window(detector, scale, window);
+        else
+            blocks_window_above(detector, scale, window);
+        ring_test(detector, scale, window);
+    }
 }
 
 void ladder_clear(struct detector *detector)
 {
-    detector->blocks = 0;
-    detector->passing = 0;
-    memset(detector->rings, 0, sizeof(detector->rings));
-    memset(detector->of, 0, sizeof(detector->of));
+    blocks_clear(detector);
+    memset(detector->births, 0, sizeof(detector->births));
+}
+
+void ladder_clear_found(struct detector *detector)
+{
+    struct detect_found *found = &detector->found;
+
+    found->passing = 0;
+    memset(found->rings, 0, sizeof(found->rings));
+    memset(found->runs, 0, sizeof(found->runs));
 }

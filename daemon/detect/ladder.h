@@ -7,37 +7,46 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/detect/blocks.h"
 #include "daemon/detect/detector.h"
+#include "daemon/detect/packed.h"
 
 struct trend_shape;
 
-/* Puts a base block; returns of how many scales it closed a block. */
-unsigned ladder_put(struct detector *detector, float min);
+/* Puts a base block, which closes one of so many scales. */
+void ladder_put(struct detector *detector, unsigned scales, float min);
 /* Tests the windows of that many scales. */
 void ladder_test(struct detector *detector, unsigned scales);
 void ladder_clear(struct detector *detector);
-
-/* ladder_put in its parts, for who chooses the blocks himself: begin, then put for every scale from
- * 0 below the number that begin returned. */
-unsigned ladder_begin(struct detector *detector);
-void ladder_put_at(struct detector *detector, unsigned scale, float min);
-/* The oldest value leaves. */
-void ladder_shift(float values[DETECT_BLOCKS], float newest);
-
-/* Closed so far. */
-static inline uint32_t ladder_blocks(const struct detector *detector, unsigned scale)
-{
-    return detector->blocks >> scale;
-}
+void ladder_clear_found(struct detector *detector);
 
 static inline bool ladder_is_full(const struct detector *detector, unsigned scale)
 {
-    return ladder_blocks(detector, scale) >= DETECT_BLOCKS;
+    return blocks_closed(detector, scale) >= DETECT_BLOCKS;
 }
 
-/* The newest block of a scale is at 0 back, the one before at 1. */
-float ladder_at(const struct detector *detector, unsigned scale, unsigned back);
+/* Its newest windows that passed in a row; 0: the newest failed, or there is none. */
+static inline unsigned ladder_passes(const struct detector *detector, unsigned scale)
+{
+    return detector->found.passing >> scale & 1 ? detector->found.runs[scale] : 0;
+}
+
+static inline unsigned ladder_fails(const struct detector *detector, unsigned scale)
+{
+    return detector->found.passing >> scale & 1 ? 0 : detector->found.runs[scale];
+}
+
 double ladder_window(unsigned scale); /* base blocks */
+static inline float ladder_z(const struct detect_ring *ring)
+{
+    return packed_value(ring->z);
+}
+
+static inline float ladder_even(const struct detect_ring *ring)
+{
+    return packed_value(ring->even);
+}
+
 /* The newest window of the ring leaves no doubt that it is a line. */
 bool ladder_is_straight(const struct detect_ring *ring);
 

@@ -11,17 +11,13 @@
 
 #define LOAD_LAGS 10
 
-/* The load through a lag, and weighted sums over its differences, fading. */
-struct load_lag {
-    float smooth;
-    float turn; /* what smooth has changed by in DETECT_BLOCKS blocks */
-    float xx;   /* turn by turn */
-    float xy;   /* turn by the bytes' gain */
-    float xt;   /* turn by time */
-};
-
+/* Of every lag the load through it, and weighted sums over its differences, fading. */
 struct load_lags {
-    struct load_lag lags[LOAD_LAGS];
+    float smooth[LOAD_LAGS];
+    float turn[LOAD_LAGS];     /* what smooth has changed by in DETECT_BLOCKS blocks */
+    float xx[LOAD_LAGS];       /* turn by turn */
+    float xy[LOAD_LAGS];       /* turn by the bytes' gain */
+    float xt[LOAD_LAGS];       /* turn by time */
     float past[DETECT_BLOCKS]; /* loads; block n stands at n % DETECT_BLOCKS */
     float mean;                /* of all since the process began */
     float yy;                  /* what the sums of all lags have in common */

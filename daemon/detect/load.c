@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/detect/blocks.h"
 #include "daemon/detect/climb.h"
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/packed.h"
@@ -15,7 +16,7 @@
 /* How far a window looks back for a difference: from its newest block to its oldest. */
 #define SPAN (DETECT_BLOCKS - 1)
 
-_Static_assert(sizeof(struct load_detector) <= 2900, "the budget of a series beside a load");
+_Static_assert(sizeof(struct load_detector) <= 2208, "the budget of a series beside a load");
 
 /* At least two samples: the mean of one load is as wrong as the one sample. */
 static uint32_t block_of(const struct detector *raw)
@@ -53,16 +54,16 @@ static float sums_signal(const struct load_sums *sums)
     return signal > sums->error ? signal : 0;
 }
 
-static struct load_sums sums_merge(struct load_sums a, const struct load_sums *b)
+static void sums_merge(struct load_sums *sums, const struct load_sums *of_scale)
 {
-    if (sums_signal(b) <= 0)
-        return a;
-    return (struct load_sums){.xx = a.xx + b->xx,
-                              .xy = a.xy + b->xy,
-                              .xt = a.xt + b->xt,
-                              .ty = a.ty + b->ty,
-                              .tt = a.tt + b->tt,
-                              .error = a.error + b->error};
+    if (sums_signal(of_scale) <= 0)
+        return;
+    sums->xx += of_scale->xx;
+    sums->xy += of_scale->xy;
+    sums->xt += of_scale->xt;
+    sums->ty += of_scale->ty;
+    sums->tt += of_scale->tt;
+    sums->error += of_scale->error;
 }
 
 /* Bytes for a unit of load. Never negative: more work does not need less memory. What grows with
@@ -81,51 +82,34 @@ static double sums_slope(const struct load_sums *sums)
     return common > 0 && signal > 0 ? common / signal : 0;
 }
 
-static float rest_of(const struct load_detector *detector, float bytes, float load)
-{
-    float rest = bytes - detector->bytes_per_load * (load - detector->first);
-
-    return rest > 1 ? rest : 1;
-}
-
-static float rest_at(const struct load_detector *detector, unsigned scale, unsigned i)
-{
-    return rest_of(detector, detector->raw.of[scale].min[i],
-                   packed_value(detector->load[scale][i]));
-}
-
-static void load_shift(uint16_t loads[DETECT_BLOCKS], uint16_t newest)
-{
-    memmove(loads, loads + 1, SPAN * sizeof(*loads));
-    loads[SPAN] = newest;
-}
-
-/* Returns of how many scales a block was closed. */
-static unsigned blocks_put(struct load_detector *detector, float bytes, float load)
+/* Returns of how many scales a block was closed. Longer blocks are those where the rest is least.
+ */
+static unsigned blocks_add(struct load_detector *detector, float bytes, float load)
 {
     struct detector *raw = &detector->raw;
-    unsigned scales = ladder_begin(raw);
+    unsigned scales = blocks_closing(raw);
 
-    ladder_put_at(raw, 0, bytes);
-    load_shift(detector->load[0], packed_of(load));
-    for (unsigned scale = 1; scale < scales; scale++) {
-        bool is_newest =
-            rest_at(detector, scale - 1, SPAN) < rest_at(detector, scale - 1, SPAN - 1);
-        unsigned least = is_newest ? SPAN : SPAN - 1;
-
-        ladder_put_at(raw, scale, raw->of[scale - 1].min[least]);
-        load_shift(detector->load[scale], detector->load[scale - 1][least]);
-    }
+    blocks_put_load(raw, scales, &detector->load, load);
+    raw->load = &detector->load;
+    ladder_put(raw, scales, bytes);
+    raw->load = NULL;
     return scales;
+}
+
+static float load_at(const struct load_detector *detector, unsigned scale, unsigned back)
+{
+    return packed_value(detector->load.kept[blocks_place(&detector->raw, scale, back)]);
 }
 
 static void scale_learn(struct load_detector *detector, unsigned scale)
 {
-    const float *bytes = detector->raw.of[scale].min;
-    const uint16_t *load = detector->load[scale];
+    const float *bytes = detector->raw.kept.min;
+    const uint16_t *load = detector->load.kept;
+    size_t newest = blocks_place(&detector->raw, scale, 0);
+    size_t oldest = blocks_place(&detector->raw, scale, SPAN);
 
-    sums_add(&detector->sums[scale], (float)(SPAN << scale), bytes[SPAN] - bytes[0],
-             packed_value(load[SPAN]) - packed_value(load[0]),
+    sums_add(&detector->sums[scale], (float)(SPAN << scale), bytes[newest] - bytes[oldest],
+             packed_value(load[newest]) - packed_value(load[oldest]),
              detector->error2 * lags_error_share(&detector->lags));
 }
 
@@ -136,7 +120,7 @@ static struct load_sums model_sums(const struct load_detector *detector)
 
     for (unsigned scale = 0; scale < DETECT_SCALES && ladder_is_full(&detector->raw, scale);
          scale++)
-        sums = sums_merge(sums, &detector->sums[scale]);
+        sums_merge(&sums, &detector->sums[scale]);
     return sums;
 }
 
@@ -147,7 +131,7 @@ static void model_step(struct load_detector *detector, unsigned scales)
     for (unsigned scale = 0; scale < scales && ladder_is_full(&detector->raw, scale); scale++)
         scale_learn(detector, scale);
     sums = model_sums(detector);
-    detector->bytes_per_load = (float)sums_slope(&sums);
+    detector->load.bytes_per_load = (float)sums_slope(&sums);
 }
 
 /* How little is known of the bytes for a unit of load, 1: nothing. What of the load's movement is
@@ -157,80 +141,50 @@ static double model_doubt(const struct load_detector *detector)
     struct load_sums sums = model_sums(detector);
     double looks = (detector->raw.blocks - (double)DETECT_BLOCKS) / DETECT_BLOCKS;
 
-    if (detector->bytes_per_load <= 0)
+    if (detector->load.bytes_per_load <= 0)
         return 1;
     return 1 - sums_signal(&sums) / sums.xx * looks / (looks + 1);
 }
 
-/* Blocks of these scales as they are seen with what is known now: a better slope does not bend the
- * line. */
-static void rest_see(const struct load_detector *detector, unsigned from, unsigned to,
-                     struct detector *view)
+static float rest_level(const struct load_detector *detector)
 {
-    for (unsigned scale = from; scale < to; scale++)
-        for (unsigned i = 0; i < DETECT_BLOCKS; i++)
-            view->of[scale].min[i] = rest_at(detector, scale, i);
+    const struct detector *raw = &detector->raw;
+
+    return raw->blocks > 0 ? blocks_rest(raw, &detector->load, blocks_place(raw, 0, 0)) : 0;
 }
 
-/* The detector of the rest, its blocks still those of the bytes. */
-static void rest_open(const struct load_detector *detector, struct detector *view)
+/* One detector judges both, in turn: between open and close it is that of the rest. All blocks are
+ * then seen with what is known now: a better slope does not bend the line. */
+static void exchange(struct load_detector *detector)
 {
-    const struct load_rest *rest = &detector->rest;
+    struct detect_found found = detector->raw.found;
 
-    *view = detector->raw;
-    view->since_ms = rest->since_ms;
-    view->rate = rest->rate;
-    view->base = rest->base;
-    view->top = rest->top;
-    view->peak_rate = rest->peak_rate;
-    view->resolved_at = rest->resolved_at;
-    view->passing = rest->passing;
-    view->verdict = rest->verdict;
-    view->scale = rest->scale;
-    view->climb = rest->climb;
-    memcpy(view->rings, rest->rings, sizeof(view->rings));
-    if (detector->raw.blocks > 0)
-        view->level = rest_at(detector, 0, SPAN);
+    detector->raw.found = detector->rest;
+    detector->rest = found;
 }
 
-static void rest_close(struct load_detector *detector, const struct detector *view)
+static void rest_open(struct load_detector *detector)
 {
-    struct load_rest *rest = &detector->rest;
-
-    rest->since_ms = view->since_ms;
-    rest->rate = view->rate;
-    rest->base = view->base;
-    rest->top = view->top;
-    rest->peak_rate = view->peak_rate;
-    rest->resolved_at = view->resolved_at;
-    rest->passing = view->passing;
-    rest->verdict = view->verdict;
-    rest->scale = view->scale;
-    rest->climb = view->climb;
-    detector->raw.day = view->day;
-    memcpy(rest->rings, view->rings, sizeof(rest->rings));
+    exchange(detector);
+    detector->raw.load = &detector->load;
 }
 
-/* A series that shows nothing is judged without a look at its past. */
-static bool is_calm(const struct detector *view)
+static void rest_close(struct load_detector *detector)
 {
-    return view->passing == 0 && view->verdict != VERDICT_LEAK;
+    exchange(detector);
+    detector->raw.load = NULL;
 }
 
-/* The newest block is in the ladder, but not yet counted as closed. */
+/* The newest block is in the ladder, and now counted as closed. */
 static void rest_step(struct load_detector *detector, unsigned scales, bool is_last)
 {
-    struct detector view;
+    float level = rest_level(detector);
 
-    rest_open(detector, &view);
-    rest_see(detector, 0, scales, &view);
-    detector_test(&view, scales, view.level);
-    if (is_last) {
-        if (!is_calm(&view))
-            rest_see(detector, scales, DETECT_SCALES, &view);
-        detector_decide(&view, view.level);
-    }
-    rest_close(detector, &view);
+    rest_open(detector);
+    detector_test(&detector->raw, scales, level);
+    if (is_last)
+        detector_decide(&detector->raw, level);
+    rest_close(detector);
 }
 
 /* What a line through three blocks leaves over is error; a jump is not. */
@@ -253,19 +207,18 @@ static void error_step(struct load_detector *detector, float load)
 static void block_put(struct load_detector *detector, float bytes, float load, bool is_last)
 {
     struct detector *raw = &detector->raw;
-    float gain = bytes - raw->of[0].min[0];
+    float gain = bytes - blocks_at(raw, 0, SPAN);
     unsigned scales;
 
     lags_put(&detector->lags, raw->blocks, load);
     if (is_last && raw->blocks >= DETECT_BLOCKS)
         lags_learn(&detector->lags, gain, detector->error2);
-    scales = blocks_put(detector, bytes, lags_load(&detector->lags));
+    scales = blocks_add(detector, bytes, lags_load(&detector->lags));
     if (is_last)
         model_step(detector, scales);
-    rest_step(detector, scales, is_last);
     ladder_test(raw, scales);
     climb_step(raw, bytes);
-    raw->closed++;
+    rest_step(detector, scales, is_last);
 }
 
 static void blocks_close(struct load_detector *detector, const struct detect_closed *closed)
@@ -275,7 +228,7 @@ static void blocks_close(struct load_detector *detector, const struct detect_clo
     float before;
 
     if (!detector->has_load)
-        detector->first = detector->newest = detector->before = load;
+        detector->load.first = detector->newest = detector->before = load;
     detector->has_load = true;
     before = detector->newest;
     error_step(detector, load);
@@ -299,7 +252,7 @@ static bool load_line(const struct load_detector *detector, unsigned scale,
     if (scale >= DETECT_SCALES || !ladder_is_full(&detector->raw, scale))
         return false;
     for (unsigned i = 0; i < DETECT_BLOCKS; i++) {
-        y[i] = packed_value(detector->load[scale][i]);
+        y[i] = load_at(detector, scale, SPAN - i);
         mean += y[i] / DETECT_BLOCKS;
     }
     if (mean <= 0)
@@ -312,7 +265,7 @@ static bool load_line(const struct load_detector *detector, unsigned scale,
 /* The bytes grow, and what the load does not explain of them does not. */
 static bool load_explains_all(const struct load_detector *detector)
 {
-    return detector->raw.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK;
+    return detector->raw.found.verdict == VERDICT_LEAK && detector->rest.verdict != VERDICT_LEAK;
 }
 
 /* What of a detector's growth the load is held against: of the bytes, or of the rest. */
@@ -324,16 +277,15 @@ struct growing {
 
 static struct growing growing_of(const struct load_detector *detector)
 {
-    const struct load_rest *rest = &detector->rest;
+    const struct detect_found *rest = &detector->rest;
     const struct detector *raw = &detector->raw;
-    float level;
 
     if (raw->blocks == 0)
         return (struct growing){.verdict = (enum verdict)rest->verdict};
     if (load_explains_all(detector))
-        return (struct growing){VERDICT_LEAK, raw->scale, raw->rate / raw->level};
-    level = rest_at(detector, 0, SPAN);
-    return (struct growing){(enum verdict)rest->verdict, rest->scale, rest->rate / level};
+        return (struct growing){VERDICT_LEAK, raw->found.scale, raw->found.rate / raw->level};
+    return (struct growing){(enum verdict)rest->verdict, rest->scale,
+                            rest->rate / rest_level(detector)};
 }
 
 /* By how much of the memory's growth the load grows in the window that shows it; 0 when it is not
@@ -355,8 +307,8 @@ static bool limit_is_near(const struct load_detector *detector)
     const struct detector *raw = &detector->raw;
     double lasted = verdict_lasted(raw);
 
-    return raw->verdict == VERDICT_LEAK && raw->limit_bytes > 0 && lasted > 0 &&
-           raw->level + raw->rate * lasted > detect_rules.limit_share * raw->limit_bytes;
+    return raw->found.verdict == VERDICT_LEAK && raw->limit_bytes > 0 && lasted > 0 &&
+           raw->level + raw->found.rate * lasted > detect_rules.limit_share * raw->limit_bytes;
 }
 
 /* What grew while the load rose is not called a leak when the load has risen: which of the two the
@@ -395,12 +347,9 @@ static bool judge(struct load_detector *detector)
 /* The rest's part of a restart. */
 static void forget(struct load_detector *detector)
 {
-    struct detector view;
-
-    rest_open(detector, &view);
-    view.open_block = detector->raw.born;
-    detector_restart(&view);
-    rest_close(detector, &view);
+    rest_open(detector);
+    detector_restart_found(&detector->raw);
+    rest_close(detector);
 }
 
 void load_restart(struct load_detector *detector)
@@ -413,11 +362,15 @@ void load_restart(struct load_detector *detector)
 bool load_push(struct load_detector *detector, const struct detect_sample *sample, double load)
 {
     struct detect_closed closed;
+    enum detect_taken taken;
     bool changed = false;
 
     if (!(load >= 0) || !isfinite((float)load))
         return false;
-    if (detector_take(&detector->raw, sample, &closed)) {
+    taken = detector_take(&detector->raw, sample, &closed);
+    if (taken == DETECT_REFUSED)
+        return false;
+    if (taken == DETECT_CLOSED) {
         if (closed.restarted)
             forget(detector);
         blocks_close(detector, &closed);
@@ -433,8 +386,11 @@ static const struct detector *shown(const struct load_detector *detector, struct
 {
     if (load_explains_all(detector))
         return &detector->raw;
-    rest_open(detector, rest);
-    rest_see(detector, 0, DETECT_SCALES, rest);
+    *rest = detector->raw;
+    rest->found = detector->rest;
+    rest->load = &detector->load;
+    if (rest->blocks > 0)
+        rest->level = rest_level(detector);
     return rest;
 }
 
@@ -448,7 +404,7 @@ static void read_doubt(const struct load_detector *detector, const struct detect
     struct trend_shape line;
     double share, part;
 
-    if (!growth->known || !load_line(detector, rest->scale, &line, &share))
+    if (!growth->known || !load_line(detector, rest->found.scale, &line, &share))
         return;
     part = model_doubt(detector) * share * rest->level * 1000 / rest->block_ms;
     if (part < 0)

@@ -20,37 +20,20 @@ struct load_sums {
     float error; /* what the error of the load adds to xx */
 };
 
-/* What a detector of the rest knows that one of the bytes does not. All else they share: the
- * blocks, and the day, which is the rest's, for what the load of the day explains is no news of it.
- */
-struct load_rest {
-    uint64_t since_ms;
-    float rate;
-    float peak_rate;
-    float base;
-    float top;
-    uint32_t resolved_at;
-    uint16_t passing;
-    uint8_t verdict;
-    uint8_t scale;
-    struct detect_climb climb;
-    struct detect_ring rings[DETECT_SCALES];
-};
-
 struct load_detector {
-    struct detector raw;   /* the bytes; its longer blocks are those where the rest is least */
-    struct load_rest rest; /* the bytes as they would be at the load of the first block */
-    uint16_t load[DETECT_SCALES]
-                 [DETECT_BLOCKS]; /* packed; of the same blocks, through the best lag */
+    struct detector raw; /* the bytes; its longer blocks are those where the rest is least */
+    /* In the rest, the bytes as they would be at the load of the first block. All else the two
+     * share: the blocks, and the day, which is the rest's, for what the load of the day explains is
+     * no news of it. */
+    struct detect_found rest;
+    struct detect_load load; /* through the best lag */
     struct load_sums sums[DETECT_SCALES];
     struct load_lags lags;
     float sum; /* of the open block */
     uint32_t count;
-    float first;  /* load of the first block */
     float newest; /* of the last block */
     float before; /* and the one before it */
     float error2; /* variance of the load of a block that is no load */
-    float bytes_per_load;
     uint8_t verdict;
     bool has_load;
     bool is_explained; /* the bytes leak; the rest does not, or the load rises as well */

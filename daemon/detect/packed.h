@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A load in 16 bits, for windows of them: 6 of exponent and 10 of mantissa, so 0.05 % at most are
- * lost from 2^-24 to 2^40: no requests, sessions or allocations a second are beyond. Less is 0,
- * more is the most. A load that stands still does so packed.
+ * A load, or a figure of a test, in 16 bits, for there are many of them: 6 of exponent and 10 of
+ * mantissa, so 0.05 % at most are lost from 2^-24 to 2^40: no requests, sessions or allocations a
+ * second are beyond. Less is 0, more is the most. What stands still does so packed.
  */
 #ifndef LEAKD_DETECT_PACKED_H
 #define LEAKD_DETECT_PACKED_H

@@ -37,10 +37,10 @@ static bool rate_at(const struct detector *detector, unsigned scale, unsigned la
 
     if (larger >= DETECT_SCALES)
         return false;
-    blocks = ladder_blocks(detector, larger);
+    blocks = blocks_closed(detector, larger);
     for (unsigned back = blocks_within(scale, larger);
          back + 1 < DETECT_BLOCKS && back + 1 < blocks; back++)
-        increments[n++] = ladder_at(detector, larger, back) - ladder_at(detector, larger, back + 1);
+        increments[n++] = blocks_at(detector, larger, back) - blocks_at(detector, larger, back + 1);
     if (n < INCREMENTS_MIN)
         return false;
     *rate = median(increments, n) / (double)(1u << larger);
@@ -60,7 +60,7 @@ bool past_rate_near(const struct detector *detector, unsigned scale, double *rat
 
     if (scale + 1 >= DETECT_SCALES || !ladder_is_full(detector, scale + 1))
         return false;
-    *rate = (ladder_at(detector, scale + 1, newest) - ladder_at(detector, scale + 1, oldest)) /
+    *rate = (blocks_at(detector, scale + 1, newest) - blocks_at(detector, scale + 1, oldest)) /
             ((oldest - newest) * (double)(2u << scale));
     return true;
 }
@@ -70,13 +70,13 @@ struct past_summit past_summit(const struct detector *detector, unsigned scale)
     struct past_summit summit = {0};
 
     for (unsigned larger = scale + 1; larger < DETECT_SCALES; larger++) {
-        uint32_t blocks = ladder_blocks(detector, larger);
+        uint32_t blocks = blocks_closed(detector, larger);
 
         for (unsigned back = blocks_within(scale, larger) + 1;
              back < DETECT_BLOCKS && back < blocks; back++) {
-            if (ladder_at(detector, larger, back) <= summit.level)
+            if (blocks_at(detector, larger, back) <= summit.level)
                 continue;
-            summit.level = ladder_at(detector, larger, back);
+            summit.level = blocks_at(detector, larger, back);
             summit.blocks_ago = (back + 0.5) * (double)(1u << larger);
         }
     }

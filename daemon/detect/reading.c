@@ -15,11 +15,11 @@
 
 bool reading_scale(const struct detector *detector, unsigned *scale)
 {
-    bool decided = detector->verdict == VERDICT_SUSPECT || detector->verdict == VERDICT_LEAK;
+    bool decided = detector->found.verdict == VERDICT_SUSPECT || detector->found.verdict == VERDICT_LEAK;
 
     if (!ladder_is_full(detector, 0))
         return false;
-    *scale = decided && detector->scale < DETECT_SCALES ? detector->scale : CALM_SCALE;
+    *scale = decided && detector->found.scale < DETECT_SCALES ? detector->found.scale : CALM_SCALE;
     while (!ladder_is_full(detector, *scale))
         --*scale;
     return true;
@@ -33,7 +33,7 @@ static double day_pace(const struct detector *detector, unsigned scale)
     double window_s = ladder_window(scale) * detector->block_ms / 1000;
 
     if (detector->has_load || window_s >= DETECT_DAY_S ||
-        ladder_is_straight(&detector->rings[scale]))
+        ladder_is_straight(&detector->found.rings[scale]))
         return 0;
     return detect_day_pace(detector->level, DETECT_DAY_S);
 }
@@ -68,13 +68,13 @@ static void read_growth(const struct detector *detector, unsigned scale,
 static void read_fit(const struct detector *detector, unsigned scale, struct detect_result *out)
 {
     uint64_t block_ms = (uint64_t)detector->block_ms << scale;
-    uint64_t to_block = (uint64_t)ladder_blocks(detector, scale) << scale;
+    uint64_t to_block = (uint64_t)blocks_closed(detector, scale) << scale;
     struct trend_shape shape;
 
     ladder_measure(detector, scale, &shape);
     read_growth(detector, scale, &shape, &out->growth);
     out->z = shape.z_plain;
-    out->passes = detector->rings[scale].passes;
+    out->passes = ladder_passes(detector, scale);
     out->has_fit = true;
     out->fit_to_ms = detector->start_ms + (detector->born + to_block) * detector->block_ms;
     out->fit_from_ms = out->fit_to_ms - DETECT_BLOCKS * block_ms;
@@ -85,7 +85,7 @@ static void read_fit(const struct detector *detector, unsigned scale, struct det
  * begun since included. */
 static void read_day(const struct detector *detector, struct detect_result *out)
 {
-    out->growth.estimate = detector->rate * 1000.0 / detector->block_ms;
+    out->growth.estimate = detector->found.rate * 1000.0 / detector->block_ms;
     out->growth.lower = fmin(detector->day.gain_min / DETECT_DAY_S, out->growth.estimate);
     out->growth.upper = fmax(detector->day.gain_max / DETECT_DAY_S, out->growth.estimate);
     out->growth.pace = 0;
@@ -97,15 +97,15 @@ void detector_read(const struct detector *detector, struct detect_result *out)
     unsigned scale;
 
     memset(out, 0, sizeof(*out));
-    out->verdict = (enum verdict)detector->verdict;
-    out->changed_ms = detector->changed_ms;
-    out->since_ms = detector->since_ms;
+    out->verdict = (enum verdict)detector->found.verdict;
+    out->changed_ms = detector->found.changed_ms;
+    out->since_ms = detector->found.since_ms;
     if (!reading_scale(detector, &scale))
         return;
     read_fit(detector, scale, out);
     out->oldest_die = out->verdict == VERDICT_SUSPECT && ladder_oldest_die(detector, scale);
-    if (detector->verdict == VERDICT_LEAK && detector->scale == DETECT_SCALES)
+    if (detector->found.verdict == VERDICT_LEAK && detector->found.scale == DETECT_SCALES)
         read_day(detector, out);
-    if (detector->verdict == VERDICT_LEAK)
+    if (detector->found.verdict == VERDICT_LEAK)
         reading_bound(&out->growth);
 }

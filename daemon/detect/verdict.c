@@ -23,10 +23,10 @@ const char *verdict_name(enum verdict verdict)
 
 static void become(struct detector *detector, enum verdict verdict)
 {
-    detector->verdict = (uint8_t)verdict;
-    detector->changed_ms = detector->last_ms;
+    detector->found.verdict = (uint8_t)verdict;
+    detector->found.changed_ms = detector->last_ms;
     if (verdict == VERDICT_RESOLVED)
-        detector->resolved_at = detector->closed;
+        detector->found.resolved_at = detector->closed;
 }
 
 static uint64_t time_of(const struct detector *detector, double block)
@@ -37,7 +37,7 @@ static uint64_t time_of(const struct detector *detector, double block)
 /* What a window that passes ends with; its newest block may not have held a trough yet. */
 static float reached(const struct detector *detector, unsigned scale)
 {
-    return fminf(ladder_at(detector, scale, 0), ladder_at(detector, scale, 1));
+    return fminf(blocks_at(detector, scale, 0), blocks_at(detector, scale, 1));
 }
 
 /* Rate and scale are those of the largest window that passes. */
@@ -46,49 +46,49 @@ static void follow(struct detector *detector, const struct candidate *candidate)
     double begin = fmax(detector->born, detector->closed - candidate->lasted);
     uint64_t since_ms = time_of(detector, begin);
 
-    detector->scale = (uint8_t)candidate->scale;
-    detector->rate = (float)candidate->rate;
-    detector->peak_rate = detector->verdict == VERDICT_LEAK
-                              ? fmaxf(detector->peak_rate, detector->rate)
-                              : detector->rate;
-    if (detector->verdict != VERDICT_LEAK)
-        detector->top = 0;
-    detector->top = fmaxf(detector->top, reached(detector, candidate->scale));
-    if (detector->verdict == VERDICT_LEAK && since_ms >= detector->since_ms)
+    detector->found.scale = (uint8_t)candidate->scale;
+    detector->found.rate = (float)candidate->rate;
+    detector->found.peak_rate = detector->found.verdict == VERDICT_LEAK
+                              ? fmaxf(detector->found.peak_rate, detector->found.rate)
+                              : detector->found.rate;
+    if (detector->found.verdict != VERDICT_LEAK)
+        detector->found.top = 0;
+    detector->found.top = fmaxf(detector->found.top, reached(detector, candidate->scale));
+    if (detector->found.verdict == VERDICT_LEAK && since_ms >= detector->found.since_ms)
         return;
-    detector->since_ms = since_ms;
-    detector->base = ladder_at(detector, candidate->scale, DETECT_BLOCKS - 1);
+    detector->found.since_ms = since_ms;
+    detector->found.base = blocks_at(detector, candidate->scale, DETECT_BLOCKS - 1);
 }
 
 static void follow_day(struct detector *detector)
 {
-    detector->scale = DETECT_SCALES;
-    detector->rate = (float)day_rate(detector);
-    detector->peak_rate = detector->rate;
-    if (detector->verdict == VERDICT_LEAK)
+    detector->found.scale = DETECT_SCALES;
+    detector->found.rate = (float)day_rate(detector);
+    detector->found.peak_rate = detector->found.rate;
+    if (detector->found.verdict == VERDICT_LEAK)
         return;
-    detector->since_ms = time_of(detector, detector->closed - 86400.0 * 1000 / detector->block_ms);
-    detector->base = 0;
+    detector->found.since_ms = time_of(detector, detector->closed - 86400.0 * 1000 / detector->block_ms);
+    detector->found.base = 0;
 }
 
 static bool is_flat(const struct detector *detector, unsigned scale)
 {
-    return ladder_growth_max(detector, scale) < detect_rules.flat_share * detector->rate;
+    return ladder_growth_max(detector, scale) < detect_rules.flat_share * detector->found.rate;
 }
 
 static bool leak_has_ended(const struct detector *detector)
 {
-    unsigned scale = detector->scale;
-    const struct detect_ring *ring = &detector->rings[scale];
-    const struct detect_ring *half = &detector->rings[scale > 0 ? scale - 1 : 0];
+    unsigned scale = detector->found.scale;
+    const struct detect_ring *ring = &detector->found.rings[scale];
+    unsigned half = scale > 0 ? scale - 1 : 0;
 
     if (scale == DETECT_SCALES)
         return day_is_over(detector);
-    if (ring->slope < detect_rules.gone_share * detector->rate)
+    if (ring->slope < detect_rules.gone_share * detector->found.rate)
         return true;
-    return half->fails >= detect_rules.leave_fails &&
-           is_flat(detector, scale > 0 ? scale - 1 : 0) &&
-           ring->slope < detect_rules.weak_share * detector->rate;
+    return ladder_fails(detector, half) >= detect_rules.leave_fails &&
+           is_flat(detector, half) &&
+           ring->slope < detect_rules.weak_share * detector->found.rate;
 }
 
 /* A leak does not give back what it took: next to nothing stands of it. A flush has done that to it;
@@ -96,16 +96,16 @@ static bool leak_has_ended(const struct detector *detector)
  * two collections looks like it. */
 static bool leak_is_gone(const struct detector *detector)
 {
-    if (detector->base <= 0 || detector->scale == DETECT_SCALES)
+    if (detector->found.base <= 0 || detector->found.scale == DETECT_SCALES)
         return false;
-    return detector->level - detector->base <
-           detect_rules.gone_share * (detector->top - detector->base);
+    return detector->level - detector->found.base <
+           detect_rules.gone_share * (detector->found.top - detector->found.base);
 }
 
 double verdict_lasted(const struct detector *detector)
 {
-    return detector->last_ms > detector->since_ms
-               ? (double)(detector->last_ms - detector->since_ms) / detector->block_ms
+    return detector->last_ms > detector->found.since_ms
+               ? (double)(detector->last_ms - detector->found.since_ms) / detector->block_ms
                : 0;
 }
 
@@ -118,7 +118,7 @@ static void leak_end(struct detector *detector)
 static void leak_step(struct detector *detector, const struct candidate *candidate)
 {
     if (leak_is_gone(detector) ||
-        (candidate && candidate->rate < detect_rules.flat_share * detector->peak_rate)) {
+        (candidate && candidate->rate < detect_rules.flat_share * detector->found.peak_rate)) {
         leak_end(detector);
     } else if (candidate) {
         follow(detector, candidate);
@@ -131,13 +131,13 @@ static void leak_step(struct detector *detector, const struct candidate *candida
 
 static void calm_step(struct detector *detector)
 {
-    if (detector->verdict == VERDICT_LEARNING && ladder_is_full(detector, 0))
+    if (detector->found.verdict == VERDICT_LEARNING && ladder_is_full(detector, 0))
         become(detector, VERDICT_OK);
-    else if (detector->verdict == VERDICT_RESOLVED &&
-             detector->closed - detector->resolved_at >= DETECT_BLOCKS)
+    else if (detector->found.verdict == VERDICT_RESOLVED &&
+             detector->closed - detector->found.resolved_at >= DETECT_BLOCKS)
         become(detector, ladder_is_full(detector, 0) ? VERDICT_OK : VERDICT_LEARNING);
-    else if (detector->verdict == VERDICT_SUSPECT &&
-             detector->rings[detector->scale].fails >= detect_rules.leave_fails)
+    else if (detector->found.verdict == VERDICT_SUSPECT &&
+             ladder_fails(detector, detector->found.scale) >= detect_rules.leave_fails)
         become(detector, VERDICT_OK);
 }
 
@@ -146,7 +146,7 @@ void verdict_step(struct detector *detector)
     struct candidate candidate;
     bool found = candidate_find(detector, &candidate);
 
-    if (detector->verdict == VERDICT_LEAK) {
+    if (detector->found.verdict == VERDICT_LEAK) {
         leak_step(detector, found ? &candidate : NULL);
     } else if (found && candidate_is_leak(detector, &candidate)) {
         follow(detector, &candidate);
@@ -156,7 +156,7 @@ void verdict_step(struct detector *detector)
         become(detector, VERDICT_LEAK);
     } else if (found && candidate_is_suspect(detector, &candidate)) {
         follow(detector, &candidate);
-        if (detector->verdict != VERDICT_SUSPECT)
+        if (detector->found.verdict != VERDICT_SUSPECT)
             become(detector, VERDICT_SUSPECT);
     } else {
         calm_step(detector);
@@ -165,8 +165,8 @@ void verdict_step(struct detector *detector)
 
 void verdict_restart(struct detector *detector)
 {
-    if (detector->verdict == VERDICT_LEAK)
+    if (detector->found.verdict == VERDICT_LEAK)
         become(detector, VERDICT_RESOLVED);
-    else if (detector->verdict != VERDICT_RESOLVED && detector->verdict != VERDICT_LEARNING)
+    else if (detector->found.verdict != VERDICT_RESOLVED && detector->found.verdict != VERDICT_LEARNING)
         become(detector, VERDICT_LEARNING);
 }

@@ -18,7 +18,7 @@ static double blocks_of(const struct detector *detector, double seconds)
 static double doubt_of(const struct detect_ring *ring)
 {
     const struct detect_rules *r = &detect_rules;
-    double doubt = (r->sure_z - ring->z) / (r->sure_z - r->doubt_z);
+    double doubt = (r->sure_z - ladder_z(ring)) / (r->sure_z - r->doubt_z);
 
     return r->sure_share + fmin(fmax(doubt, 0), 1) * (1 - r->sure_share);
 }
@@ -31,7 +31,7 @@ static bool is_slowing(const struct detector *detector, unsigned scale, double r
 
     return before > detect_rules.slowed_share * rate &&
            (ladder_window(scale) < age / 2 ||
-            detector->rings[scale].even < detect_rules.straight_even);
+            ladder_even(&detector->found.rings[scale]) < detect_rules.straight_even);
 }
 
 /* Programs fill what they have to fill when they start. Growth that is half as old as the process
@@ -109,7 +109,7 @@ static bool is_kinked(const struct detector *detector, const struct candidate *c
     double near, far;
 
     if (candidate->window > blocks_of(detector, r->slow_window_s) ||
-        detector->rings[candidate->scale].z < r->sure_z ||
+        ladder_z(&detector->found.rings[candidate->scale]) < r->sure_z ||
         !past_rate_near(detector, candidate->scale, &near) || fabs(near) > flat ||
         !past_rate(detector, candidate->scale, &far) || fabs(far) > flat)
         return false;
@@ -120,20 +120,20 @@ static bool is_kinked(const struct detector *detector, const struct candidate *c
 static double need_for_pace(const struct detector *detector, const struct candidate *candidate)
 {
     const struct detect_rules *r = &detect_rules;
-    const struct detect_ring *ring = &detector->rings[candidate->scale];
+    const struct detect_ring *ring = &detector->found.rings[candidate->scale];
     bool is_long = candidate->window >= blocks_of(detector, r->slow_window_s);
 
     if ((!is_long && !is_slow_as_day(detector, candidate)) ||
         ladder_oldest_stay(detector, candidate->scale) || is_kinked(detector, candidate))
         return 0;
-    if (ring->z < r->sure_z || ring->even < r->day_even)
+    if (ladder_z(ring) < r->sure_z || ladder_even(ring) < r->day_even)
         return blocks_of(detector, r->slow_wait_s);
     return is_long ? blocks_of(detector, r->straight_wait_s) : 0;
 }
 
 static double need_by_history(const struct detector *detector, unsigned scale)
 {
-    double longest = detector->climb.longest;
+    double longest = detector->found.climb.longest;
 
     if (ladder_window(scale) >= detect_rules.history_windows * longest)
         return 0;
@@ -176,7 +176,7 @@ void wait_measure(const struct detector *detector, const struct candidate *candi
 {
     const struct detect_profile *p = detector->profile;
     unsigned scale = candidate->scale;
-    double doubt = doubt_of(&detector->rings[scale]);
+    double doubt = doubt_of(&detector->found.rings[scale]);
 
     out->has_before = past_rate(detector, scale, &out->before);
     out->is_slowing = out->has_before && is_slowing(detector, scale, candidate->rate, out->before);

@@ -50,12 +50,12 @@ static inline bool feed_one(struct feed *feed, double bytes)
                                    .limit_bytes = feed->limit};
     bool changed = detector_push(&feed->detector, &sample);
 
-    if (changed && feed->detector.verdict == VERDICT_LEAK) {
+    if (changed && feed->detector.found.verdict == VERDICT_LEAK) {
         feed->alarms++;
         if (feed->first_leak >= NEVER)
             feed->first_leak = feed->t;
     }
-    if (changed && feed->detector.verdict == VERDICT_SUSPECT && feed->first_suspect >= NEVER)
+    if (changed && feed->detector.found.verdict == VERDICT_SUSPECT && feed->first_suspect >= NEVER)
         feed->first_suspect = feed->t;
     feed->t += (double)feed->step_ms / 1000;
     return changed;

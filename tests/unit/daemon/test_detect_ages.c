@@ -52,9 +52,9 @@ static void grow(struct outcome *outcome, age_of age, double step_s, double seco
 
         if (!detector_push(&outcome->detector, &sample))
             continue;
-        if (outcome->detector.verdict == VERDICT_LEAK && outcome->leak_s >= NEVER)
+        if (outcome->detector.found.verdict == VERDICT_LEAK && outcome->leak_s >= NEVER)
             outcome->leak_s = t;
-        if (outcome->detector.verdict == VERDICT_SUSPECT && outcome->suspect_s >= NEVER)
+        if (outcome->detector.found.verdict == VERDICT_SUSPECT && outcome->suspect_s >= NEVER)
             outcome->suspect_s = t;
     }
 }

@@ -72,7 +72,7 @@ static double leak_share(double hours)
         feed_one(&feed, 1024 * MIB + leaked + MIB * feed_noise(&feed));
         if (feed.t > 2 * DAY) {
             seen++;
-            called += feed.detector.verdict == VERDICT_LEAK;
+            called += feed.detector.found.verdict == VERDICT_LEAK;
         }
     }
     return called / seen;

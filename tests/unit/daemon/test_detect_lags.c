@@ -30,9 +30,9 @@ START_TEST(the_turn_of_a_lag_is_that_of_its_smoothed_load)
             double weight = fmax(1.0 / (1 + lag_blocks[i]), 1.0 / (block + 1));
 
             smooth[i][block] = before + weight * (load - before);
-            ck_assert_double_eq_tol(lags.lags[i].smooth, smooth[i][block], 1e-3);
+            ck_assert_double_eq_tol(lags.smooth[i], smooth[i][block], 1e-3);
             if (block >= DETECT_BLOCKS)
-                ck_assert_double_eq_tol(lags.lags[i].turn,
+                ck_assert_double_eq_tol(lags.turn[i],
                                         smooth[i][block] - smooth[i][block - DETECT_BLOCKS], 2e-3);
         }
     }
@@ -46,7 +46,7 @@ START_TEST(a_load_that_stands_still_does_not_turn)
     for (unsigned block = 0; block < PUTS; block++) {
         lags_put(&lags, block, 77.7F);
         for (unsigned i = 0; i < LOAD_LAGS && block >= DETECT_BLOCKS; i++)
-            ck_assert_float_eq(lags.lags[i].turn, 0);
+            ck_assert_float_eq(lags.turn[i], 0);
     }
 }
 END_TEST

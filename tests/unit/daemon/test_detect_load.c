@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/detect/blocks.h"
 #include "daemon/detect/load.h"
 #include "daemon/detect/packed.h"
 #include "tests/unit/daemon/feed.h"
@@ -104,7 +105,7 @@ START_TEST(a_leak_below_the_waves_of_a_load_is_found_with_its_rate)
     detector_read(&pair.without.detector, &alone);
     ck_assert_double_eq_tol(result.growth.estimate, 8 * KIB, 2 * KIB);
     ck_assert(fabs(alone.growth.estimate - 8 * KIB) > 2 * KIB);
-    ck_assert_double_eq_tol(pair.with.bytes_per_load, MIB, 0.1 * MIB);
+    ck_assert_double_eq_tol(pair.with.load.bytes_per_load, MIB, 0.1 * MIB);
 }
 END_TEST
 
@@ -143,7 +144,7 @@ START_TEST(a_load_that_falls_and_is_not_known_yet_may_hide_growth)
     struct pair pair;
     struct growth growth = growth_at_alarm(&pair, falling, 30 * KIB);
 
-    ck_assert_double_le(pair.with.bytes_per_load, 0);
+    ck_assert_double_le(pair.with.load.bytes_per_load, 0);
     ck_assert_double_lt(growth.estimate, 25 * KIB);
     ck_assert_double_ge(growth.upper, 30 * KIB);
     ck_assert_double_gt(growth.lower, 0.8 * growth.estimate);
@@ -161,7 +162,7 @@ START_TEST(memory_may_follow_the_load_late)
         pair_push(&pair, 200 * MIB + MIB * follows, wave(pair.t));
     }
     ck_assert_uint_eq(pair.alarms, 0);
-    ck_assert_double_eq_tol(pair.with.bytes_per_load, MIB, 0.1 * MIB);
+    ck_assert_double_eq_tol(pair.with.load.bytes_per_load, MIB, 0.1 * MIB);
     ck_assert_uint_ge(pair.with.lags.best, 5); /* 8 blocks are 160 s */
     ck_assert_uint_le(pair.with.lags.best, 7); /* 21 blocks are 420 s */
 }
@@ -229,16 +230,18 @@ START_TEST(a_hole_keeps_load_and_bytes_together)
     ck_assert_uint_eq(pair.with.raw.blocks, 8 * 3600 / 20 - 1);
     for (unsigned scale = 0; scale < 7; scale++)
         for (unsigned i = 0; i < DETECT_BLOCKS; i++)
-            ck_assert_double_eq_tol(pair.with.raw.of[scale].min[i],
-                                    100 * MIB + MIB * packed_value(pair.with.load[scale][i]),
-                                    20 * MIB);
+            ck_assert_double_eq_tol(
+                blocks_at(&pair.with.raw, scale, i),
+                100 * MIB +
+                    MIB * packed_value(pair.with.load.kept[blocks_place(&pair.with.raw, scale, i)]),
+                20 * MIB);
     ck_assert_uint_eq(pair.alarms, 0);
 }
 END_TEST
 
 START_TEST(a_series_beside_a_load_is_small)
 {
-    ck_assert_uint_le(sizeof(struct load_detector), 2900);
+    ck_assert_uint_le(sizeof(struct load_detector), 2208);
 }
 END_TEST
 
@@ -259,6 +262,25 @@ START_TEST(a_packed_load_keeps_three_digits_and_its_order)
     ck_assert_float_eq(packed_value(packed_of(-1)), 0);
     ck_assert_uint_eq(packed_of(1e38F), UINT16_MAX);
     ck_assert_float_eq(packed_value(packed_of(100)), 100);
+}
+END_TEST
+
+START_TEST(what_is_no_sample_brings_no_load)
+{
+    static const double refused[] = {0, -1, NAN, INFINITY, 1e300};
+    struct load_detector before;
+    struct pair pair;
+
+    pair_init(&pair, 1);
+    while (pair.t < 100)
+        pair_push(&pair, 100 * MIB, 20);
+    before = pair.with;
+    for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct detect_sample sample = {.time_ms = 110000, .bytes = refused[i]};
+
+        ck_assert(!load_push(&pair.with, &sample, 1e6));
+        ck_assert_mem_eq(&pair.with, &before, sizeof(before));
+    }
 }
 END_TEST
 
@@ -312,8 +334,8 @@ START_TEST(a_leak_a_request_is_straight_in_work_time)
         sample.time_ms = work_clock_ms(&clock, sample.time_ms, load);
         detector_push(&by_work, &sample);
     }
-    ck_assert_int_ne(by_time.verdict, VERDICT_LEAK);
-    ck_assert_int_eq(by_work.verdict, VERDICT_LEAK);
+    ck_assert_int_ne(by_time.found.verdict, VERDICT_LEAK);
+    ck_assert_int_eq(by_work.found.verdict, VERDICT_LEAK);
 }
 END_TEST
 
@@ -326,5 +348,6 @@ SUITE_MAIN("detect_load", a_rise_of_the_load_is_no_leak,
            growth_beside_an_equal_rise_of_the_load_is_only_suspect,
            a_restart_is_one_for_the_rest_too, a_hole_keeps_load_and_bytes_together,
            a_series_beside_a_load_is_small, a_packed_load_keeps_three_digits_and_its_order,
-           any_load_is_survived, work_time_runs_with_the_load_and_stands_without,
+           what_is_no_sample_brings_no_load, any_load_is_survived,
+           work_time_runs_with_the_load_and_stands_without,
            a_leak_a_request_is_straight_in_work_time)

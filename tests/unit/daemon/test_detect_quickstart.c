@@ -34,7 +34,7 @@ static double alarm_s(shape series, double parameter, unsigned seconds)
         struct detect_sample sample = {.time_ms = 5000000 + t * 1000u,
                                        .bytes = series(t, parameter)};
 
-        if (detector_push(&detector, &sample) && detector.verdict == VERDICT_LEAK)
+        if (detector_push(&detector, &sample) && detector.found.verdict == VERDICT_LEAK)
             return t;
     }
     return NEVER;

@@ -335,7 +335,7 @@ static double leak_among(unsigned series)
                                        .bytes = 10 * MIB + 20 * KIB * t,
                                        .noise_bytes2 = 150 * KIB * 150 * KIB};
 
-        if (detector_push(&detector, &sample) && detector.verdict == VERDICT_LEAK)
+        if (detector_push(&detector, &sample) && detector.found.verdict == VERDICT_LEAK)
             return t;
     }
     return NEVER;
@@ -360,7 +360,7 @@ START_TEST(a_sampled_series_has_the_noise_it_was_told)
         struct detect_sample sample = {
             .time_ms = t * 1000u, .bytes = bytes, .noise_bytes2 = 8 * MIB * bytes};
 
-        alarms += detector_push(&detector, &sample) && detector.verdict == VERDICT_LEAK;
+        alarms += detector_push(&detector, &sample) && detector.found.verdict == VERDICT_LEAK;
     }
     ck_assert_uint_eq(alarms, 0);
 }
