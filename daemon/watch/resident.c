@@ -14,7 +14,7 @@
 /* Live bytes that grow, too, are what is told, for their line is known; but not where they are less
  * than this share of all growth. */
 #define TOLD_SHARE 0.1
-/* From this share on, for sure, live bytes that leak take an alarm over. */
+/* From this share on live bytes that leak take an alarm over. */
 #define ACCOUNTED_SHARE 0.8
 /* Fragmentation lies between live blocks. Where allocators have given out less than this share of
  * what was resident when the growth began, it is not theirs. */
@@ -87,10 +87,20 @@ static void name_growth(const struct process *process, struct detect_result *rss
         rss->verdict = verdict_of_mapped(process, rss, now_mono_ms);
 }
 
+/* Live bytes leak for sure nearly as much, and have done so for half of the time: a climb of theirs,
+ * which is over before the verdict about them is, has not. */
+static bool is_accounted(const struct detect_result *live, const struct detect_result *rss,
+                         uint64_t now_mono_ms)
+{
+    return live->verdict == VERDICT_LEAK &&
+           live->growth.lower >= ACCOUNTED_SHARE * rss->growth.estimate &&
+           now_mono_ms - live->since_ms >= (now_mono_ms - rss->since_ms) / 2;
+}
+
 /* An alarm keeps its name, for people have heard it, until what it is about ends, or until live bytes
- * leak that account for it for sure. */
+ * account for it. */
 static bool alarm_stands(const struct process *process, const struct detect_result *live,
-                         const struct detect_result *rss)
+                         const struct detect_result *rss, uint64_t now_mono_ms)
 {
     if (!verdict_is_alarm(process->verdict) || !growth_is_resident(process->growth_in))
         return false;
@@ -98,9 +108,7 @@ static bool alarm_stands(const struct process *process, const struct detect_resu
         return !verdict_is_growing(live->verdict);
     if (process->growth_in == GROWTH_IN_MAPPED && mapped_fits(process))
         return false;
-    return rss->verdict == VERDICT_LEAK &&
-           !(live->verdict == VERDICT_LEAK &&
-             live->growth.lower >= ACCOUNTED_SHARE * rss->growth.estimate);
+    return rss->verdict == VERDICT_LEAK && !is_accounted(live, rss, now_mono_ms);
 }
 
 bool resident_decides(const struct process *process, const struct detect_result *bytes,
@@ -109,7 +117,7 @@ bool resident_decides(const struct process *process, const struct detect_result 
 {
     enum growth_in place;
 
-    if (alarm_stands(process, live, rss)) {
+    if (alarm_stands(process, live, rss, now_mono_ms)) {
         if (rss->verdict == VERDICT_LEAK)
             rss->verdict = process->verdict;
         *growth_in = process->growth_in;
