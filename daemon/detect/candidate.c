@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "daemon/detect/blocks.h"
 #include "daemon/detect/detect.h"
 #include "daemon/detect/ladder.h"
 #include "daemon/detect/profile.h"
@@ -32,8 +33,20 @@ bool candidate_find(const struct detector *detector, struct candidate *out)
     return true;
 }
 
+/* Next to nothing is left of what the window gained: it was given back, and its blocks are too long
+ * to have seen that yet. */
+static bool is_given_back(const struct detector *detector, const struct candidate *candidate)
+{
+    double first = blocks_at(detector, candidate->scale, DETECT_BLOCKS - 1);
+
+    return detector->level - first <
+           detect_rules.gone_share * candidate->rate * candidate->window;
+}
+
 double candidate_newest(const struct detector *detector, const struct candidate *candidate)
 {
+    if (is_given_back(detector, candidate))
+        return 0;
     if (candidate->scale < 2)
         return 1;
     return ladder_growth_max(detector, candidate->scale - 2) / candidate->rate;
@@ -44,6 +57,8 @@ static bool still_grows(const struct detector *detector, const struct candidate 
 {
     double least = detect_rules.quarter_share;
 
+    if (is_given_back(detector, candidate))
+        return false;
     return candidate->scale < 2 ||
            detector->found.rings[candidate->scale - 2].slope >= least * candidate->rate ||
            candidate_newest(detector, candidate) >= least;
