@@ -195,6 +195,19 @@ static int find_number(const char *path, const char *name, uint64_t *out)
     return rc;
 }
 
+int procfs_read_file_bytes(const struct procfs *fs, pid_t pid, uint64_t *out)
+{
+    char path[PATH_MAX];
+    uint64_t kib = 0;
+    int rc;
+
+    snprintf(path, sizeof(path), "%s/%d/status", fs->proc, (int)pid);
+    rc = find_number(path, "RssFile:", &kib);
+    if (rc == 0)
+        *out = kib * 1024;
+    return rc;
+}
+
 int procfs_start_wall_ms(const struct procfs *fs, uint64_t start_ticks, uint64_t *out)
 {
     char path[PATH_MAX];

@@ -36,6 +36,8 @@ int procfs_read_uid(const struct procfs *fs, pid_t pid, uid_t *out); /* the effe
 /* The command line, arguments apart by blanks; what does not fit is cut. */
 int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t size);
 int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);
+/* Of these the pages of mapped files, which the kernel drops before it kills. */
+int procfs_read_file_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);
 
 /* The systemd unit from /proc/PID/cgroup ("myapp.service"), empty when there is none. */
 int procfs_read_unit(const struct procfs *fs, pid_t pid, char *out, size_t size);

@@ -215,6 +215,7 @@ struct process {
     struct wire_domain_totals domains[WIRE_DOMAINS]; /* method NONE: absent */
     bool has_rss;
     uint64_t rss_bytes;
+    uint64_t file_bytes;       /* of these those of mapped files, as of some seconds ago */
     uint64_t pss_bytes;        /* 0 while not known */
     uint64_t limit_bytes;      /* nearest memory limit, 0 = none */
     uint64_t limit_used_bytes; /* of it, by all whom it binds; 0 = not known: what is resident */

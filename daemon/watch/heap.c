@@ -148,7 +148,7 @@ static double heap_to_come(const struct process *process)
     const struct wire_heap *heap = &process->heap->totals;
     double most = (double)(heap->max_bytes > 0 ? heap->max_bytes : heap->committed_bytes);
     double rest = (double)process->held_bytes - (double)heap->committed_bytes;
-    double touched = (double)process->rss_bytes - fmax(rest, 0);
+    double touched = judge_resident_bytes(process) - fmax(rest, 0);
 
     return most - fmax(touched, (double)heap->used_bytes);
 }

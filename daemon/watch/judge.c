@@ -28,6 +28,11 @@ double judge_used_bytes(const struct process *process)
            process->group.own_bytes;
 }
 
+double judge_resident_bytes(const struct process *process)
+{
+    return fmax(0, (double)process->rss_bytes - (double)process->file_bytes);
+}
+
 /* The limit as a series of bytes meets it: a limit binds all that it counts, not this series. */
 static double limit_for(const struct process *process, double bytes)
 {
@@ -87,7 +92,7 @@ static void feed(struct process *process, uint64_t now_mono_ms)
         heap_feed_rest(process, &sample);
     }
     if (process->has_rss) {
-        sample.bytes = (double)process->rss_bytes;
+        sample.bytes = judge_resident_bytes(process);
         sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = 0;
         /* It needs the patience that live bytes have: it must not be told first for what they hold.
@@ -108,6 +113,7 @@ static struct detect_result decide(struct process *process, uint64_t now_mono_ms
     *growth_in = heap_split(process, &live);
     object_leak(process, &live, *growth_in, now_mono_ms);
     detector_read(&process->rss_detector, &rss);
+    rss.fit_bytes += (double)process->file_bytes; /* it is drawn over all that is resident */
     /* A lost agent's last word stands while it was an alarm: its process still leaks. */
     if (!has_live(process) && !(process->has_totals && verdict_is_growing(live.verdict))) {
         *growth_in = GROWTH_IN_RESIDENT;

@@ -98,6 +98,9 @@ static inline bool verdict_is_alarm(enum verdict verdict)
 bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_wall_ms);
 /* Time until the process's limit is reached at that growth; not known without a limit. */
 struct forecast judge_forecast(const struct process *process, const struct growth *growth);
+/* What is resident, but for the pages of mapped files: these are no growth of the program's, and the
+ * kernel drops them when it has to. */
+double judge_resident_bytes(const struct process *process);
 /* What the nearest limit counts already. */
 double judge_used_bytes(const struct process *process);
 

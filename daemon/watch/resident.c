@@ -45,7 +45,7 @@ static enum growth_in place_of(const struct process *process, const struct detec
                                uint64_t now_mono_ms)
 {
     double gained = rss->growth.estimate * (double)(now_mono_ms - rss->since_ms) / 1000;
-    double resident = (double)process->rss_bytes, allocated = allocated_bytes(process);
+    double resident = judge_resident_bytes(process), allocated = allocated_bytes(process);
 
     if (process->is_silent) /* what its allocators gave out is not known */
         return GROWTH_IN_RESIDENT;
@@ -58,7 +58,7 @@ static enum growth_in place_of(const struct process *process, const struct detec
 /* What is mapped and not used yet finds room below the limit. */
 static bool mapped_fits(const struct process *process)
 {
-    double to_come = (double)process->held_bytes - (double)process->rss_bytes;
+    double to_come = (double)process->held_bytes - judge_resident_bytes(process);
 
     return process->limit_bytes == 0 ||
            to_come <= (double)process->limit_bytes - judge_used_bytes(process);

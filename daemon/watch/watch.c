@@ -117,6 +117,7 @@ static void read_facts(struct watch *watch, struct watched *watched, struct proc
     if (watch->now_mono_ms < watched->limit_due_ms)
         return;
     watched->limit_due_ms = watch->now_mono_ms + LIMIT_STEP_MS;
+    procfs_read_file_bytes(&watch->fs, pid, &process->file_bytes);
     if (procfs_read_limit(&watch->fs, pid, &limit) < 0)
         return;
     store_put_limit(watch->store, process, limit.source == LIMIT_NONE ? 0 : limit.bytes,

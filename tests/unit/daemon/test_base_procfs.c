@@ -147,6 +147,10 @@ START_TEST(rss_is_in_bytes)
     put("proc/42/statm", "900 300 200 1 0 100 0\n");
     ck_assert_int_eq(procfs_read_rss_bytes(&fs, 42, &rss), 0);
     ck_assert_uint_eq(rss, 300 * (uint64_t)sysconf(_SC_PAGESIZE));
+    put("proc/42/status", "Name:\ta\nRssAnon:\t7 kB\nRssFile:\t 800 kB\n");
+    ck_assert_int_eq(procfs_read_file_bytes(&fs, 42, &rss), 0);
+    ck_assert_uint_eq(rss, 800 << 10);
+    ck_assert_int_eq(procfs_read_file_bytes(&fs, 43, &rss), -ENOENT);
 }
 END_TEST
 

@@ -71,6 +71,22 @@ START_TEST(growth_beyond_what_allocators_gave_out_is_no_fragmentation)
 }
 END_TEST
 
+START_TEST(files_that_are_read_into_mapped_memory_are_no_growth_of_the_program)
+{
+    hello(1, "default");
+    for (unsigned i = 0; i < 3000; i++) {
+        char status[64];
+
+        snprintf(status, sizeof(status), "Name: x\nRssFile:\t%u kB\n", 20480 + 1024 * i);
+        write_file("42/status", status);
+        put_domains(20 * MIB, 0);
+        put_rss(60 * MIB + MIB * i);
+        tick();
+    }
+    ck_assert_int_eq(process->verdict, VERDICT_OK);
+}
+END_TEST
+
 START_TEST(an_alarm_keeps_its_name_while_its_figures_move)
 {
     hello(1, "default");
@@ -133,6 +149,7 @@ SUITE_MAIN_FIXTURE("watch_resident", setup, teardown,
                    memory_that_was_mapped_before_and_comes_into_use_tells_nobody,
                    mapped_memory_that_does_not_fit_below_the_limit_is_told_of_before_it_is_reached,
                    growth_beyond_what_allocators_gave_out_is_no_fragmentation,
+                   files_that_are_read_into_mapped_memory_are_no_growth_of_the_program,
                    an_alarm_keeps_its_name_while_its_figures_move,
                    live_bytes_that_climb_for_a_while_end_no_alarm_about_resident_memory,
                    a_small_leak_of_live_bytes_does_not_hide_that_resident_memory_grows,
