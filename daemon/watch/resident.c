@@ -17,7 +17,7 @@
 /* From this share on live bytes that leak take an alarm over. */
 #define ACCOUNTED_SHARE 0.8
 /* Fragmentation lies between live blocks. Where allocators have given out less than this share of
- * what was resident when the growth began, it is not theirs. */
+ * what was resident when the growth began, or less than has grown since, it is not theirs. */
 #define ALLOCATED_SHARE 0.33
 
 /* Resident memory leaks, and live bytes do not account for it. */
@@ -51,8 +51,9 @@ static enum growth_in place_of(const struct process *process, const struct detec
         return GROWTH_IN_RESIDENT;
     if (resident - (double)process->held_bytes < EXPLAINED_SHARE * gained)
         return GROWTH_IN_MAPPED;
-    return allocated >= ALLOCATED_SHARE * (resident - gained) ? GROWTH_IN_ALLOCATOR
-                                                              : GROWTH_IN_ELSEWHERE;
+    return allocated >= gained && allocated >= ALLOCATED_SHARE * (resident - gained)
+               ? GROWTH_IN_ALLOCATOR
+               : GROWTH_IN_ELSEWHERE;
 }
 
 /* What is mapped and not used yet finds room below the limit. */
