@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 
 #define DICT_KEYS_AT 32 /* ma_keys of PyDictObject */
 

@@ -11,7 +11,7 @@
 #include "agent/core/core.h"
 #include "agent/core/sampler.h"
 #include "agent/python/interp.h"
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 #include "agent/python/pool.h"
 #include "agent/python/turn.h"
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 #include "agent/python/text.h"
 
 #define OB_TYPE_AT 8 /* ob_type, behind the reference count */

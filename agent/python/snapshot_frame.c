@@ -3,7 +3,7 @@
 
 #include "agent/python/interp.h"
 #include "agent/python/layout.h"
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 #include "agent/python/snapshot_object.h"
 #include "agent/python/text.h"
 

@@ -3,7 +3,7 @@
 
 #include "agent/python/dictkeys.h"
 #include "agent/python/interp.h"
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 #include "agent/python/text.h"
 #include "agent/python/type.h"
 

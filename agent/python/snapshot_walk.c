@@ -3,7 +3,7 @@
 
 #include "agent/core/clock.h"
 #include "agent/python/interp.h"
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 #include "agent/python/snapshot_frame.h"
 #include "agent/python/type.h"
 

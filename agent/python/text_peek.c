@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The part of text.h that reads memory by itself. */
 #include "agent/python/layout.h"
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 #include "agent/python/text.h"
 
 size_t text_peek(const struct layout *layout, uintptr_t object, char *out, size_t cap)

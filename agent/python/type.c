@@ -7,7 +7,7 @@
 #include "agent/core/core.h"
 #include "agent/python/dictkeys.h"
 #include "agent/python/interp.h"
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 #include "agent/python/text.h"
 
 /* PyTypeObject up to tp_flags, the same from 3.8 to 3.14. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "agent/python/peek.h"
+#include "agent/core/peek.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 bool peek_plausible(uintptr_t addr)
@@ -11,15 +10,26 @@ bool peek_plausible(uintptr_t addr)
     return addr >= 4096 && addr < (uintptr_t)1 << 47 && addr % sizeof(void *) == 0;
 }
 
-static size_t read_some(uintptr_t addr, void *out, size_t len)
+static size_t read_pieces(const struct iovec *pieces, size_t count, void *out, size_t len)
 {
     struct iovec local = {.iov_base = out, .iov_len = len};
-    struct iovec remote = {.iov_base = (void *)addr, .iov_len = len};
     int saved = errno;
-    ssize_t got = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+    ssize_t got = process_vm_readv(getpid(), &local, 1, pieces, count, 0);
 
     errno = saved;
     return got > 0 ? (size_t)got : 0;
+}
+
+static size_t read_some(uintptr_t addr, void *out, size_t len)
+{
+    const struct iovec piece = {.iov_base = (void *)addr, .iov_len = len};
+
+    return read_pieces(&piece, 1, out, len);
+}
+
+bool peek_pieces(const struct iovec *pieces, size_t count, void *out, size_t len)
+{
+    return read_pieces(pieces, count, out, len) == len;
 }
 
 bool peek(uintptr_t addr, void *out, size_t len)
