@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/java/counters.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "agent/core/peek.h"
 
 #define COLLECTORS     3 /* young; full; pauses of concurrent cycles: of G1, not in release 8 */
 #define SPACES         3
@@ -32,6 +33,8 @@ enum {
 };
 
 _Static_assert(ENTRIES <= COUNTERS_MAX, "room for each");
+
+#define PIECES_MAX (2 * ENTRIES)
 
 static const char *const names[ENTRIES] = {
     [POLICY] = "sun.gc.policy.name",
@@ -91,14 +94,15 @@ static bool is_known(struct counters *counters)
            strcmp(policy, "ParScav:MSC") == 0;
 }
 
-enum counters_found counters_find(struct counters *counters, const void *memory, size_t size)
+enum counters_found counters_find(struct counters *counters, const void *copy, size_t size, uintptr_t origin)
 {
+    counters->origin = origin - (uintptr_t)copy;
     for (size_t i = 0; i < ENTRIES; i++)
         counters->entries[i] = (struct perfdata_entry){
             .name = names[i],
             .type = i <= RELEASE ? PERFDATA_TEXT : PERFDATA_NUMBER,
         };
-    if (!perfdata_is_complete(memory, size) || !perfdata_find(memory, size, counters->entries, ENTRIES))
+    if (!perfdata_is_complete(copy, size) || !perfdata_find(copy, size, counters->entries, ENTRIES))
         return COUNTERS_SOME;
     return has_all(counters) && is_known(counters) ? COUNTERS_ALL : COUNTERS_NEVER;
 }
@@ -133,22 +137,22 @@ bool counters_describe(const struct counters *counters, char *out, size_t size)
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-static uint64_t number(const struct counters *counters, size_t i)
+/* Numbers by their place among the names; 0 of one that is not there. */
+struct numbers {
+    uint64_t of[ENTRIES];
+};
+
+static uint64_t of_collector(const struct numbers *numbers, size_t collector, size_t what)
 {
-    return perfdata_number(&counters->entries[i]);
+    return numbers->of[COLLECTOR + collector * COLLECTOR_COUNTERS + what];
 }
 
-static uint64_t of_collector(const struct counters *counters, size_t collector, size_t what)
-{
-    return number(counters, COLLECTOR + collector * COLLECTOR_COUNTERS + what);
-}
-
-static uint64_t sum(const struct counters *counters, size_t what)
+static uint64_t sum(const struct numbers *numbers, size_t what)
 {
     uint64_t total = 0;
 
     for (size_t i = 0; i < COLLECTORS; i++)
-        total += of_collector(counters, i, what);
+        total += of_collector(numbers, i, what);
     return total;
 }
 
@@ -158,12 +162,12 @@ struct moment {
     bool is_under_way[COLLECTORS];
 };
 
-static void look(const struct counters *counters, struct moment *out)
+static void look(const struct numbers *numbers, struct moment *out)
 {
     memset(out, 0, sizeof(*out));
     for (size_t i = 0; i < COLLECTORS; i++) {
-        out->begun[i] = of_collector(counters, i, INVOCATIONS);
-        out->is_under_way[i] = of_collector(counters, i, ENTRY) > of_collector(counters, i, EXIT);
+        out->begun[i] = of_collector(numbers, i, INVOCATIONS);
+        out->is_under_way[i] = of_collector(numbers, i, ENTRY) > of_collector(numbers, i, EXIT);
     }
 }
 
@@ -182,24 +186,70 @@ static uint64_t in_ns(uint64_t ticks, uint64_t ticks_per_s)
     return ticks / ticks_per_s * NS_PER_S + ticks % ticks_per_s * NS_PER_S / ticks_per_s;
 }
 
-static uint64_t max_bytes(const struct counters *counters)
+static uint64_t max_bytes(const struct numbers *numbers, bool is_old_all)
 {
-    uint64_t young = in_pages(number(counters, CAPACITY_MAX));
-    uint64_t old = in_pages(number(counters, CAPACITY_MAX + 1));
+    uint64_t young = in_pages(numbers->of[CAPACITY_MAX]);
+    uint64_t old = in_pages(numbers->of[CAPACITY_MAX + 1]);
 
-    return counters->is_old_all ? old : young + old;
+    return is_old_all ? old : young + old;
 }
 
-static void read_all(const struct counters *counters, const struct moment *moment, struct wire_heap *out)
+static void tell(const struct numbers *numbers, const struct moment *moment, uint64_t ticks_per_s,
+                 struct wire_heap *out)
 {
-    out->used_bytes = number(counters, USED) + number(counters, USED + 1) + number(counters, USED + 2);
-    out->committed_bytes =
-        in_pages(number(counters, CAPACITY)) + in_pages(number(counters, CAPACITY + 1));
-    out->max_bytes = max_bytes(counters);
+    out->used_bytes = numbers->of[USED] + numbers->of[USED + 1] + numbers->of[USED + 2];
+    out->committed_bytes = in_pages(numbers->of[CAPACITY]) + in_pages(numbers->of[CAPACITY + 1]);
     out->young_collections = ended(moment, 0);
     out->full_collections = ended(moment, 1);
     out->cycle_pauses = ended(moment, 2);
-    out->pause_ns_total = in_ns(sum(counters, TIME), number(counters, TICKS_PER_S));
+    out->pause_ns_total = in_ns(sum(numbers, TIME), ticks_per_s);
+}
+
+/* What is read, in this order. */
+struct plan {
+    struct iovec pieces[PIECES_MAX];
+    uint64_t *into[PIECES_MAX];
+    size_t count;
+};
+
+static void plan_one(const struct counters *counters, size_t i, struct numbers *numbers, struct plan *plan)
+{
+    uintptr_t at = (uintptr_t)counters->entries[i].value;
+
+    numbers->of[i] = 0;
+    if (at == 0)
+        return;
+    plan->into[plan->count] = &numbers->of[i];
+    plan->pieces[plan->count++] =
+        (struct iovec){.iov_base = (void *)(at + counters->origin), .iov_len = sizeof(uint64_t)};
+}
+
+static void plan_moment(const struct counters *counters, struct numbers *numbers, struct plan *plan)
+{
+    for (size_t i = COLLECTOR; i < ENTRIES; i++) {
+        if ((i - COLLECTOR) % COLLECTOR_COUNTERS != TIME)
+            plan_one(counters, i, numbers, plan);
+    }
+}
+
+/* What says whether a collection began or ended is read in front of the rest and behind it. */
+static bool fetch(const struct counters *counters, struct numbers *before, struct numbers *after)
+{
+    uint64_t got[PIECES_MAX];
+    struct plan plan;
+
+    plan.count = 0;
+    plan_moment(counters, before, &plan);
+    for (size_t i = CAPACITY; i < COLLECTOR; i++)
+        plan_one(counters, i, before, &plan);
+    for (size_t i = 0; i < COLLECTORS; i++)
+        plan_one(counters, COLLECTOR + i * COLLECTOR_COUNTERS + TIME, before, &plan);
+    plan_moment(counters, after, &plan);
+    if (!peek_pieces(plan.pieces, plan.count, got, plan.count * sizeof(got[0])))
+        return false;
+    for (size_t i = 0; i < plan.count; i++)
+        *plan.into[i] = got[i];
+    return true;
 }
 
 /*
@@ -207,18 +257,21 @@ static void read_all(const struct counters *counters, const struct moment *momen
  * tells from the rest. These releases also write what is used, of the serial and the parallel collector, every
  * 50 ms, amid a collection, too.
  */
-bool counters_read(const struct counters *counters, struct wire_heap *out)
+enum counters_had counters_read(const struct counters *counters, struct wire_heap *out)
 {
+    struct numbers numbers, again;
     struct moment before, after;
 
     for (unsigned i = 0; i < READS_MAX; i++) {
-        look(counters, &before);
-        atomic_thread_fence(memory_order_acquire);
-        read_all(counters, &before, out);
-        atomic_thread_fence(memory_order_acquire);
-        look(counters, &after);
-        if (memcmp(&before, &after, sizeof(before)) == 0)
-            return true;
+        if (!fetch(counters, &numbers, &again))
+            return COUNTERS_GONE;
+        look(&numbers, &before);
+        look(&again, &after);
+        if (memcmp(&before, &after, sizeof(before)) == 0) {
+            tell(&numbers, &before, perfdata_number(&counters->entries[TICKS_PER_S]), out);
+            out->max_bytes = max_bytes(&numbers, counters->is_old_all);
+            return COUNTERS_READ;
+        }
     }
-    return false;
+    return COUNTERS_NOT_NOW;
 }

@@ -18,6 +18,7 @@
 
 struct counters {
     struct perfdata_entry entries[COUNTERS_MAX];
+    uintptr_t origin; /* what the machine's memory lies above the copy by, modulo 2^64 */
     bool is_old_all; /* the old generation may become all of the heap */
 };
 
@@ -27,14 +28,21 @@ enum counters_found {
     COUNTERS_NEVER, /* another collector, or a machine that counts otherwise */
 };
 
-/* Looks for all of them in the machine's memory, which stays where it is from COUNTERS_ALL on. */
-enum counters_found counters_find(struct counters *counters, const void *memory, size_t size);
+/* Looks for all of them in a copy of the machine's memory, which stays where it is: texts are the copy's,
+ * numbers are read at origin, where the machine has them. */
+enum counters_found counters_find(struct counters *counters, const void *copy, size_t size, uintptr_t origin);
 
 /* "openjdk 17.0.15"; false while that is not known. */
 bool counters_describe(const struct counters *counters, char *out, size_t size);
 
-/* All but time_ms. A collection that is under way has not happened yet. False when this cannot be had, which is
- * hardly ever: one collection after the other began and ended meanwhile. */
-bool counters_read(const struct counters *counters, struct wire_heap *out);
+enum counters_had {
+    COUNTERS_READ,
+    COUNTERS_NOT_NOW, /* hardly ever: one collection after the other began and ended meanwhile */
+    COUNTERS_GONE,    /* the memory cannot be read (its file was cut), or the kernel does not let us */
+};
+
+/* All but time_ms. A collection that is under way has not happened yet. One system call, hardly ever more; it
+ * cannot fault, and leaves errno alone. */
+enum counters_had counters_read(const struct counters *counters, struct wire_heap *out);
 
 #endif

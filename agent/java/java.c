@@ -10,6 +10,7 @@
 #include "agent/core/core.h"
 #include "agent/core/image.h"
 #include "agent/core/module.h"
+#include "agent/core/peek.h"
 #include "agent/java/counters.h"
 #include "agent/java/vmstructs.h"
 
@@ -35,12 +36,17 @@ static _Atomic int state = JAVA_IGNORED;
 
 static struct {
     _Atomic bool busy;
+    _Atomic bool is_met;
     unsigned looks;
     uint64_t due_ms;
 } search;
 
 static struct vmstructs_counters found; /* from JAVA_MAPPED on */
 static struct counters counters;        /* the flushing thread's */
+
+/* Of the machine's memory, which is never loaded from: whoever cuts the file behind it makes that fault, and a
+ * flush inside the machine's own crash handler would fault again. Touched only where there is a machine. */
+static _Alignas(uint64_t) uint8_t copy[VMSTRUCTS_COUNTERS_BYTES_MAX];
 static unsigned rounds;
 
 /* ---- the machine, met on a stack --------------------------------------------------------------- */
@@ -69,6 +75,7 @@ static void look(const struct image *image)
 /* One thread at a time; the others need not wait. */
 static void met(const struct image *image)
 {
+    atomic_store(&search.is_met, true);
     if (atomic_exchange(&search.busy, true))
         return;
     look(image);
@@ -79,9 +86,14 @@ static void met(const struct image *image)
 
 static void find_counters(void)
 {
-    enum counters_found how = counters_find(&counters, found.memory, found.size);
     char runtime[COUNTERS_RELEASE_BYTES];
+    enum counters_found how;
 
+    if (!peek((uintptr_t)found.memory, copy, found.size)) {
+        atomic_store(&state, JAVA_IGNORED);
+        return;
+    }
+    how = counters_find(&counters, copy, found.size, (uintptr_t)found.memory);
     if (how == COUNTERS_SOME && ++rounds < ROUNDS_MAX)
         return;
     atomic_store(&state, how == COUNTERS_ALL ? JAVA_READ : JAVA_IGNORED);
@@ -91,17 +103,24 @@ static void find_counters(void)
 
 static bool read_heap(struct wire_heap *out)
 {
+    enum counters_had how;
+
     if (atomic_load(&state) == JAVA_MAPPED)
         find_counters();
-    return atomic_load(&state) == JAVA_READ && counters_read(&counters, out);
+    if (atomic_load(&state) != JAVA_READ)
+        return false;
+    how = counters_read(&counters, out);
+    if (how == COUNTERS_GONE)
+        atomic_store(&state, JAVA_IGNORED);
+    return how == COUNTERS_READ;
 }
 
 /* The machine's threads are not in the child, and its counters are the parent's still: they may be memory
- * that both share. What is only loaded the child may start itself. */
+ * that both share, and a machine that was starting may have made them already. */
 static void forked(void)
 {
     atomic_store(&search.busy, false);
-    if (atomic_load(&state) != JAVA_SOUGHT)
+    if (atomic_load(&search.is_met) || atomic_load(&state) != JAVA_SOUGHT)
         settle(JAVA_IGNORED);
 }
 

@@ -2,7 +2,7 @@
 /*
  * A Java virtual machine (HotSpot) in the process: what the last collection left in its heap, how much of it is
  * mapped, how often was collected. Read from the counters that the machine publishes in its own memory: without a
- * system call, a lock or code of the machine's. A machine that publishes none, or whose collector's
+ * lock or code of the machine's, by system calls that cannot fault. A machine that publishes none, or whose collector's
  * figures mean something else, is left alone.
  */
 #ifndef LEAKD_AGENT_JAVA_JAVA_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The memory in which a Java virtual machine publishes its counters ("hsperfdata", version 2): a prologue, then
- * entries of a name and a value. Pure; the memory may change while it is read, by a machine that is just
+ * entries of a name and a value. Pure; it is made, or was copied, while a machine was just
  * starting: what does not fit is not there yet.
  */
 #ifndef LEAKD_AGENT_JAVA_PERFDATA_H

@@ -8,7 +8,6 @@
 
 #define ENTRIES_MAX       65536 /* releases have 2000 to 4000 */
 #define STRIDE_MAX        256
-#define COUNTERS_SIZE_MAX (UINT64_C(64) << 20)
 #define WORD_BYTES        sizeof(uintptr_t)
 
 struct table {
@@ -32,9 +31,9 @@ static bool read_number(const struct image *image, const char *name, uint64_t *o
     return true;
 }
 
-static bool is_offset(uint64_t offset, uint64_t stride)
+static bool is_offset(uint64_t offset, size_t alignment, uint64_t stride)
 {
-    return offset % sizeof(uint32_t) == 0 && offset <= stride - WORD_BYTES;
+    return offset % alignment == 0 && offset <= stride - WORD_BYTES;
 }
 
 static bool find_table(const struct image *image, struct table *out)
@@ -52,9 +51,10 @@ static bool find_table(const struct image *image, struct table *out)
     out->image = image;
     out->at = (uintptr_t)start;
     return out->at % WORD_BYTES == 0 && out->stride % WORD_BYTES == 0 && out->stride >= WORD_BYTES &&
-           out->stride <= STRIDE_MAX && is_offset(out->type_name, out->stride) &&
-           is_offset(out->field_name, out->stride) && is_offset(out->is_static, out->stride) &&
-           is_offset(out->address, out->stride) && image_segment(image, out->at, &segment, &out->end);
+           out->stride <= STRIDE_MAX && is_offset(out->type_name, WORD_BYTES, out->stride) &&
+           is_offset(out->field_name, WORD_BYTES, out->stride) &&
+           is_offset(out->is_static, sizeof(int32_t), out->stride) &&
+           is_offset(out->address, WORD_BYTES, out->stride) && image_segment(image, out->at, &segment, &out->end);
 }
 
 static bool is_text(const struct image *image, uintptr_t at, const char *text)
@@ -140,7 +140,9 @@ bool vmstructs_find_counters(const struct image *image, struct vmstructs_counter
         return false;
     start = word_at(variables.start);
     end = word_at(variables.end);
-    if (start == 0 || start % WORD_BYTES != 0 || end <= start || end - start > COUNTERS_SIZE_MAX)
+    if (start == 0 || start % WORD_BYTES != 0 || end <= start || end - start > VMSTRUCTS_COUNTERS_BYTES_MAX)
+        return false;
+    if (start < image->end && end > image->start) /* would go with the file */
         return false;
     out->memory = (const void *)start;
     out->size = end - start;

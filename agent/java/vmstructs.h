@@ -12,7 +12,9 @@
 
 struct image;
 
-/* Where the machine's counters are, from its start to the end of the process: it never unmaps them. */
+#define VMSTRUCTS_COUNTERS_BYTES_MAX ((size_t)256 << 10) /* larger ones are not taken; 32 KiB are usual */
+
+/* Where the machine's counters are, outside of the image, from its start to the end of the process: it never unmaps them. */
 struct vmstructs_counters {
     const void *memory;
     size_t size;

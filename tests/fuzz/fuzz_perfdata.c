@@ -5,6 +5,7 @@
  *
  * Input: u8 how the memory begins (its lowest bit: with a good prologue) | the memory.
  */
+#include "agent/core/peek.c"
 #include "agent/java/counters.c"
 #include "agent/java/perfdata.c"
 
@@ -45,8 +46,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(memory, data + 1, size - 1);
     if (data[0] & 1)
         make_prologue(memory, size - 1);
-    if (counters_find(&counters, memory, size - 1) == COUNTERS_ALL)
-        counters_read(&counters, &heap);
+    if (counters_find(&counters, memory, size - 1, (uintptr_t)memory) == COUNTERS_ALL &&
+        counters_read(&counters, &heap) == COUNTERS_GONE)
+        abort();
     check(&counters, memory, size - 1);
     if (counters_describe(&counters, release, sizeof(release)) && strlen(release) < 9)
         abort();

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -29,6 +30,14 @@ STRUCTURES_MIB = 128  # of a machine beside its heap: card tables, mark bits, co
 def figures_of(out):
     """What a program said, "name number" a line."""
     return {name: int(number) for name, number in re.findall(r"(?m)^(\w+) (\d+)$", out)}
+
+
+def wait_until(is_so, seconds=30):
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            raise AssertionError("waited in vain")
+        time.sleep(0.02)
 
 
 @unittest.skipUnless(JAVAC, "no javac")
@@ -182,6 +191,42 @@ class Harmless(Machines):
             status, out, err = run(self.command(), env)
             said.append((status, re.findall(r"(?m)^(?:another|status .*|pieces .*)$", out.decode()), err))
         self.assertEqual(*said)
+
+    def crash(self, env):
+        """How a machine ends whose counters' file is cut while it runs, and the report that it leaves."""
+        with tempfile.TemporaryDirectory(prefix="leakd-test-") as folder:
+            report = os.path.join(folder, "report")
+            machine = subprocess.Popen(
+                [JAVAS[0], "-Xmx64m", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
+                 f"-XX:ErrorFile={report}", "-cp", self.classes, "Collected", "1", "1", "100000000"],
+                env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                self.cut_counters(machine)
+                status = machine.wait(60)
+            finally:
+                machine.kill()
+                machine.wait()
+            if not os.path.exists(report):
+                return status, ""
+            with open(report, encoding="utf-8", errors="replace") as file:
+                return status, file.read()
+
+    def cut_counters(self, machine):
+        wait_until(lambda: machine.poll() is not None or glob.glob(f"/tmp/hsperfdata_*/{machine.pid}"))
+        if "LD_PRELOAD" in self.env:
+            wait_until(lambda: any(agent.heaps for agent in self.daemon.agents))
+        else:
+            time.sleep(1)  # it has its handlers
+        os.truncate(glob.glob(f"/tmp/hsperfdata_*/{machine.pid}")[0], 0)
+
+    def test_a_machine_that_crashes_because_its_counters_were_cut_writes_its_whole_report(self):
+        ends = []
+        for self.env in (clean_environment(), loaded_environment(self.daemon)):
+            status, report = self.crash(self.env)
+            self.assertIn("SIGBUS", report)
+            self.assertEqual(report.splitlines()[-1:], ["END."])
+            ends.append(status)
+        self.assertEqual(*ends)
 
 
 if __name__ == "__main__":

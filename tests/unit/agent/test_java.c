@@ -8,9 +8,11 @@
 #include "tests/unit/agent/perfdata_memory.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +25,10 @@ static struct {
     char **end;
     int32_t *initialized;
     uint8_t *memory;
+    uint8_t *inside; /* of the library */
 } jvm;
+
+static _Alignas(8) uint8_t outside[8192];
 
 static void *symbol(const char *name)
 {
@@ -46,7 +51,8 @@ static void load(void)
     jvm.start = symbol("jvm_start");
     jvm.end = symbol("jvm_end");
     jvm.initialized = symbol("jvm_initialized");
-    jvm.memory = symbol("jvm_memory");
+    jvm.memory = outside;
+    jvm.inside = symbol("jvm_memory");
 }
 
 static void set_up(void)
@@ -101,7 +107,7 @@ static void meet(void)
 {
     struct module_span span;
 
-    module_find((uintptr_t)jvm.memory, &span);
+    module_find((uintptr_t)jvm.inside, &span);
     ck_assert_uint_ne(span.id, WIRE_MODULE_UNKNOWN);
 }
 
@@ -329,6 +335,49 @@ START_TEST(counters_at_a_place_that_cannot_be_are_not_read)
 }
 END_TEST
 
+START_TEST(counters_inside_the_library_are_not_read)
+{
+    write_counters("GarbageFirst");
+    memcpy(jvm.inside, jvm.memory, sizeof(outside));
+    jvm.memory = jvm.inside;
+    publish();
+    meet();
+    ck_not_read();
+}
+END_TEST
+
+/* As when the file behind them is cut. */
+START_TEST(counters_that_can_no_longer_be_read_are_given_up)
+{
+    struct wire_heap heap;
+
+    jvm.memory = mmap(NULL, sizeof(outside), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(jvm.memory, MAP_FAILED);
+    write_counters("GarbageFirst");
+    publish();
+    meet();
+    if (_i == 0)
+        ck_assert(read_heap(&heap));
+    ck_assert_int_eq(mprotect(jvm.memory, sizeof(outside), PROT_NONE), 0);
+    errno = 5;
+    ck_not_read();
+    ck_assert_int_eq(errno, 5);
+    ck_assert_int_eq(mprotect(jvm.memory, sizeof(outside), PROT_READ), 0);
+    ck_not_read();
+}
+END_TEST
+
+START_TEST(a_child_of_a_process_that_was_about_to_start_one_does_not_look)
+{
+    meet();
+    core_heap()->forked();
+    write_counters("GarbageFirst");
+    publish();
+    meet();
+    ck_not_read();
+}
+END_TEST
+
 static void add_loop(TCase *tcase, const TTest *test, int count)
 {
     tcase_add_loop_test(tcase, test, 0, count);
@@ -353,6 +402,9 @@ int main(void)
     tcase_add_test(tcase, a_child_of_a_process_without_a_machine_may_start_one);
     add_loop(tcase, a_table_that_leads_outside_of_the_file_is_not_followed, 35);
     add_loop(tcase, counters_at_a_place_that_cannot_be_are_not_read, 16);
+    tcase_add_test(tcase, counters_inside_the_library_are_not_read);
+    add_loop(tcase, counters_that_can_no_longer_be_read_are_given_up, 2);
+    tcase_add_test(tcase, a_child_of_a_process_that_was_about_to_start_one_does_not_look);
     suite_add_tcase(suite, tcase);
     return suite_end(suite);
 }
