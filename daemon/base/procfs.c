@@ -160,17 +160,19 @@ int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t si
     return rc;
 }
 
-int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out)
+int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out, uint64_t *shared)
 {
     char text[256];
-    uint64_t pages;
+    uint64_t pages, shared_pages;
     int rc = read_pid_file(fs, pid, "statm", text, sizeof(text));
 
     if (rc < 0)
         return rc;
-    if (sscanf(text, "%*u %" SCNu64, &pages) != 1)
+    if (sscanf(text, "%*u %" SCNu64 " %" SCNu64, &pages, &shared_pages) != 2)
         return -EBADMSG;
     *out = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (shared)
+        *shared = shared_pages * (uint64_t)sysconf(_SC_PAGESIZE);
     return 0;
 }
 
@@ -277,7 +279,7 @@ int procfs_read_self(const struct procfs *fs, struct procfs_self *out)
     if (rc == 0)
         rc = procfs_start_wall_ms(fs, fields.start_ticks, &self.start_wall_ms);
     if (rc == 0)
-        rc = procfs_read_rss_bytes(fs, 0, &self.rss_bytes);
+        rc = procfs_read_rss_bytes(fs, 0, &self.rss_bytes, NULL);
     if (rc == 0)
         rc = count_fds(fs, &self.open_fds);
     if (rc == 0)

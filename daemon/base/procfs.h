@@ -35,7 +35,8 @@ bool procfs_is_same_program(const struct procfs *fs, pid_t pid, pid_t other);
 int procfs_read_uid(const struct procfs *fs, pid_t pid, uid_t *out); /* the effective one */
 /* The command line, arguments apart by blanks; what does not fit is cut. */
 int procfs_read_command(const struct procfs *fs, pid_t pid, char *out, size_t size);
-int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);
+/* shared, unless NULL: of these the pages of files and of shared memory. */
+int procfs_read_rss_bytes(const struct procfs *fs, pid_t pid, uint64_t *out, uint64_t *shared);
 /* Of these the pages of mapped files, which the kernel drops before it kills. */
 int procfs_read_file_bytes(const struct procfs *fs, pid_t pid, uint64_t *out);
 

@@ -353,7 +353,7 @@ int procfs_read_limit(const struct procfs *fs, pid_t pid, struct procfs_memory_l
     struct search search = {.fs = fs, .pid = pid};
     int rc;
 
-    if (procfs_read_rss_bytes(fs, pid, &search.rss_bytes) < 0)
+    if (procfs_read_rss_bytes(fs, pid, &search.rss_bytes, NULL) < 0)
         search.rss_bytes = 0;
     rc = take_cgroups(&search);
     if (rc < 0)

@@ -152,9 +152,8 @@ struct heap_sweep {
 
 /* A heap that its runtime collects: Java's. Behind totals it is the watch's alone. */
 struct process_heap {
-    struct wire_heap totals; /* as the agent says */
-    struct detector rest;    /* of the live bytes that are not in the heap */
-    bool rest_decides;
+    struct wire_heap totals;  /* as the agent says */
+    struct detector detector; /* of what is used of it; the live detector has the rest of live bytes */
     struct heap_sweep sweeps[HEAP_SWEEPS_MAX]; /* oldest first, some left out */
     size_t sweep_count;
     uint64_t full_seen;
@@ -215,7 +214,7 @@ struct process {
     struct wire_domain_totals domains[WIRE_DOMAINS]; /* method NONE: absent */
     bool has_rss;
     uint64_t rss_bytes;
-    uint64_t file_bytes;       /* of these those of mapped files, as of some seconds ago */
+    uint64_t file_bytes;       /* of these those of mapped files */
     uint64_t pss_bytes;        /* 0 while not known */
     uint64_t limit_bytes;      /* nearest memory limit, 0 = none */
     uint64_t limit_used_bytes; /* of it, by all whom it binds; 0 = not known: what is resident */

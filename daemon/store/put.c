@@ -428,7 +428,7 @@ int store_put_heap(struct store *store, struct process *process, const struct wi
         process->heap = calloc(1, sizeof(*process->heap));
         if (!process->heap)
             return -ENOMEM;
-        detector_init(&process->heap->rest, process->profile, DETECT_STEP_MS, 1);
+        detector_init(&process->heap->detector, process->profile, DETECT_STEP_MS, 1);
         process->heap->full_seen = heap->full_collections; /* what was before tells nothing */
         process->heap->pauses_seen = heap->cycle_pauses;
     }

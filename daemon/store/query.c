@@ -141,8 +141,8 @@ size_t query_tests(const struct process *process, struct detect_check out[QUERY_
 
     if (process->fit_is_rss)
         return detect_explain_tests(&process->rss_detector, out);
-    count = process->heap && process->heap->rest_decides
-                ? detect_explain_tests(&process->heap->rest, out)
+    count = process->heap && process->growth_in == GROWTH_IN_JAVA_HEAP
+                ? detect_explain_tests(&process->heap->detector, out)
                 : load_explain_tests(&process->live_detector, out);
     for (size_t i = 0; i < process->objection_count; i++)
         out[count++] = process->objections[i];

@@ -314,7 +314,7 @@ static void start_detecting(struct process *process, const struct detect_profile
     load_init(&process->live_detector, profile, DETECT_STEP_MS);
     detector_init(&process->rss_detector, profile, DETECT_STEP_MS, 1);
     if (process->heap)
-        detector_init(&process->heap->rest, profile, DETECT_STEP_MS, 1);
+        detector_init(&process->heap->detector, profile, DETECT_STEP_MS, 1);
 }
 
 static int entry_new(struct store *store, const struct process_identity *identity,

@@ -17,8 +17,8 @@
 #define SWEEPS_APART_MS 30000u
 /* For so long what a sweep has left may turn out to be less. */
 #define CORRECT_MS 5000u
-/* Of the growth of live bytes: what is not in the heap decides from here on. What sweeps leave must
- * grow by as much to bear the growth out. */
+/* Of the growth: what sweeps leave must grow by as much to bear it out. And so much slower an alarm
+ * may be about than what else grows. */
 #define GROWTH_SHARE 0.5
 
 /* ---- sweeps --------------------------------------------------------------------------------- */
@@ -81,63 +81,24 @@ void heap_note(struct process *process, uint64_t now_mono_ms)
         keep(process->heap, now_mono_ms);
 }
 
-bool heap_is_borne_out(const struct process *process, const struct detect_result *live,
-                       uint64_t now_mono_ms)
+/* The second of two sweeps since the growth began left so much more that most of it is no garbage. */
+static bool is_borne_out(const struct process_heap *heap, const struct detect_result *growth,
+                         uint64_t now_mono_ms)
 {
-    const struct process_heap *heap = process->heap;
     const struct heap_sweep *first = heap->sweeps, *last = first + heap->sweep_count - 1;
     double rate;
 
-    if (heap->sweep_count < 2 || last->mono_ms <= live->since_ms)
+    if (heap->sweep_count < 2 || last->mono_ms <= growth->since_ms ||
+        now_mono_ms - last->mono_ms < CORRECT_MS ||
+        last->mono_ms - growth->since_ms < (now_mono_ms - growth->since_ms) / 2)
         return false;
-    while (first < last && first->mono_ms < live->since_ms)
+    while (first < last && first->mono_ms < growth->since_ms)
         first++;
-    if (first == last || now_mono_ms - last->mono_ms < CORRECT_MS || last->mono_ms - live->since_ms < (now_mono_ms - live->since_ms) / 2)
+    if (first == last)
         return false;
     rate = ((double)last->bytes - (double)first->bytes) * 1000 /
            (double)(last->mono_ms - first->mono_ms);
-    return rate >= GROWTH_SHARE * live->growth.estimate;
-}
-
-/* ---- the heap and the rest -------------------------------------------------------------------- */
-
-void heap_feed_rest(struct process *process, const struct detect_sample *live)
-{
-    struct detect_sample sample = *live;
-
-    if (!process->heap)
-        return;
-    sample.bytes = fmax(0, live->bytes - (double)process->heap->totals.used_bytes);
-    process->heap->rest.has_load = true; /* the patience that live bytes have */
-    detector_push(&process->heap->rest, &sample);
-}
-
-static bool rest_decides(const struct process *process, const struct detect_result *live,
-                         const struct detect_result *rest)
-{
-    bool heap_stands = process->growth_in == GROWTH_IN_JAVA_HEAP &&
-                       verdict_is_alarm(process->verdict) && live->verdict == VERDICT_LEAK;
-
-    if (!verdict_is_growing(rest->verdict) || heap_stands)
-        return false;
-    return rest->verdict == VERDICT_LEAK || !verdict_is_growing(live->verdict) ||
-           rest->growth.estimate >= GROWTH_SHARE * live->growth.estimate;
-}
-
-enum growth_in heap_split(struct process *process, struct detect_result *live)
-{
-    struct process_heap *heap = process->heap;
-    struct detect_result rest;
-
-    if (!heap)
-        return GROWTH_IN_ALLOCATIONS;
-    detector_read(&heap->rest, &rest);
-    heap->rest_decides = rest_decides(process, live, &rest);
-    if (!heap->rest_decides)
-        return GROWTH_IN_JAVA_HEAP;
-    *live = rest;
-    live->fit_bytes += (double)heap->totals.used_bytes; /* it is drawn over the live bytes */
-    return GROWTH_IN_ALLOCATIONS;
+    return rate >= GROWTH_SHARE * growth->growth.estimate;
 }
 
 /* ---- limits ------------------------------------------------------------------------------------ */
@@ -153,7 +114,8 @@ static double heap_to_come(const struct process *process)
     return most - fmax(touched, (double)heap->used_bytes);
 }
 
-bool heap_fits(const struct process *process)
+/* However large the heap becomes, it stays below the process's limit. */
+static bool heap_fits(const struct process *process)
 {
     return process->limit_bytes == 0 ||
            heap_to_come(process) <= (double)process->limit_bytes - judge_used_bytes(process);
@@ -168,4 +130,96 @@ bool heap_ends_first(const struct process *process)
         return false;
     return process->limit_bytes == 0 || (double)heap->max_bytes - (double)heap->used_bytes <=
                                             (double)process->limit_bytes - judge_used_bytes(process);
+}
+
+/* ---- the heap and the rest of live bytes -------------------------------------------------------- */
+
+double heap_take_out(struct process *process, double live_bytes, const struct detect_sample *live)
+{
+    struct detect_sample sample = *live;
+    double used;
+
+    if (!process->heap)
+        return live_bytes;
+    used = (double)process->heap->totals.used_bytes;
+    sample.bytes = used;
+    sample.limit_bytes = live->limit_bytes > 0 ? live->limit_bytes - live_bytes + used : 0;
+    sample.noise_bytes2 = 0;
+    process->heap->detector.has_load = true; /* the patience that live bytes have */
+    detector_push(&process->heap->detector, &sample);
+    return fmax(0, live_bytes - used);
+}
+
+/* An alarm stands for this. */
+static bool stands(const struct process *process, enum growth_in in)
+{
+    return verdict_is_alarm(process->verdict) && process->growth_in == in;
+}
+
+/* Makes a leak of the heap a suspicion that may be garbage, unless the process's limit is nearer than
+ * certainty. */
+static struct detect_check doubt(const struct process *process, struct detect_result *heap,
+                                 uint64_t now_mono_ms)
+{
+    bool is_sure = is_borne_out(process->heap, heap, now_mono_ms);
+
+    heap->uncollected = !is_sure;
+    if (!is_sure && (heap_fits(process) || !object_is_urgent(process, heap, now_mono_ms)))
+        heap->verdict = VERDICT_SUSPECT;
+    return (struct detect_check){
+        .test = DETECT_TEST_COLLECTED, .value = is_sure, .needed = 1, .passed = is_sure};
+}
+
+/* A leak is told before what has ended, and that before a suspicion. */
+static int rank(const struct process *process, enum growth_in in, enum verdict verdict)
+{
+    if (verdict == VERDICT_LEAK)
+        return 3;
+    if (verdict == VERDICT_RESOLVED && stands(process, in))
+        return 2;
+    return verdict == VERDICT_SUSPECT;
+}
+
+/* The faster of two that are ranked alike; but an alarm stays with what it was about until the other
+ * is twice as fast. */
+static bool heap_decides(const struct process *process, const struct detect_result *rest,
+                         const struct detect_result *heap)
+{
+    int of_rest = rank(process, GROWTH_IN_ALLOCATIONS, rest->verdict);
+    int of_heap = rank(process, GROWTH_IN_JAVA_HEAP, heap->verdict);
+    double share = 1;
+
+    if (of_rest != of_heap || of_heap == 0)
+        return of_heap > of_rest;
+    if (stands(process, GROWTH_IN_JAVA_HEAP))
+        share = GROWTH_SHARE;
+    else if (stands(process, GROWTH_IN_ALLOCATIONS))
+        share = 1 / GROWTH_SHARE;
+    return heap->growth.estimate >= share * rest->growth.estimate;
+}
+
+enum growth_in heap_split(struct process *process, struct detect_result *live, uint64_t now_mono_ms)
+{
+    struct detect_check collected;
+    struct detect_result heap;
+    bool is_doubted;
+    double used;
+
+    if (!process->heap)
+        return GROWTH_IN_ALLOCATIONS;
+    used = (double)process->heap->totals.used_bytes;
+    detector_read(&process->heap->detector, &heap);
+    live->fit_bytes += used; /* both are drawn over all live bytes */
+    heap.fit_bytes += fmax(0, (double)process->live_bytes - used);
+    is_doubted = heap.verdict == VERDICT_LEAK && !stands(process, GROWTH_IN_JAVA_HEAP);
+    if (is_doubted)
+        collected = doubt(process, &heap, now_mono_ms);
+    if (!heap_decides(process, live, &heap))
+        return GROWTH_IN_ALLOCATIONS;
+    if (!stands(process, GROWTH_IN_JAVA_HEAP))
+        process->objection_count = 0;
+    if (is_doubted)
+        process->objections[process->objection_count++] = collected;
+    *live = heap;
+    return GROWTH_IN_JAVA_HEAP;
 }

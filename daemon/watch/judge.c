@@ -88,8 +88,8 @@ static void feed(struct process *process, uint64_t now_mono_ms)
         sample.bytes = fmax(0, own_bytes(process) + process->group.gained_bytes);
         sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = add_noise(process);
+        sample.bytes = heap_take_out(process, sample.bytes, &sample);
         load_push(&process->live_detector, &sample, load_per_s);
-        heap_feed_rest(process, &sample);
     }
     if (process->has_rss) {
         sample.bytes = judge_resident_bytes(process);
@@ -110,8 +110,8 @@ static struct detect_result decide(struct process *process, uint64_t now_mono_ms
 
     detector_read(&process->live_detector.raw, &bytes); /* explained or not, they are held */
     load_read(&process->live_detector, &live);
-    *growth_in = heap_split(process, &live);
-    object_leak(process, &live, *growth_in, now_mono_ms);
+    object_leak(process, &live, now_mono_ms);
+    *growth_in = heap_split(process, &live, now_mono_ms);
     detector_read(&process->rss_detector, &rss);
     rss.fit_bytes += (double)process->file_bytes; /* it is drawn over all that is resident */
     /* A lost agent's last word stands while it was an alarm: its process still leaks. */
@@ -151,6 +151,9 @@ bool judge_process(struct process *process, uint64_t now_mono_ms, uint64_t now_w
     object_note(process, now_mono_ms);
     heap_note(process, now_mono_ms);
     result = decide(process, now_mono_ms, &growth_in);
+    if (result.verdict == VERDICT_RESOLVED && !verdict_is_alarm(process->verdict) &&
+        process->verdict != VERDICT_RESOLVED)
+        result.verdict = VERDICT_OK; /* of a leak that was doubted and never told */
     process->growth_in = growth_in;
     process->fit_is_rss = growth_is_resident(growth_in);
     changed = result.verdict != process->verdict;

@@ -3,8 +3,7 @@
  * What speaks against a leak that live bytes cannot know. What is work in progress, a buffer that is
  * flushed or sessions that end: there the oldest objects die and others take their place; who leaks
  * keeps them. And what only waits for the collector: CPython collects its oldest generation when it
- * has grown by a quarter, so that until then cycles that nobody needs look like a leak. Java's
- * collectors wait until the heap is half full, or full.
+ * has grown by a quarter, so that until then cycles that nobody needs look like a leak.
  */
 #include <string.h>
 
@@ -51,26 +50,15 @@ static bool oldest_die(struct process *process, uint64_t lasted_ms, uint64_t now
     return share > DYING_SHARE_MAX;
 }
 
-/* A collection, which is not due yet, may end the growth. Java's is due when it says so. */
-static bool may_be_garbage(const struct process *process, const struct detect_result *live,
-                           enum growth_in growth_in, uint64_t now_mono_ms)
+/* Growth that a full collection, which is not due yet, may end. */
+static bool is_uncollected(struct process *process, const struct detect_result *live,
+                           uint64_t now_mono_ms)
 {
     double gained = live->growth.estimate * (double)(now_mono_ms - live->since_ms) / 1000;
+    bool collected = process->collected_mono_ms > live->since_ms;
 
-    if (growth_in == GROWTH_IN_JAVA_HEAP)
-        return true;
-    return process->full_collections > 0 && process->group.gained_bytes <= 0 && /* else not its own */
-           gained <= COLLECTION_DUE_SHARE * ((double)process->live_bytes - gained);
-}
-
-static bool is_uncollected(struct process *process, const struct detect_result *live,
-                           enum growth_in growth_in, uint64_t now_mono_ms)
-{
-    bool collected = growth_in == GROWTH_IN_JAVA_HEAP
-                         ? heap_is_borne_out(process, live, now_mono_ms)
-                         : process->collected_mono_ms > live->since_ms;
-
-    if (!may_be_garbage(process, live, growth_in, now_mono_ms))
+    if (process->full_collections == 0 || process->group.gained_bytes > 0 || /* not its garbage */
+        gained > COLLECTION_DUE_SHARE * ((double)process->live_bytes - gained))
         return false;
     add(process, (struct detect_check){.test = DETECT_TEST_COLLECTED,
                                        .value = collected,
@@ -79,28 +67,23 @@ static bool is_uncollected(struct process *process, const struct detect_result *
     return !collected;
 }
 
-/* Waiting for certainty would take longer than the limit leaves. Garbage in a heap that stays below
- * it is collected before. */
-static bool is_urgent(const struct process *process, const struct detect_result *live,
-                      enum growth_in growth_in, uint64_t now_mono_ms)
+bool object_is_urgent(const struct process *process, const struct detect_result *growth,
+                      uint64_t now_mono_ms)
 {
-    struct forecast forecast = judge_forecast(process, &live->growth);
+    struct forecast forecast = judge_forecast(process, &growth->growth);
 
-    if (live->uncollected && growth_in == GROWTH_IN_JAVA_HEAP && heap_fits(process))
-        return false;
-    return forecast.known && forecast.estimate_s * 1000 < (double)(now_mono_ms - live->since_ms);
+    return forecast.known && forecast.estimate_s * 1000 < (double)(now_mono_ms - growth->since_ms);
 }
 
-void object_leak(struct process *process, struct detect_result *live, enum growth_in growth_in,
-                 uint64_t now_mono_ms)
+void object_leak(struct process *process, struct detect_result *live, uint64_t now_mono_ms)
 {
-    if (verdict_is_alarm(process->verdict)) /* it was heard, and said no */
-        return;
+    if (verdict_is_alarm(process->verdict) && process->growth_in == GROWTH_IN_ALLOCATIONS)
+        return; /* it was heard, and said no */
     process->objection_count = 0;
     if (live->verdict != VERDICT_LEAK)
         return;
     live->oldest_die = oldest_die(process, now_mono_ms - live->since_ms, now_mono_ms);
-    live->uncollected = is_uncollected(process, live, growth_in, now_mono_ms);
-    if ((live->oldest_die || live->uncollected) && !is_urgent(process, live, growth_in, now_mono_ms))
+    live->uncollected = is_uncollected(process, live, now_mono_ms);
+    if ((live->oldest_die || live->uncollected) && !object_is_urgent(process, live, now_mono_ms))
         live->verdict = VERDICT_SUSPECT;
 }

@@ -58,6 +58,7 @@ struct watched {
     uint64_t held_since_ms;   /* the incident is from before a restart; 0 = not, or judged anew */
     struct worker worker;
     struct crowd crowd;
+    uint64_t shared_bytes; /* resident ones, when those of files were last read */
 };
 
 struct watch {
@@ -124,16 +125,11 @@ bool resident_decides(const struct process *process, const struct detect_result 
 
 /* Once a tick: remembers what was left when all of the heap had been looked through. */
 void heap_note(struct process *process, uint64_t now_mono_ms);
-/* With every sample of live bytes: those outside of the heap have a detector of their own. */
-void heap_feed_rest(struct process *process, const struct detect_sample *live);
-/* What it is that grows, when *live does; *live becomes the verdict about the rest where that does. */
-enum growth_in heap_split(struct process *process, struct detect_result *live);
-/* The heap that grows, which there is, has been swept twice since, and the second sweep left so much
- * more that most of the growth is none of garbage. */
-bool heap_is_borne_out(const struct process *process, const struct detect_result *live,
-                       uint64_t now_mono_ms);
-/* The heap, which there is, finds room below the process's limit however large it becomes. */
-bool heap_fits(const struct process *process);
+/* With every sample of live bytes: those in the heap have a detector of their own. Returns the rest. */
+double heap_take_out(struct process *process, double live_bytes, const struct detect_sample *live);
+/* What it is that grows, of live bytes. *live is the verdict about those outside of the heap, and
+ * becomes that about the heap where it decides. */
+enum growth_in heap_split(struct process *process, struct detect_result *live, uint64_t now_mono_ms);
 /* A leak in the heap meets the heap's own maximum before the process's limit. */
 bool heap_ends_first(const struct process *process);
 
@@ -143,8 +139,10 @@ bool heap_ends_first(const struct process *process);
 void object_note(struct process *process, uint64_t now_mono_ms);
 /* Makes a leak of live bytes a suspicion, unless it stands already or its limit is near, and keeps
  * the tests in process->objections. */
-void object_leak(struct process *process, struct detect_result *live, enum growth_in growth_in,
-                 uint64_t now_mono_ms);
+void object_leak(struct process *process, struct detect_result *live, uint64_t now_mono_ms);
+/* Waiting for certainty would take longer than the process's limit leaves. */
+bool object_is_urgent(const struct process *process, const struct detect_result *growth,
+                      uint64_t now_mono_ms);
 
 /* ---- attribute.c: which sites and types grow ------------------------------------------------ */
 

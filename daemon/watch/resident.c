@@ -14,8 +14,8 @@
 /* Live bytes that grow, too, are what is told, for their line is known; but not where they are less
  * than this share of all growth. */
 #define TOLD_SHARE 0.1
-/* From this share on live bytes that leak take an alarm over. */
-#define ACCOUNTED_SHARE 0.8
+/* Of the limit: so much must be left over for an alarm about mapped memory to end. */
+#define FITS_SHARE 0.1
 /* Fragmentation lies between live blocks. Where allocators have given out less than this share of
  * what was resident when the growth began, or less than has grown since, it is not theirs. */
 #define ALLOCATED_SHARE 0.33
@@ -56,13 +56,13 @@ static enum growth_in place_of(const struct process *process, const struct detec
                : GROWTH_IN_ELSEWHERE;
 }
 
-/* What is mapped and not used yet finds room below the limit. */
-static bool mapped_fits(const struct process *process)
+/* What is mapped and not used yet finds room below the limit, of which a share is left over. */
+static bool mapped_fits(const struct process *process, double share)
 {
     double to_come = (double)process->held_bytes - judge_resident_bytes(process);
+    double limit = (double)process->limit_bytes;
 
-    return process->limit_bytes == 0 ||
-           to_come <= (double)process->limit_bytes - judge_used_bytes(process);
+    return limit <= 0 || to_come <= limit - judge_used_bytes(process) - share * limit;
 }
 
 /* Memory that was mapped before may be all that grows, and that nobody need be told of. A leak is
@@ -72,7 +72,7 @@ static enum verdict verdict_of_mapped(const struct process *process,
 {
     struct forecast forecast = judge_forecast(process, &rss->growth);
 
-    return !mapped_fits(process) && forecast.known &&
+    return !mapped_fits(process, 0) && forecast.known &&
                    forecast.estimate_s * 1000 < (double)(now_mono_ms - rss->since_ms)
                ? VERDICT_LEAK
                : VERDICT_SUSPECT;
@@ -88,13 +88,13 @@ static void name_growth(const struct process *process, struct detect_result *rss
         rss->verdict = verdict_of_mapped(process, rss, now_mono_ms);
 }
 
-/* Live bytes leak for sure nearly as much, and have done so for half of the time: a climb of theirs,
+/* Live bytes leak as much, and have done so for half of the time: a climb of theirs,
  * which is over before the verdict about them is, has not. */
 static bool is_accounted(const struct detect_result *live, const struct detect_result *rss,
                          uint64_t now_mono_ms)
 {
     return live->verdict == VERDICT_LEAK &&
-           live->growth.lower >= ACCOUNTED_SHARE * rss->growth.estimate &&
+           live->growth.estimate >= EXPLAINED_SHARE * rss->growth.estimate &&
            now_mono_ms - live->since_ms >= (now_mono_ms - rss->since_ms) / 2;
 }
 
@@ -107,7 +107,7 @@ static bool alarm_stands(const struct process *process, const struct detect_resu
         return false;
     if (rss->verdict == VERDICT_RESOLVED)
         return !verdict_is_growing(live->verdict);
-    if (process->growth_in == GROWTH_IN_MAPPED && mapped_fits(process))
+    if (process->growth_in == GROWTH_IN_MAPPED && mapped_fits(process, FITS_SHARE))
         return false;
     return rss->verdict == VERDICT_LEAK && !is_accounted(live, rss, now_mono_ms);
 }

@@ -104,20 +104,31 @@ static void forget_gone(struct watch *watch)
     }
 }
 
+/* Costs several times what the rest does: only when pages have come or gone that may be files'. */
+static void read_files(const struct watch *watch, struct watched *watched, struct process *process,
+                       uint64_t shared_bytes)
+{
+    if (shared_bytes == watched->shared_bytes)
+        return;
+    watched->shared_bytes = shared_bytes;
+    procfs_read_file_bytes(&watch->fs, process->identity.pid, &process->file_bytes);
+}
+
 static void read_facts(struct watch *watch, struct watched *watched, struct process *process)
 {
     struct procfs_memory_limit limit;
     pid_t pid = process->identity.pid;
-    uint64_t rss_bytes;
+    uint64_t rss_bytes, shared_bytes;
 
     if (pid == 0) /* another pid namespace */
         return;
-    if (procfs_read_rss_bytes(&watch->fs, pid, &rss_bytes) == 0)
+    if (procfs_read_rss_bytes(&watch->fs, pid, &rss_bytes, &shared_bytes) == 0) {
+        read_files(watch, watched, process, shared_bytes);
         store_put_rss(watch->store, process, rss_bytes, watch->now_mono_ms, watch->now_wall_ms);
+    }
     if (watch->now_mono_ms < watched->limit_due_ms)
         return;
     watched->limit_due_ms = watch->now_mono_ms + LIMIT_STEP_MS;
-    procfs_read_file_bytes(&watch->fs, pid, &process->file_bytes);
     if (procfs_read_limit(&watch->fs, pid, &limit) < 0)
         return;
     store_put_limit(watch->store, process, limit.source == LIMIT_NONE ? 0 : limit.bytes,

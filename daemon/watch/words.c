@@ -186,7 +186,7 @@ static void say_fragmentation(struct sentence *sentence, const struct process *p
     words_bytes((double)process->live_bytes, live, sizeof(live));
     say(sentence, "fragmentation: resident memory grows ");
     say_growth(sentence, process, now_wall_ms);
-    say(sentence, " while the %s that live in it do not", live);
+    say(sentence, ", more than the %s that live in it account for", live);
 }
 
 /* Of a leak by resident memory alone, though live bytes are known. */

@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put(files[i], data, size);
     if (procfs_read_stat(&fs, 42, &stat) == 0 && !memchr(stat.comm, 0, sizeof(stat.comm)))
         abort();
-    procfs_read_rss_bytes(&fs, 42, &value);
+    procfs_read_rss_bytes(&fs, 42, &value, &value);
     procfs_start_wall_ms(&fs, 1, &value);
     if (procfs_read_unit(&fs, 42, unit, sizeof(unit)) == 0 && strchr(unit, '/'))
         abort();

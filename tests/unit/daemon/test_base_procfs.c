@@ -123,7 +123,7 @@ START_TEST(a_process_that_is_gone_is_esrch)
     char unit[64];
 
     ck_assert_int_eq(procfs_read_stat(&fs, 43, &stat), -ESRCH);
-    ck_assert_int_eq(procfs_read_rss_bytes(&fs, 43, &rss), -ESRCH);
+    ck_assert_int_eq(procfs_read_rss_bytes(&fs, 43, &rss, NULL), -ESRCH);
     ck_assert_int_eq(procfs_read_unit(&fs, 43, unit, sizeof(unit)), -ESRCH);
     ck_assert_int_eq(procfs_read_limit(&fs, 43, &limit), -ESRCH);
 }
@@ -142,11 +142,12 @@ END_TEST
 
 START_TEST(rss_is_in_bytes)
 {
-    uint64_t rss;
+    uint64_t rss, shared;
 
     put("proc/42/statm", "900 300 200 1 0 100 0\n");
-    ck_assert_int_eq(procfs_read_rss_bytes(&fs, 42, &rss), 0);
+    ck_assert_int_eq(procfs_read_rss_bytes(&fs, 42, &rss, &shared), 0);
     ck_assert_uint_eq(rss, 300 * (uint64_t)sysconf(_SC_PAGESIZE));
+    ck_assert_uint_eq(shared, 200 * (uint64_t)sysconf(_SC_PAGESIZE));
     put("proc/42/status", "Name:\ta\nRssAnon:\t7 kB\nRssFile:\t 800 kB\n");
     ck_assert_int_eq(procfs_read_file_bytes(&fs, 42, &rss), 0);
     ck_assert_uint_eq(rss, 800 << 10);

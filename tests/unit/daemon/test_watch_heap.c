@@ -228,6 +228,43 @@ START_TEST(a_native_leak_of_a_java_program_waits_for_no_collection_and_is_not_hi
 }
 END_TEST
 
+START_TEST(a_small_native_leak_does_not_hide_a_larger_one_of_the_heap)
+{
+    for (unsigned i = 0; i < 4000; i++) {
+        heap.full_collections += i % 200 == 199;
+        run_second_of_both(30 * MIB + 0.9 * RATE * i, 40 * MIB + 0.05 * RATE * i);
+    }
+    ck_assert_int_eq(process->verdict, VERDICT_LEAK);
+    ck_assert_int_eq(process->growth_in, GROWTH_IN_JAVA_HEAP);
+    ck_assert(process->ends_in_heap);
+}
+END_TEST
+
+START_TEST(an_alarm_about_native_memory_that_ends_becomes_none_about_garbage)
+{
+    for (unsigned i = 0; i < 4700; i++) { /* the collection would come at 4800 */
+        double native = NATIVE + RATE * fmin(i, 1500);
+
+        run_second_of_both(30 * MIB + 0.7 * RATE * i, native);
+        ck_assert(process->verdict != VERDICT_LEAK || process->growth_in == GROWTH_IN_ALLOCATIONS);
+    }
+    ck_assert_uint_eq(opened, 1);
+    ck_assert_uint_eq(resolved, 1);
+}
+END_TEST
+
+START_TEST(a_native_leak_is_told_behind_one_of_the_heap_that_has_ended)
+{
+    for (unsigned i = 0; i < 9000; i++) {
+        heap.full_collections += i % 100 == 99;
+        run_second_of_both(30 * MIB + 0.2 * RATE * fmin(i, 3000), NATIVE + RATE * fmax(0, i - 2500.0));
+    }
+    ck_assert_int_eq(process->verdict, VERDICT_LEAK);
+    ck_assert_int_eq(process->growth_in, GROWTH_IN_ALLOCATIONS);
+    ck_assert(!process->ends_in_heap);
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("watch_heap", start, teardown,
                    what_lives_is_what_the_last_collection_left_and_not_what_is_mapped,
                    a_heap_that_claims_anything_makes_no_live_bytes_wrap,
@@ -242,4 +279,7 @@ SUITE_MAIN_FIXTURE("watch_heap", start, teardown,
                    garbage_in_a_heap_that_is_resident_already_hurries_nobody,
                    a_leak_under_the_sawtooth_of_garbage_is_told_once_and_as_what_it_is,
                    a_limit_below_the_heaps_maximum_hears_no_objection,
-                   a_native_leak_of_a_java_program_waits_for_no_collection_and_is_not_hidden_by_garbage)
+                   a_native_leak_of_a_java_program_waits_for_no_collection_and_is_not_hidden_by_garbage,
+                   a_small_native_leak_does_not_hide_a_larger_one_of_the_heap,
+                   an_alarm_about_native_memory_that_ends_becomes_none_about_garbage,
+                   a_native_leak_is_told_behind_one_of_the_heap_that_has_ended)

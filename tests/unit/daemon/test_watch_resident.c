@@ -79,6 +79,7 @@ START_TEST(files_that_are_read_into_mapped_memory_are_no_growth_of_the_program)
 
         snprintf(status, sizeof(status), "Name: x\nRssFile:\t%u kB\n", 20480 + 1024 * i);
         write_file("42/status", status);
+        shared_bytes = MIB * (20 + i);
         put_domains(20 * MIB, 0);
         put_rss(60 * MIB + MIB * i);
         tick();
@@ -145,6 +146,22 @@ START_TEST(a_leak_of_live_bytes_over_which_an_allocator_keeps_as_much_again_is_t
 }
 END_TEST
 
+START_TEST(a_leak_of_live_bytes_takes_an_alarm_about_resident_memory_over_in_time)
+{
+    hello(1, "default");
+    for (unsigned i = 0; i < 9000; i++) {
+        double leaked = 1.5 * RATE * fmax(0, i - 2000.0);
+
+        put_domains(200 * MIB + leaked, 0);
+        put_rss(260 * MIB + leaked + RATE * (double)second);
+        tick();
+        ck_assert(i != 1900 || process->verdict == VERDICT_FRAGMENTATION);
+    }
+    ck_assert_int_eq(process->verdict, VERDICT_LEAK);
+    ck_assert_int_eq(process->growth_in, GROWTH_IN_ALLOCATIONS);
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("watch_resident", setup, teardown,
                    memory_that_was_mapped_before_and_comes_into_use_tells_nobody,
                    mapped_memory_that_does_not_fit_below_the_limit_is_told_of_before_it_is_reached,
@@ -153,4 +170,5 @@ SUITE_MAIN_FIXTURE("watch_resident", setup, teardown,
                    an_alarm_keeps_its_name_while_its_figures_move,
                    live_bytes_that_climb_for_a_while_end_no_alarm_about_resident_memory,
                    a_small_leak_of_live_bytes_does_not_hide_that_resident_memory_grows,
-                   a_leak_of_live_bytes_over_which_an_allocator_keeps_as_much_again_is_told_by_its_line)
+                   a_leak_of_live_bytes_over_which_an_allocator_keeps_as_much_again_is_told_by_its_line,
+                   a_leak_of_live_bytes_takes_an_alarm_about_resident_memory_over_in_time)

@@ -28,6 +28,7 @@ static struct process *process;
 static uint64_t second;
 static double python_live; /* what the simulated agent's sites say */
 static double rss_bytes;
+static double shared_bytes; /* of what is resident */
 static int statm;
 
 /* What flowed back. */
@@ -263,8 +264,9 @@ static inline void put_rss(double bytes)
 {
     char text[64];
 
-    snprintf(text, sizeof(text), "99999 %12llu 0 0 0 0 0\n",
-             (unsigned long long)(bytes / (double)sysconf(_SC_PAGESIZE)));
+    snprintf(text, sizeof(text), "99999 %12llu %12llu 0 0 0 0\n",
+             (unsigned long long)(bytes / (double)sysconf(_SC_PAGESIZE)),
+             (unsigned long long)(shared_bytes / (double)sysconf(_SC_PAGESIZE)));
     /* In place: a file that is truncated and written anew every second would wait for the disk. */
     ck_assert_int_eq(pwrite(statm, text, strlen(text), 0), (ssize_t)strlen(text));
 }
