@@ -212,11 +212,15 @@ class Harmless(Machines):
                 return status, file.read()
 
     def cut_counters(self, machine):
-        wait_until(lambda: machine.poll() is not None or glob.glob(f"/tmp/hsperfdata_*/{machine.pid}"))
+        def is_started():
+            self.assertIsNone(machine.poll())
+            for path in glob.glob(f"/tmp/hsperfdata_*/{machine.pid}"):
+                with open(path, "rb") as file:
+                    return file.read(8)[7:] == b"\1"
+            return False
+        wait_until(is_started)
         if "LD_PRELOAD" in self.env:
             wait_until(lambda: any(agent.heaps for agent in self.daemon.agents))
-        else:
-            time.sleep(1)  # it has its handlers
         os.truncate(glob.glob(f"/tmp/hsperfdata_*/{machine.pid}")[0], 0)
 
     def test_a_machine_that_crashes_because_its_counters_were_cut_writes_its_whole_report(self):
