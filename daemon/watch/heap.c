@@ -6,7 +6,6 @@
  * says what lived then; two say whether more and more does.
  */
 #include <math.h>
-#include <string.h>
 
 #include "daemon/watch/private.h"
 
@@ -17,8 +16,8 @@
 #define SWEEPS_APART_MS 30000u
 /* For so long what a sweep has left may turn out to be less. */
 #define CORRECT_MS 5000u
-/* Of the growth: what sweeps leave must grow by as much to bear it out. And so much slower an alarm
- * may be about than what else grows. */
+/* Of the growth: what sweeps leave must grow by as much to bear it out. And an alarm stays with what
+ * it is about while that grows by so much of what else does. */
 #define GROWTH_SHARE 0.5
 
 /* ---- sweeps --------------------------------------------------------------------------------- */
@@ -49,11 +48,16 @@ static void keep_half(struct process_heap *heap)
     heap->sweep_count = HEAP_SWEEPS_MAX / 2;
 }
 
+static struct heap_sweep *last_sweep(struct process_heap *heap)
+{
+    return heap->sweep_count > 0 ? &heap->sweeps[heap->sweep_count - 1] : NULL;
+}
+
 static void keep(struct process_heap *heap, uint64_t now_mono_ms)
 {
-    const struct heap_sweep *last = heap->sweeps + heap->sweep_count - 1;
+    const struct heap_sweep *last = last_sweep(heap);
 
-    if (heap->sweep_count > 0 &&
+    if (last &&
         (now_mono_ms - last->mono_ms < SWEEPS_APART_MS ||
          now_mono_ms - last->mono_ms < (last->mono_ms - heap->sweeps[0].mono_ms) / HEAP_SWEEPS_MAX))
         return;
@@ -65,9 +69,9 @@ static void keep(struct process_heap *heap, uint64_t now_mono_ms)
 /* The counts of some releases are ahead of the bytes, by microseconds. */
 static void correct(struct process_heap *heap, uint64_t now_mono_ms)
 {
-    struct heap_sweep *last = heap->sweeps + heap->sweep_count - 1;
+    struct heap_sweep *last = last_sweep(heap);
 
-    if (heap->sweep_count > 0 && now_mono_ms - last->mono_ms < CORRECT_MS &&
+    if (last && now_mono_ms - last->mono_ms < CORRECT_MS &&
         heap->totals.used_bytes < last->bytes)
         last->bytes = heap->totals.used_bytes;
 }
@@ -82,13 +86,13 @@ void heap_note(struct process *process, uint64_t now_mono_ms)
 }
 
 /* The second of two sweeps since the growth began left so much more that most of it is no garbage. */
-static bool is_borne_out(const struct process_heap *heap, const struct detect_result *growth,
+static bool is_borne_out(struct process_heap *heap, const struct detect_result *growth,
                          uint64_t now_mono_ms)
 {
-    const struct heap_sweep *first = heap->sweeps, *last = first + heap->sweep_count - 1;
+    const struct heap_sweep *first = heap->sweeps, *last = last_sweep(heap);
     double rate;
 
-    if (heap->sweep_count < 2 || last->mono_ms <= growth->since_ms ||
+    if (!last || last->mono_ms <= growth->since_ms ||
         now_mono_ms - last->mono_ms < CORRECT_MS ||
         last->mono_ms - growth->since_ms < (now_mono_ms - growth->since_ms) / 2)
         return false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Resident memory leaks and live bytes do not, or by far less. Three things look like that. An allocator cannot give
- * back what was freed: fragmentation. A program uses memory for the first time that it has mapped
- * before, as a Java heap does: that ends by itself. Or memory grows that came from no allocator which
- * the agent sees: reserved and made writable later, as V8 does, or mapped by system call.
+ * Resident memory leaks and live bytes do not, or by far less. Three things look like that. An
+ * allocator cannot give back what was freed: fragmentation. A program uses memory for the first time
+ * that it has mapped before, as a Java heap does: that ends by itself. Or memory grows that came from
+ * no allocator which the agent sees: reserved and made writable later, as V8 does, or mapped by system
+ * call.
  */
 #include "daemon/watch/private.h"
 
@@ -88,8 +89,8 @@ static void name_growth(const struct process *process, struct detect_result *rss
         rss->verdict = verdict_of_mapped(process, rss, now_mono_ms);
 }
 
-/* Live bytes leak as much, and have done so for half of the time: a climb of theirs,
- * which is over before the verdict about them is, has not. */
+/* Live bytes leak half as much, and have done so for half of the time: a climb of theirs, which is
+ * over before the verdict about them is, has not. */
 static bool is_accounted(const struct detect_result *live, const struct detect_result *rss,
                          uint64_t now_mono_ms)
 {
