@@ -156,8 +156,6 @@ struct process_heap {
     struct detector detector; /* of what is used of it; the live detector has the rest of live bytes */
     struct heap_sweep sweeps[HEAP_SWEEPS_MAX]; /* oldest first, some left out */
     size_t sweep_count;
-    uint64_t collections; /* of all kinds, when the detector was last fed */
-    uint64_t fed_mono_ms;
     uint64_t full_seen;
     uint64_t pauses_seen;
     uint64_t swept_at; /* the young collection by which what the last cycle found is swept, 0 = none */

@@ -16,8 +16,6 @@
 #define SWEEPS_APART_MS 30000u
 /* For so long what a sweep has left may turn out to be less. */
 #define CORRECT_MS 5000u
-/* Where nothing is collected, nothing is used either: after so long that is a sample, too. */
-#define FEED_MS 600000u
 /* Of the growth: what sweeps leave must grow by as much to bear it out. And an alarm stays with what
  * it is about while that grows by so much of what else does. */
 #define GROWTH_SHARE 0.5
@@ -140,21 +138,6 @@ bool heap_ends_first(const struct process *process)
 
 /* ---- the heap and the rest of live bytes -------------------------------------------------------- */
 
-/* What is used changes at collections alone. Between two of them the detector draws a line: seen every
- * second it would be stairs, which take a dozen steps to be told from one. */
-static bool is_due(struct process_heap *heap, uint64_t now_mono_ms)
-{
-    const struct wire_heap *totals = &heap->totals;
-    uint64_t collections =
-        totals->young_collections + totals->cycle_pauses + totals->full_collections;
-
-    if (collections == heap->collections && now_mono_ms - heap->fed_mono_ms < FEED_MS)
-        return false;
-    heap->collections = collections;
-    heap->fed_mono_ms = now_mono_ms;
-    return true;
-}
-
 double heap_take_out(struct process *process, double live_bytes, const struct detect_sample *live)
 {
     struct detect_sample sample = *live;
@@ -167,8 +150,7 @@ double heap_take_out(struct process *process, double live_bytes, const struct de
     sample.limit_bytes = live->limit_bytes > 0 ? live->limit_bytes - live_bytes + used : 0;
     sample.noise_bytes2 = 0;
     process->heap->detector.has_load = true; /* the patience that live bytes have */
-    if (is_due(process->heap, live->time_ms))
-        detector_push(&process->heap->detector, &sample);
+    detector_push(&process->heap->detector, &sample);
     return fmax(0, live_bytes - used);
 }
 

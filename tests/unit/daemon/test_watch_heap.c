@@ -265,24 +265,6 @@ START_TEST(a_native_leak_is_told_behind_one_of_the_heap_that_has_ended)
 }
 END_TEST
 
-/* A program that allocates little is collected every hundred seconds: its heap grows in stairs. */
-START_TEST(a_heap_that_is_rarely_collected_is_judged_by_the_line_through_its_collections)
-{
-    double used = 30 * MIB;
-
-    for (unsigned i = 0; i < 1500; i++) {
-        if (i % 100 == 0)
-            used = 30 * MIB + 2 * RATE * i;
-        heap.young_collections -= second % 5 == 0; /* not those of the fixture */
-        heap.young_collections += i % 100 == 0;
-        heap.full_collections += i % 300 == 200;
-        run_second_of_heap(used);
-    }
-    ck_assert_int_eq(process->verdict, VERDICT_LEAK);
-    ck_assert(fabs(process->growth.estimate - 2 * RATE) < 0.2 * RATE);
-}
-END_TEST
-
 SUITE_MAIN_FIXTURE("watch_heap", start, teardown,
                    what_lives_is_what_the_last_collection_left_and_not_what_is_mapped,
                    a_heap_that_claims_anything_makes_no_live_bytes_wrap,
@@ -300,5 +282,4 @@ SUITE_MAIN_FIXTURE("watch_heap", start, teardown,
                    a_native_leak_of_a_java_program_waits_for_no_collection_and_is_not_hidden_by_garbage,
                    a_small_native_leak_does_not_hide_a_larger_one_of_the_heap,
                    an_alarm_about_native_memory_that_ends_becomes_none_about_garbage,
-                   a_native_leak_is_told_behind_one_of_the_heap_that_has_ended,
-                   a_heap_that_is_rarely_collected_is_judged_by_the_line_through_its_collections)
+                   a_native_leak_is_told_behind_one_of_the_heap_that_has_ended)
