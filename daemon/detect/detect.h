@@ -27,6 +27,17 @@ enum verdict {
 
 const char *verdict_name(enum verdict verdict);
 
+static inline bool verdict_is_growing(enum verdict verdict)
+{
+    return verdict == VERDICT_SUSPECT || verdict == VERDICT_LEAK ||
+           verdict == VERDICT_FRAGMENTATION;
+}
+
+static inline bool verdict_is_alarm(enum verdict verdict)
+{
+    return verdict == VERDICT_LEAK || verdict == VERDICT_FRAGMENTATION;
+}
+
 /* Bytes per second with its 95 % interval. */
 struct growth {
     bool known;

@@ -104,7 +104,7 @@ static bool read_time_to_limit(const struct process *p, double *out)
 
 static bool read_leaking(const struct process *p, double *out)
 {
-    *out = p->verdict == VERDICT_LEAK || p->verdict == VERDICT_FRAGMENTATION;
+    *out = verdict_is_alarm(p->verdict);
     return true;
 }
 

@@ -20,12 +20,6 @@ static void put_identity(struct json *json, const struct process *process)
     json_u64(json, "uid", process->identity.uid);
 }
 
-static bool is_growing(const struct process *process)
-{
-    return process->verdict == VERDICT_SUSPECT || process->verdict == VERDICT_LEAK ||
-           process->verdict == VERDICT_FRAGMENTATION;
-}
-
 static void put_verdict(struct json *json, const struct process *process)
 {
     json_str(json, "state", process_state_name(process->state));
@@ -35,7 +29,8 @@ static void put_verdict(struct json *json, const struct process *process)
     json_str(json, "summary", process->summary);
     view_growth(json, "growth_bytes_per_s", &process->growth);
     view_forecast(json, "time_to_limit_s", &process->time_to_limit);
-    json_str(json, "growth_in", is_growing(process) ? growth_in_name(process->growth_in) : NULL);
+    json_str(json, "growth_in",
+             verdict_is_growing(process->verdict) ? growth_in_name(process->growth_in) : NULL);
 }
 
 static void put_limit(struct json *json, const struct process *process)

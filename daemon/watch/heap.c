@@ -121,8 +121,7 @@ static double heap_to_come(const struct process *process)
 /* However large the heap becomes, it stays below the process's limit. */
 static bool heap_fits(const struct process *process)
 {
-    return process->limit_bytes == 0 ||
-           heap_to_come(process) <= (double)process->limit_bytes - judge_used_bytes(process);
+    return heap_to_come(process) <= judge_room_bytes(process);
 }
 
 bool heap_ends_first(const struct process *process)
@@ -132,26 +131,25 @@ bool heap_ends_first(const struct process *process)
     if (!heap || heap->max_bytes == 0 || process->growth_in != GROWTH_IN_JAVA_HEAP ||
         !verdict_is_alarm(process->verdict))
         return false;
-    return process->limit_bytes == 0 || (double)heap->max_bytes - (double)heap->used_bytes <=
-                                            (double)process->limit_bytes - judge_used_bytes(process);
+    return (double)heap->max_bytes - (double)heap->used_bytes <= judge_room_bytes(process);
 }
 
 /* ---- the heap and the rest of live bytes -------------------------------------------------------- */
 
-double heap_take_out(struct process *process, double live_bytes, const struct detect_sample *live)
+double heap_take_out(struct process *process, const struct detect_sample *live)
 {
     struct detect_sample sample = *live;
     double used;
 
     if (!process->heap)
-        return live_bytes;
+        return live->bytes;
     used = (double)process->heap->totals.used_bytes;
     sample.bytes = used;
-    sample.limit_bytes = live->limit_bytes > 0 ? live->limit_bytes - live_bytes + used : 0;
+    sample.limit_bytes = live->limit_bytes > 0 ? live->limit_bytes - live->bytes + used : 0;
     sample.noise_bytes2 = 0;
     process->heap->detector.has_load = true; /* the patience that live bytes have */
     detector_push(&process->heap->detector, &sample);
-    return fmax(0, live_bytes - used);
+    return fmax(0, live->bytes - used);
 }
 
 /* An alarm stands for this. */

@@ -20,7 +20,8 @@ static double add_noise(const struct process *process)
     return noise;
 }
 
-double judge_used_bytes(const struct process *process)
+/* What the nearest limit counts already. */
+static double used_of(const struct process *process)
 {
     if (process->limit_used_bytes > 0)
         return (double)process->limit_used_bytes;
@@ -33,19 +34,22 @@ double judge_resident_bytes(const struct process *process)
     return fmax(0, (double)process->rss_bytes - (double)process->file_bytes);
 }
 
+double judge_room_bytes(const struct process *process)
+{
+    return process->limit_bytes > 0 ? (double)process->limit_bytes - used_of(process) : INFINITY;
+}
+
 /* The limit as a series of bytes meets it: a limit binds all that it counts, not this series. */
 static double limit_for(const struct process *process, double bytes)
 {
-    double room = (double)process->limit_bytes - judge_used_bytes(process);
-
     if (process->limit_bytes == 0)
         return 0;
-    return bytes + fmax(room, 0);
+    return bytes + fmax(judge_room_bytes(process), 0);
 }
 
 struct forecast judge_forecast(const struct process *process, const struct growth *growth)
 {
-    return forecast_to_limit(growth, judge_used_bytes(process), (double)process->limit_bytes);
+    return forecast_to_limit(growth, used_of(process), (double)process->limit_bytes);
 }
 
 /* One that has said nothing speaks for its workers, also while there is none of them. */
@@ -88,7 +92,7 @@ static void feed(struct process *process, uint64_t now_mono_ms)
         sample.bytes = fmax(0, own_bytes(process) + process->group.gained_bytes);
         sample.limit_bytes = limit_for(process, sample.bytes);
         sample.noise_bytes2 = add_noise(process);
-        sample.bytes = heap_take_out(process, sample.bytes, &sample);
+        sample.bytes = heap_take_out(process, &sample);
         load_push(&process->live_detector, &sample, load_per_s);
     }
     if (process->has_rss) {

@@ -81,17 +81,6 @@ struct watch {
     uint64_t now_wall_ms;
 };
 
-static inline bool verdict_is_growing(enum verdict verdict)
-{
-    return verdict == VERDICT_SUSPECT || verdict == VERDICT_LEAK ||
-           verdict == VERDICT_FRAGMENTATION;
-}
-
-static inline bool verdict_is_alarm(enum verdict verdict)
-{
-    return verdict == VERDICT_LEAK || verdict == VERDICT_FRAGMENTATION;
-}
-
 /* ---- judge.c: one verdict of two detectors -------------------------------------------------- */
 
 /* Feeds the newest figures to the detectors and sets the process's verdict, growth and forecast.
@@ -102,8 +91,8 @@ struct forecast judge_forecast(const struct process *process, const struct growt
 /* What is resident, but for the pages of mapped files: these are no growth of the program's, and the
  * kernel drops them when it has to. */
 double judge_resident_bytes(const struct process *process);
-/* What the nearest limit counts already. */
-double judge_used_bytes(const struct process *process);
+/* What the nearest limit leaves; INFINITY without one, negative beyond it. */
+double judge_room_bytes(const struct process *process);
 
 /* ---- resident.c: resident memory that grows over live bytes that do not ------------------------ */
 
@@ -126,7 +115,7 @@ bool resident_decides(const struct process *process, const struct detect_result 
 /* Once a tick: remembers what was left when all of the heap had been looked through. */
 void heap_note(struct process *process, uint64_t now_mono_ms);
 /* With every sample of live bytes: those in the heap have a detector of their own. Returns the rest. */
-double heap_take_out(struct process *process, double live_bytes, const struct detect_sample *live);
+double heap_take_out(struct process *process, const struct detect_sample *live);
 /* What it is that grows, of live bytes. *live is the verdict about those outside of the heap, and
  * becomes that about the heap where it decides. */
 enum growth_in heap_split(struct process *process, struct detect_result *live, uint64_t now_mono_ms);

@@ -61,9 +61,8 @@ static enum growth_in place_of(const struct process *process, const struct detec
 static bool mapped_fits(const struct process *process, double share)
 {
     double to_come = (double)process->held_bytes - judge_resident_bytes(process);
-    double limit = (double)process->limit_bytes;
 
-    return limit <= 0 || to_come <= limit - judge_used_bytes(process) - share * limit;
+    return to_come <= judge_room_bytes(process) - share * (double)process->limit_bytes;
 }
 
 /* Memory that was mapped before may be all that grows, and that nobody need be told of. A leak is
@@ -71,10 +70,7 @@ static bool mapped_fits(const struct process *process, double share)
 static enum verdict verdict_of_mapped(const struct process *process,
                                       const struct detect_result *rss, uint64_t now_mono_ms)
 {
-    struct forecast forecast = judge_forecast(process, &rss->growth);
-
-    return !mapped_fits(process, 0) && forecast.known &&
-                   forecast.estimate_s * 1000 < (double)(now_mono_ms - rss->since_ms)
+    return !mapped_fits(process, 0) && object_is_urgent(process, rss, now_mono_ms)
                ? VERDICT_LEAK
                : VERDICT_SUSPECT;
 }

@@ -178,27 +178,18 @@ static void say_limit(struct sentence *sentence, const struct process *process)
     say(sentence, "; reaches %s (%s) in %s", limit_words(source), limit, span);
 }
 
-static void say_fragmentation(struct sentence *sentence, const struct process *process,
-                              uint64_t now_wall_ms)
-{
-    char live[40];
-
-    words_bytes((double)process->live_bytes, live, sizeof(live));
-    say(sentence, "fragmentation: resident memory grows ");
-    say_growth(sentence, process, now_wall_ms);
-    say(sentence, ", more than the %s that live in it account for", live);
-}
-
-/* Of a leak by resident memory alone, though live bytes are known. */
-static void say_elsewhere(struct sentence *sentence, const struct process *process,
-                          uint64_t now_wall_ms)
+/* Of an alarm about resident memory, though live bytes are known. */
+static void say_resident(struct sentence *sentence, const struct process *process,
+                         uint64_t now_wall_ms)
 {
     char live[40];
 
     words_bytes((double)process->live_bytes, live, sizeof(live));
     say(sentence, "resident memory grows ");
     say_growth(sentence, process, now_wall_ms);
-    if (process->growth_in == GROWTH_IN_ELSEWHERE)
+    if (process->verdict == VERDICT_FRAGMENTATION)
+        say(sentence, ", more than the %s that live in it account for", live);
+    else if (process->growth_in == GROWTH_IN_ELSEWHERE)
         say(sentence, " outside of the %s that allocators gave out", live);
     else if (process->verdict == VERDICT_LEAK)
         say(sentence, ", and all that is mapped does not fit below the limit");
@@ -208,7 +199,7 @@ static void say_what_grows(struct sentence *sentence, const struct process *proc
                            uint64_t now_wall_ms)
 {
     if (process->growth_in == GROWTH_IN_MAPPED || process->growth_in == GROWTH_IN_ELSEWHERE) {
-        say_elsewhere(sentence, process, now_wall_ms);
+        say_resident(sentence, process, now_wall_ms);
         return;
     }
     say(sentence, "growing ");
@@ -251,7 +242,8 @@ void words_summary(const struct store *store, const struct process *process, uin
         say_limit(&sentence, process);
         break;
     case VERDICT_FRAGMENTATION:
-        say_fragmentation(&sentence, process, now_wall_ms);
+        say(&sentence, "%s: ", verdict_name(process->verdict));
+        say_resident(&sentence, process, now_wall_ms);
         say_limit(&sentence, process);
         break;
     case VERDICT_RESOLVED:
